@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/path.h"
+
+enum {
+    FDS_MAX = 16
+};
+
+int fd_write_all(int fd, const void *data, size_t n, Error *err) {
+    const char *p = data;
+    while (n > 0) {
+        ssize_t done = write(fd, p, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return error_set_errno(err, errno, "cannot write");
+        p += done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
+int fd_read_all(int fd, size_t limit, Text *ret, Error *err) {
+    for (;;) {
+        text_reserve(ret, 4096);
+        ssize_t n = read(fd, ret->data + ret->length, ret->capacity - ret->length - 1);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set_errno(err, errno, "cannot read");
+        ret->length += (size_t)n;
+        ret->data[ret->length] = '\0';
+        if (n == 0)
+            return 0;
+        if (ret->length > limit)
+            return error_set(err, ERROR_EXHAUSTED, "longer than %zu bytes", limit);
+    }
+}
+
+int fd_read_exactly(int fd, void *ret, size_t n, Error *err) {
+    char *p = ret;
+    while (n > 0) {
+        ssize_t done = read(fd, p, n);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return error_set_errno(err, errno, "cannot read");
+        if (done == 0)
+            return error_set(err, ERROR_UNAVAILABLE, "unexpected end of data");
+        p += done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
+static int set_flag(int fd, int get, int set, int flag, bool on, Error *err) {
+    int flags = fcntl(fd, get);
+    if (flags < 0 || fcntl(fd, set, on ? flags | flag : flags & ~flag) < 0)
+        return error_set_errno(err, errno, "cannot change flags of descriptor %d", fd);
+    return 0;
+}
+
+int fd_set_cloexec(int fd, bool on, Error *err) {
+    return set_flag(fd, F_GETFD, F_SETFD, FD_CLOEXEC, on, err);
+}
+
+int fd_set_nonblocking(int fd, bool on, Error *err) {
+    return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on, err);
+}
+
+typedef union FdControl {
+    char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+    struct cmsghdr align;
+} FdControl;
+
+int fd_send(int socket, const int *fds, size_t n, Error *err) {
+    FdControl control = {};
+    struct iovec data = {.iov_base = (char[]){'f'}, .iov_len = 1};
+    struct msghdr message = {.msg_iov = &data,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = CMSG_SPACE(n * sizeof(int))};
+    if (n == 0 || n > FDS_MAX)
+        return error_set(err, ERROR_INVALID, "cannot send %zu descriptors", n);
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(n * sizeof(int));
+    memcpy(CMSG_DATA(header), fds, n * sizeof(int));
+    while (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
+        if (errno != EINTR)
+            return error_set_errno(err, errno, "cannot send a descriptor");
+    return 0;
+}
+
+/* Keeps the first descriptor, closes what else came: a peer cannot fill our table. */
+static int first_fd(struct msghdr *message) {
+    int kept = -1;
+    for (struct cmsghdr *h = CMSG_FIRSTHDR(message); h; h = CMSG_NXTHDR(message, h)) {
+        if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t n = (h->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
+            if (kept < 0)
+                kept = fd;
+            else
+                close(fd);
+        }
+    }
+    return kept;
+}
+
+int fd_receive(int socket, int *ret_fd, Error *err) {
+    FdControl control = {};
+    char bytes[256]; /* runc's peers put the terminal's name here; nobody needs it */
+    struct iovec data = {.iov_base = bytes, .iov_len = sizeof bytes};
+    struct msghdr message = {.msg_iov = &data,
+        .msg_iovlen = 1,
+        .msg_control = control.bytes,
+        .msg_controllen = sizeof control.bytes};
+    ssize_t n;
+    while ((n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
+        ;
+    if (n < 0)
+        return error_set_errno(err, errno, "cannot receive a descriptor");
+    int fd = first_fd(&message);
+    if (fd < 0)
+        return error_set(err, ERROR_UNAVAILABLE, "the peer sent no descriptor");
+    *ret_fd = fd;
+    return 0;
+}
+
+const char *fd_path(int fd, char buffer[FD_PATH_SIZE]) {
+    snprintf(buffer, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
+    return buffer;
+}
+
+/* sun_path holds 107 bytes: a longer path name goes through a descriptor of its parent, which the
+ * caller keeps open until bind or connect is done. */
+static int socket_address(const char *path, struct sockaddr_un *ret, int *ret_parent, Error *err) {
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    if (strlen(path) < sizeof ret->sun_path) {
+        strcpy(ret->sun_path, path);
+        return 0;
+    }
+    autofree char *parent = path_parent(path);
+    int fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot open '%s'", parent);
+    *ret_parent = fd;
+    char prefix[FD_PATH_SIZE];
+    autofree char *through = path_join(fd_path(fd, prefix), path_name(path));
+    if (strlen(through) >= sizeof ret->sun_path)
+        return error_set(err, ERROR_INVALID, "socket name '%s' is too long", path_name(path));
+    strcpy(ret->sun_path, through);
+    return 0;
+}
+
+int fd_connect(const char *path, int *ret_fd, Error *err) {
+    struct sockaddr_un address;
+    autoclose int parent = -1;
+    TRY(socket_address(path, &address, &parent, err));
+    autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        return error_set_errno(err, errno, "cannot connect to '%s'", path);
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+int fd_listen(const char *path, mode_t mode, int backlog, int *ret_fd, Error *err) {
+    struct sockaddr_un address;
+    autoclose int parent = -1;
+    TRY(socket_address(path, &address, &parent, err));
+    autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot make a socket");
+    /* the new inode gets the socket's mode & ~umask (unix(7)), so it is never wider than asked */
+    if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        listen(fd, backlog) < 0)
+        return error_set_errno(err, errno, "cannot listen on '%s'", path);
+    *ret_fd = take_fd(&fd);
+    return 0;
+}

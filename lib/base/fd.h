@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/text.h"
+
+/* Reading, writing and passing descriptors. All descriptors are O_CLOEXEC from birth. */
+
+/* Whole buffers; EINTR and short writes are handled. Blocking descriptors only. */
+int fd_write_all(int fd, const void *data, size_t n, Error *err);
+
+/* Until end of file. More than `limit` bytes is ERROR_EXHAUSTED. */
+int fd_read_all(int fd, size_t limit, Text *ret, Error *err);
+
+/* Exactly n bytes; ERROR_UNAVAILABLE at an early end of file. */
+int fd_read_exactly(int fd, void *ret, size_t n, Error *err);
+
+int fd_set_cloexec(int fd, bool on, Error *err);
+int fd_set_nonblocking(int fd, bool on, Error *err);
+
+/* SCM_RIGHTS over a unix socket, with at least one byte of data. */
+int fd_send(int socket, const int *fds, size_t n, Error *err);
+int fd_receive(int socket, int *ret_fd, Error *err);
+
+/* "/proc/self/fd/N", for the few calls that have no descriptor form. */
+#define FD_PATH_SIZE 32
+const char *fd_path(int fd, char buffer[FD_PATH_SIZE]);
+
+/* Unix stream sockets by path name; a path too long for sun_path is reached through its parent's
+ * descriptor. fd_listen makes the socket with `mode` without a window in which it is wider. */
+int fd_connect(const char *path, int *ret_fd, Error *err);
+int fd_listen(const char *path, mode_t mode, int backlog, int *ret_fd, Error *err);

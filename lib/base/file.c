@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/path.h"
+
+static int open_resolved(
+    int root, const char *path, int flags, mode_t mode, uint64_t resolve, int *ret_fd, Error *err) {
+    struct open_how how = {
+        .flags = (uint64_t)(flags | O_CLOEXEC), .mode = mode, .resolve = resolve};
+    long fd;
+    do /* EAGAIN: a rename or mount raced with ".." resolution (openat2(2)) */
+        fd = syscall(SYS_openat2, root, *path ? path : ".", &how, sizeof how);
+    while (fd < 0 && (errno == EAGAIN || errno == EINTR));
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot open '%s'", path);
+    *ret_fd = (int)fd;
+    return 0;
+}
+
+int file_open_in(int root, const char *path, int flags, mode_t mode, int *ret_fd, Error *err) {
+    return open_resolved(
+        root, path, flags, mode, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, ret_fd, err);
+}
+
+int file_open_beneath(int root, const char *path, int flags, mode_t mode, int *ret_fd, Error *err) {
+    return open_resolved(root, path, flags, mode,
+        RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS, ret_fd, err);
+}
+
+int file_open(int dir, const char *path, int flags, mode_t mode, int *ret_fd, Error *err) {
+    int fd;
+    while ((fd = openat(dir, path, flags | O_CLOEXEC, mode)) < 0 && errno == EINTR)
+        ;
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot open '%s'", path);
+    *ret_fd = fd;
+    return 0;
+}
+
+/* Each prefix of the path is resolved afresh from root, so that symlinks in it count; a component
+ * is made on the descriptor of its verified parent. */
+int file_make_dirs_in(int root, const char *path, mode_t mode, int *ret_fd, Error *err) {
+    autofree char *clean = path_clean(path);
+    autoclose int at = -1;
+    TRY(file_open_in(root, ".", O_PATH | O_DIRECTORY, 0, &at, err));
+    for (char *end = clean, *name; *end;) {
+        name = end + strspn(end, "/");
+        end = name + strcspn(name, "/");
+        char saved = *end;
+        *end = '\0';
+        autoclose int next = -1;
+        int r = file_open_in(root, clean, O_PATH | O_DIRECTORY, 0, &next, err);
+        if (r == ERROR_NOT_FOUND && mkdirat(at, name, mode) < 0 && errno != EEXIST)
+            return error_set_errno(err, errno, "cannot make directory '%s'", clean);
+        if (r == ERROR_NOT_FOUND)
+            r = file_open_in(root, clean, O_PATH | O_DIRECTORY, 0, &next, err);
+        TRY(r);
+        close(at);
+        at = take_fd(&next);
+        *end = saved;
+    }
+    *ret_fd = take_fd(&at);
+    return 0;
+}
+
+int file_make_dirs_at(int dir, const char *path, mode_t mode, Error *err) {
+    autofree char *clean = path_clean(path);
+    for (char *end = clean + 1;; end++) {
+        if (*end && *end != '/')
+            continue;
+        char saved = *end;
+        *end = '\0';
+        if (mkdirat(dir, clean, saved ? 0755 : mode) < 0 && errno != EEXIST)
+            return error_set_errno(err, errno, "cannot make directory '%s'", clean);
+        *end = saved;
+        if (!saved)
+            break;
+    }
+    struct stat st;
+    if (fstatat(dir, clean, &st, 0) < 0)
+        return error_set_errno(err, errno, "cannot make directory '%s'", clean);
+    if (!S_ISDIR(st.st_mode))
+        return error_set_errno(err, ENOTDIR, "cannot make directory '%s'", clean);
+    return 0;
+}
+
+int file_make_dirs(const char *path, mode_t mode, Error *err) {
+    return file_make_dirs_at(AT_FDCWD, path, mode, err);
+}
+
+int file_read(int dir, const char *path, size_t limit, Text *ret, Error *err) {
+    autoclose int fd = -1;
+    /* O_NONBLOCK: opening a FIFO must not hang */
+    TRY(file_open(dir, path, O_RDONLY | O_NONBLOCK, 0, &fd, err));
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "cannot read '%s'", path);
+    if (!S_ISREG(st.st_mode))
+        return error_set(err, ERROR_INVALID, "cannot read '%s': not a regular file", path);
+    if (fd_read_all(fd, limit, ret, err) < 0)
+        return error_prefix(err, "cannot read '%s'", path);
+    return 0;
+}
+
+int file_write(
+    int dir, const char *name, const void *data, size_t n, mode_t mode, bool durable, Error *err) {
+    char random[17];
+    text_random_hex(random, 8);
+    autofree char *temporary = text_format("%s.%s", name, random);
+    autoclose int fd = -1;
+    TRY(file_open(dir, temporary, O_WRONLY | O_CREAT | O_EXCL, mode, &fd, err));
+    int r = fd_write_all(fd, data, n, err);
+    if (r >= 0 && (fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0)))
+        r = error_set_errno(err, errno, "cannot write '%s'", name);
+    else if (r < 0)
+        error_prefix(err, "cannot write '%s'", name);
+    if (r >= 0 && renameat(dir, temporary, dir, name) < 0)
+        r = error_set_errno(err, errno, "cannot write '%s'", name);
+    if (r < 0)
+        unlinkat(dir, temporary, 0);
+    return r;
+}
+
+int file_write_kernel(int dir, const char *path, const char *value, Error *err) {
+    autoclose int fd = -1;
+    TRY(file_open(dir, path, O_WRONLY, 0, &fd, err));
+    size_t n = strlen(value);
+    ssize_t done;
+    while ((done = write(fd, value, n)) < 0 && errno == EINTR)
+        ;
+    if (done != (ssize_t)n)
+        return error_set_errno(
+            err, done < 0 ? errno : EIO, "cannot write '%s' to '%s'", value, path);
+    return 0;
+}
+
+int file_remove(int dir, const char *name, Error *err) {
+    if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+        return error_set_errno(err, errno, "cannot remove '%s'", name);
+    return 0;
+}
+
+static int remove_entry(int dir, const char *name, dev_t device, Error *err);
+
+static int remove_children(int fd, dev_t device, Error *err) {
+    DIR *stream = fdopendir(fd);
+    if (!stream) {
+        int sys = errno;
+        close(fd);
+        return error_set_errno(err, sys, "cannot list a directory");
+    }
+    int r = 0;
+    for (struct dirent *entry; r >= 0 && (entry = readdir(stream));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            r = remove_entry(dirfd(stream), entry->d_name, device, err);
+    closedir(stream);
+    return r;
+}
+
+/* device 0: the top, which sets it for what is below. */
+static int remove_entry(int dir, const char *name, dev_t device, Error *err) {
+    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM && errno != EBUSY)
+        return error_set_errno(err, errno, "cannot remove '%s'", name);
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return error_set_errno(err, errno, "cannot remove '%s'", name);
+    if (device && st.st_dev != device) {
+        close(fd);
+        return error_set(err, ERROR_STATE, "cannot remove '%s': something is mounted there", name);
+    }
+    TRY(remove_children(fd, st.st_dev, err)); /* takes fd */
+    if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+        return error_set_errno(err, errno, "cannot remove '%s'", name);
+    return 0;
+}
+
+int file_remove_tree(int dir, const char *name, Error *err) {
+    return remove_entry(dir, name, 0, err);
+}
+
+bool file_exists(int dir, const char *path) {
+    return faccessat(dir, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/log.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/time.h"
+
+static struct {
+    const char *program;
+    int fd;
+    LogFormat format;
+    LogLevel level;
+} config = {"tare", STDERR_FILENO, LOG_FORMAT_TEXT, LOG_LEVEL_INFO};
+
+static const struct {
+    const char *name;
+    int priority; /* syslog(3) */
+} levels[] = {
+    [LOG_LEVEL_ERROR] = {"error", 3},
+    [LOG_LEVEL_WARNING] = {"warning", 4},
+    [LOG_LEVEL_INFO] = {"info", 6},
+    [LOG_LEVEL_DEBUG] = {"debug", 7},
+};
+
+void log_configure(const char *program, int fd, LogFormat format, LogLevel level) {
+    config.program = program;
+    config.fd = fd;
+    config.format = format;
+    config.level = level;
+}
+
+static void append_field(Text *line, const char *name, const char *value) {
+    text_append_format(line, "%c\"%s\":", line->length ? ',' : '{', name);
+    json_append_string(line, value, strlen(value));
+}
+
+/* One write(2) a line, so that processes sharing a log do not mix. */
+static void emit(LogLevel level, const char *message, const Error *err) {
+    autodone(Text) line = {};
+    char when[TIME_TEXT_SIZE];
+    switch (config.format) {
+    case LOG_FORMAT_JSON:
+        append_field(&line, "level", levels[level].name);
+        append_field(&line, "msg", message);
+        append_field(&line, "time", time_format(time_now(), when));
+        if (err)
+            text_append_format(&line, ",\"code\":%d", -err->code);
+        if (err && *err->reason)
+            append_field(&line, "reason", err->reason);
+        text_append(&line, "}\n");
+        break;
+    case LOG_FORMAT_SYSTEMD:
+        text_append_format(&line, "<%d>%s\n", levels[level].priority, message);
+        break;
+    case LOG_FORMAT_TEXT:
+        text_append_format(&line, "%s: %s%s\n", config.program,
+            level == LOG_LEVEL_WARNING ? "warning: " : "", message);
+        break;
+    }
+    (void)!write(config.fd, line.data, line.length);
+}
+
+void log_write(LogLevel level, const char *format, ...) {
+    if (level > config.level)
+        return;
+    va_list args;
+    va_start(args, format);
+    autofree char *message = text_format_v(format, args);
+    va_end(args);
+    emit(level, message, NULL);
+}
+
+void log_failure(LogLevel level, const Error *err) {
+    if (level <= config.level)
+        emit(level, err->message, err);
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/time.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static int64_t read_clock(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return now.tv_sec * TIME_SECOND + now.tv_nsec;
+}
+
+int64_t time_now(void) {
+    return read_clock(CLOCK_REALTIME);
+}
+
+int64_t time_monotonic(void) {
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+void time_sleep(int64_t duration) {
+    struct timespec left = {duration / TIME_SECOND, duration % TIME_SECOND};
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
+}
+
+const char *time_format_fixed(int64_t time, char buffer[TIME_TEXT_SIZE]) {
+    time_t seconds = (time_t)(time / TIME_SECOND);
+    long nanoseconds = (long)(time % TIME_SECOND);
+    if (nanoseconds < 0) {
+        seconds--;
+        nanoseconds += TIME_SECOND;
+    }
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    size_t n = strftime(buffer, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(buffer + n, TIME_TEXT_SIZE - n, ".%09ldZ", nanoseconds);
+    return buffer;
+}
+
+const char *time_format(int64_t time, char buffer[TIME_TEXT_SIZE]) {
+    if (time == 0)
+        return strcpy(buffer, "0001-01-01T00:00:00Z");
+    time_format_fixed(time, buffer);
+    size_t n = strlen(buffer) - 1; /* at 'Z' */
+    while (buffer[n - 1] == '0')
+        n--;
+    if (buffer[n - 1] == '.')
+        n--;
+    strcpy(buffer + n, "Z");
+    return buffer;
+}
+
+/* ".123" → nanoseconds; digits beyond the ninth are dropped. */
+static const char *parse_fraction(const char *p, long *ret) {
+    *ret = 0;
+    if (*p != '.')
+        return p;
+    long scale = TIME_SECOND / 10;
+    for (p++; isdigit((unsigned char)*p); p++, scale /= 10)
+        *ret += (*p - '0') * scale;
+    return p;
+}
+
+static bool parse_zone(const char *p, long *ret) {
+    *ret = 0;
+    if ((*p == 'Z' || *p == 'z') && !p[1])
+        return true;
+    int hours, minutes, n = 0;
+    if ((*p != '+' && *p != '-') || sscanf(p + 1, "%2d:%2d%n", &hours, &minutes, &n) != 2 ||
+        p[1 + n])
+        return false;
+    *ret = (hours * 60 + minutes) * 60L * (*p == '-' ? -1 : 1);
+    return true;
+}
+
+int time_parse(const char *text, int64_t *ret, Error *err) {
+    struct tm tm = {};
+    long nanoseconds, zone;
+    if (strcmp(text, "0001-01-01T00:00:00Z") == 0) {
+        *ret = 0;
+        return 0;
+    }
+    const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    if (p)
+        p = parse_fraction(p, &nanoseconds);
+    if (!p || !parse_zone(p, &zone))
+        return error_set(err, ERROR_INVALID, "invalid time '%s': expected RFC 3339", text);
+    *ret = (int64_t)(timegm(&tm) - zone) * TIME_SECOND + nanoseconds;
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int64_t duration;
+} units[] = {
+    {"ns", 1},
+    {"us", 1000},
+    {"ms", TIME_MILLISECOND},
+    {"s", TIME_SECOND},
+    {"m", 60 * TIME_SECOND},
+    {"h", 3600 * TIME_SECOND},
+    {},
+};
+
+static int64_t unit_duration(const char *name, size_t n) {
+    for (size_t i = 0; units[i].name; i++)
+        if (strlen(units[i].name) == n && memcmp(units[i].name, name, n) == 0)
+            return units[i].duration;
+    return 0;
+}
+
+int time_parse_duration(const char *text, const char *what, int64_t *ret, Error *err) {
+    double total = 0;
+    const char *p = text;
+    if (strcmp(p, "0") == 0) {
+        *ret = 0;
+        return 0;
+    }
+    do {
+        char *end;
+        double value = isdigit((unsigned char)*p) || *p == '.' ? strtod(p, &end) : -1;
+        size_t n = value < 0 ? 0 : strspn(end, "hmsnu");
+        while (n > 1 && !unit_duration(end, n)) /* "1m30s": the unit ends where digits begin */
+            n--;
+        int64_t unit = n ? unit_duration(end, n) : 0;
+        if (!unit)
+            return error_set(
+                err, ERROR_INVALID, "invalid %s '%s': expected a duration as 1m30s", what, text);
+        total += value * (double)unit;
+        p = end + n;
+    } while (*p);
+    if (!(total < 9.2e18))
+        return error_set(err, ERROR_RANGE, "invalid %s '%s': too long", what, text);
+    *ret = (int64_t)total;
+    return 0;
+}
