@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "engine/store/store.h"
+
+/* Trees that containers run on: committed layers by chain id, and one writable snapshot per
+ * container on top of them. Any thread. The life of one image and one container:
+ *
+ *     snapshot_layer_begin   a number and an empty directory, no record
+ *     (engine/layer fills it)
+ *     snapshot_layer_commit  the record: now it exists, under its chain id
+ *     snapshot_prepare       a writable snapshot, key = container id, parent = chain id
+ *     snapshot_mounts        what to mount; the shim mounts and unmounts
+ *     snapshot_remove        container's first, then layers that nothing stands on
+ *
+ * A directory without a record is garbage: snapshots_open sweeps it. */
+typedef struct Snapshots Snapshots;
+
+typedef struct SnapshotMount {
+    char *type, *source;
+    JsonTexts options;
+} SnapshotMount;
+
+typedef struct SnapshotUsage {
+    uint64_t bytes, inodes;
+} SnapshotUsage;
+
+typedef struct SnapshotLayer {
+    uint64_t number;
+    int fd; /* O_PATH of its tree; owned */
+} SnapshotLayer;
+
+/* Opens ROOT/snapshots with driver ("overlay"). The store is borrowed. */
+int snapshots_open(const char *root, const char *driver, Store *store, Snapshots **ret, Error *err);
+void snapshots_close(Snapshots *snapshots);
+CLEANUP_DEFINE(Snapshots, snapshots_close)
+
+bool snapshot_exists(Snapshots *snapshots, const char *key);
+
+int snapshot_layer_begin(Snapshots *snapshots, SnapshotLayer *ret, Error *err);
+/* Takes the layer. A chain id that exists already keeps what it has: success. */
+int snapshot_layer_commit(Snapshots *snapshots, SnapshotLayer *layer, const char *chain_id,
+    const char *parent, SnapshotUsage usage, Error *err);
+void snapshot_layer_abandon(Snapshots *snapshots, SnapshotLayer *layer);
+
+/* A committed layer's trees, its own first, as O_PATH descriptors that the caller closes. */
+int snapshot_open_trees(
+    Snapshots *snapshots, const char *chain_id, int **ret_fds, size_t *ret_n, Error *err);
+
+/* parent: chain id, or NULL for an empty tree. ERROR_EXISTS, ERROR_NOT_FOUND (parent). */
+int snapshot_prepare(Snapshots *snapshots, const char *key, const char *parent, Error *err);
+
+/* One mount in practice: overlay, or bind for a snapshot without layers. ERROR_NOT_FOUND. */
+int snapshot_mounts(Snapshots *snapshots, const char *key, SnapshotMount *ret, Error *err);
+void snapshot_mount_done(SnapshotMount *mount);
+CLEANUP_DEFINE_DONE(SnapshotMount, snapshot_mount_done)
+
+/* The mounts must be gone. ERROR_STATE when others stand on it; absence is success. */
+int snapshot_remove(Snapshots *snapshots, const char *key, Error *err);
+
+/* A layer's is recorded; a writable one's is counted now (as du does). ERROR_NOT_FOUND. */
+int snapshot_usage(Snapshots *snapshots, const char *key, SnapshotUsage *ret, Error *err);
+
+/* Chain ids of committed layers that `keep` does not want and nothing stands on, leaves first, are
+ * removed; their keys are appended to removed (may be NULL). */
+typedef bool SnapshotKeep(void *user, const char *chain_id);
+int snapshot_sweep(
+    Snapshots *snapshots, SnapshotKeep *keep, void *user, JsonTexts *removed, Error *err);
