@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yajl/yajl_gen.h>
+#include <yajl/yajl_parse.h>
 #include <yajl/yajl_tree.h>
 
 #include "base/memory.h"
@@ -271,6 +271,18 @@ static bool too_deep(const char *text, size_t length) {
     return false;
 }
 
+/* The tree builder does not say where it stopped; the event parser does. */
+static size_t line_of_mistake(const char *text, size_t length) {
+    yajl_handle parser = yajl_alloc(NULL, NULL, NULL);
+    size_t line = 1, consumed = length;
+    if (yajl_parse(parser, (const unsigned char *)text, length) != yajl_status_ok)
+        consumed = yajl_get_bytes_consumed(parser);
+    yajl_free(parser);
+    for (size_t i = 0; i < consumed && i < length; i++)
+        line += text[i] == '\n' && i + 1 < length;
+    return line;
+}
+
 static int parse(const char *text, size_t length, yajl_val *ret, Error *err) {
     if (too_deep(text, length))
         return error_set(
@@ -283,7 +295,21 @@ static int parse(const char *text, size_t length, yajl_val *ret, Error *err) {
     if (*ret)
         return 0;
     why[strcspn(why, "\n")] = '\0';
-    return error_set(err, ERROR_INVALID, "not JSON: %s", *why ? why : "empty");
+    if (!*why)
+        return error_set(err, ERROR_INVALID, "not JSON: empty");
+    return error_set(
+        err, ERROR_INVALID, "not JSON: line %zu: %s", line_of_mistake(text, length), why);
+}
+
+int json_keys(const char *text, size_t length, JsonTexts *ret, Error *err) {
+    yajl_val tree;
+    TRY(parse(text, length, &tree, err));
+    int r = YAJL_IS_OBJECT(tree) ? 0 : mismatch(NULL, "an object", err);
+    *ret = (JsonTexts){};
+    for (size_t i = 0; r == 0 && i < tree->u.object.len; i++)
+        json_texts_add(ret, tree->u.object.keys[i]);
+    yajl_tree_free(tree);
+    return r;
 }
 
 int json_decode(const JsonType *type, const char *text, size_t length, void *ret, Error *err) {
@@ -295,355 +321,4 @@ int json_decode(const JsonType *type, const char *text, size_t length, void *ret
     if (r < 0)
         json_done(type, ret);
     return r;
-}
-
-static void append_newline(Text *out, unsigned indent, unsigned depth) {
-    if (!indent)
-        return;
-    text_append_format(out, "\n%*s", (int)(indent * depth), "");
-}
-
-typedef struct Encoder {
-    Text *out;
-    unsigned indent, depth;
-    bool first;
-} Encoder;
-
-static void open_bracket(Encoder *e, char bracket) {
-    text_append_char(e->out, bracket);
-    e->depth++;
-    e->first = true;
-}
-
-static void next_item(Encoder *e) {
-    if (!e->first)
-        text_append_char(e->out, ',');
-    e->first = false;
-    append_newline(e->out, e->indent, e->depth);
-}
-
-static void close_bracket(Encoder *e, char bracket) {
-    e->depth--;
-    if (!e->first)
-        append_newline(e->out, e->indent, e->depth);
-    text_append_char(e->out, bracket);
-    e->first = false;
-}
-
-static void put_text(Encoder *e, const char *text) {
-    json_append_string(e->out, text, strlen(text));
-}
-
-static void put_key(Encoder *e, const char *key) {
-    next_item(e);
-    put_text(e, key);
-    text_append(e->out, e->indent ? ": " : ":");
-}
-
-static void encode_object(Encoder *e, const JsonType *type, const void *value);
-
-static bool is_absent(const JsonField *field, const void *at) {
-    switch (field->kind) {
-    case JSON_TEXT:
-    case JSON_OBJECT:
-    case JSON_RAW:
-        return !*(void *const *)at;
-    case JSON_BOOL:
-        return !((const JsonBool *)at)->set;
-    case JSON_INT:
-        return !((const JsonInt *)at)->set;
-    case JSON_UINT:
-        return !((const JsonUint *)at)->set;
-    case JSON_NUMBER:
-        return !((const JsonNumber *)at)->set;
-    case JSON_TEXTS:
-        return !((const JsonTexts *)at)->item;
-    case JSON_UINTS:
-        return !((const JsonUints *)at)->item;
-    case JSON_OBJECTS:
-        return !((const JsonObjects *)at)->item;
-    case JSON_MAP:
-        return !((const JsonMap *)at)->key;
-    case JSON_OBJECT_MAP:
-        return !((const JsonObjectMap *)at)->key;
-    }
-    return true;
-}
-
-static void encode_texts(Encoder *e, const JsonTexts *texts) {
-    open_bracket(e, '[');
-    for (size_t i = 0; i < texts->n; i++) {
-        next_item(e);
-        put_text(e, texts->item[i]);
-    }
-    close_bracket(e, ']');
-}
-
-static void encode_uints(Encoder *e, const JsonUints *uints) {
-    open_bracket(e, '[');
-    for (size_t i = 0; i < uints->n; i++) {
-        next_item(e);
-        text_append_format(e->out, "%llu", (unsigned long long)uints->item[i]);
-    }
-    close_bracket(e, ']');
-}
-
-static void encode_objects(Encoder *e, const JsonType *type, const JsonObjects *objects) {
-    open_bracket(e, '[');
-    for (size_t i = 0; i < objects->n; i++) {
-        next_item(e);
-        encode_object(e, type, (const char *)objects->item + i * type->size);
-    }
-    close_bracket(e, ']');
-}
-
-static void encode_map(Encoder *e, const JsonMap *map) {
-    open_bracket(e, '{');
-    for (size_t i = 0; i < map->n; i++) {
-        put_key(e, map->key[i]);
-        put_text(e, map->value[i]);
-    }
-    close_bracket(e, '}');
-}
-
-static void encode_object_map(Encoder *e, const JsonType *type, const JsonObjectMap *map) {
-    open_bracket(e, '{');
-    for (size_t i = 0; i < map->n; i++) {
-        put_key(e, map->key[i]);
-        encode_object(e, type, (const char *)map->value + i * type->size);
-    }
-    close_bracket(e, '}');
-}
-
-static void encode_field(Encoder *e, const JsonField *field, const void *at) {
-    switch (field->kind) {
-    case JSON_TEXT:
-        put_text(e, *(char *const *)at ? *(char *const *)at : "");
-        break;
-    case JSON_RAW:
-        text_append(e->out, *(char *const *)at ? *(char *const *)at : "null");
-        break;
-    case JSON_BOOL:
-        text_append(e->out, ((const JsonBool *)at)->value ? "true" : "false");
-        break;
-    case JSON_INT:
-        text_append_format(e->out, "%lld", (long long)((const JsonInt *)at)->value);
-        break;
-    case JSON_UINT:
-        text_append_format(e->out, "%llu", (unsigned long long)((const JsonUint *)at)->value);
-        break;
-    case JSON_NUMBER:
-        text_append_format(e->out, "%.17g", ((const JsonNumber *)at)->value);
-        break;
-    case JSON_OBJECT:
-        if (*(void *const *)at)
-            encode_object(e, field->type, *(void *const *)at);
-        else
-            text_append(e->out, "{}");
-        break;
-    case JSON_TEXTS:
-        encode_texts(e, at);
-        break;
-    case JSON_UINTS:
-        encode_uints(e, at);
-        break;
-    case JSON_OBJECTS:
-        encode_objects(e, field->type, at);
-        break;
-    case JSON_MAP:
-        encode_map(e, at);
-        break;
-    case JSON_OBJECT_MAP:
-        encode_object_map(e, field->type, at);
-        break;
-    }
-    e->first = false;
-}
-
-static void encode_object(Encoder *e, const JsonType *type, const void *value) {
-    open_bracket(e, '{');
-    for (const JsonField *field = type->field; field->name; field++) {
-        const void *at = (const char *)value + field->offset;
-        bool absent = is_absent(field, at);
-        if (absent && !(field->flags & (JSON_ALWAYS | JSON_NULL)))
-            continue;
-        put_key(e, field->name);
-        if (absent && field->flags & JSON_NULL)
-            text_append(e->out, "null");
-        else
-            encode_field(e, field, at);
-    }
-    close_bracket(e, '}');
-}
-
-char *json_encode(const JsonType *type, const void *value, unsigned indent) {
-    Text out = {};
-    Encoder encoder = {&out, indent, 0, true};
-    encode_object(&encoder, type, value);
-    return text_take(&out);
-}
-
-static void done_field(const JsonField *field, void *at) {
-    switch (field->kind) {
-    case JSON_TEXT:
-    case JSON_RAW:
-        free(*(void **)at);
-        break;
-    case JSON_BOOL:
-    case JSON_INT:
-    case JSON_UINT:
-    case JSON_NUMBER:
-        break;
-    case JSON_OBJECT:
-        if (*(void **)at)
-            json_done(field->type, *(void **)at);
-        free(*(void **)at);
-        break;
-    case JSON_TEXTS: {
-        JsonTexts *texts = at;
-        while (texts->n)
-            free(texts->item[--texts->n]);
-        free(texts->item);
-        break;
-    }
-    case JSON_UINTS:
-        free(((JsonUints *)at)->item);
-        break;
-    case JSON_OBJECTS: {
-        JsonObjects *objects = at;
-        while (objects->n)
-            json_done(field->type, (char *)objects->item + --objects->n * field->type->size);
-        free(objects->item);
-        break;
-    }
-    case JSON_MAP: {
-        JsonMap *map = at;
-        while (map->n) {
-            free(map->key[--map->n]);
-            free(map->value[map->n]);
-        }
-        free(map->key);
-        free(map->value);
-        break;
-    }
-    case JSON_OBJECT_MAP: {
-        JsonObjectMap *map = at;
-        while (map->n) {
-            free(map->key[--map->n]);
-            json_done(field->type, (char *)map->value + map->n * field->type->size);
-        }
-        free(map->key);
-        free(map->value);
-        break;
-    }
-    }
-}
-
-void json_done(const JsonType *type, void *value) {
-    for (const JsonField *field = type->field; field->name; field++)
-        done_field(field, (char *)value + field->offset);
-    memset(value, 0, type->size);
-}
-
-void json_texts_add(JsonTexts *texts, const char *text) {
-    texts->item = memory_resize(texts->item, texts->n + 2, sizeof(char *));
-    texts->item[texts->n++] = text_copy(text);
-    texts->item[texts->n] = NULL;
-}
-
-void json_map_set(JsonMap *map, const char *key, const char *value) {
-    for (size_t i = 0; i < map->n; i++)
-        if (strcmp(map->key[i], key) == 0) {
-            char *old = map->value[i];
-            map->value[i] = text_copy(value);
-            free(old);
-            return;
-        }
-    map->key = memory_resize(map->key, map->n + 1, sizeof(char *));
-    map->value = memory_resize(map->value, map->n + 1, sizeof(char *));
-    map->key[map->n] = text_copy(key);
-    map->value[map->n++] = text_copy(value);
-}
-
-const char *json_map_find(const JsonMap *map, const char *key) {
-    for (size_t i = 0; i < map->n; i++)
-        if (strcmp(map->key[i], key) == 0)
-            return map->value[i];
-    return NULL;
-}
-
-void *json_objects_add(JsonObjects *objects, const JsonType *type) {
-    objects->item = memory_resize(objects->item, objects->n + 1, type->size);
-    return memset((char *)objects->item + objects->n++ * type->size, 0, type->size);
-}
-
-void *json_object_map_add(JsonObjectMap *map, const char *key, const JsonType *type) {
-    map->key = memory_resize(map->key, map->n + 1, sizeof(char *));
-    map->value = memory_resize(map->value, map->n + 1, type->size);
-    map->key[map->n] = text_copy(key);
-    return memset((char *)map->value + map->n++ * type->size, 0, type->size);
-}
-
-/* Length of the UTF-8 sequence at s (RFC 3629: no surrogates, no overlong forms), 0 if none. */
-static size_t utf8_length(const unsigned char *s, size_t n) {
-    if (s[0] < 0x80)
-        return 1;
-    size_t length = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
-                    : (s[0] & 0xf0) == 0xe0       ? 3
-                    : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                                  : 0;
-    if (!length || length > n)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return length;
-}
-
-static void append_escape(Text *out, unsigned char c) {
-    switch (c) {
-    case '"':
-        text_append(out, "\\\"");
-        break;
-    case '\\':
-        text_append(out, "\\\\");
-        break;
-    case '\n':
-        text_append(out, "\\n");
-        break;
-    case '\r':
-        text_append(out, "\\r");
-        break;
-    case '\t':
-        text_append(out, "\\t");
-        break;
-    default:
-        text_append_format(out, "\\u%04x", c);
-    }
-}
-
-void json_append_string(Text *out, const char *bytes, size_t n) {
-    const unsigned char *s = (const unsigned char *)bytes;
-    text_reserve(out, n + 2);
-    text_append_char(out, '"');
-    size_t plain = 0; /* start of the run that needs no escape */
-    for (size_t i = 0; i < n;) {
-        bool escape = s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] == 0x7f;
-        size_t length = escape ? 0 : utf8_length(s + i, n - i);
-        if (length) {
-            i += length;
-            continue;
-        }
-        text_append_bytes(out, s + plain, i - plain);
-        if (escape)
-            append_escape(out, s[i]);
-        else
-            text_append(out, "\\ufffd");
-        plain = ++i;
-    }
-    text_append_bytes(out, s + plain, n - plain);
-    text_append_char(out, '"');
 }

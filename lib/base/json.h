@@ -96,6 +96,9 @@ struct JsonType {
  * ignored, null is absence, the last of equal keys wins. */
 int json_decode(const JsonType *type, const char *text, size_t length, void *ret, Error *err);
 
+/* The keys of an object, for documents in which an unknown one is a mistake. */
+int json_keys(const char *text, size_t length, JsonTexts *ret, Error *err);
+
 /* New string. indent: spaces per level, 0 for compact. */
 char *json_encode(const JsonType *type, const void *value, unsigned indent);
 
