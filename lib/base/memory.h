@@ -10,7 +10,8 @@ void *memory_new_array(size_t count, size_t size);         /* zeroed; overflow e
 void *memory_resize(void *old, size_t count, size_t size); /* the new part is not zeroed */
 void *memory_copy(const void *data, size_t size);
 
-// clang-format off: it takes `new` for the C++ word
+/* clang-format takes `new` for the C++ word. */
+// clang-format off
 #define new(type) ((type *)memory_new(sizeof(type)))
 // clang-format on
 #define new_array(type, count) ((type *)memory_new_array((count), sizeof(type)))
