@@ -15,9 +15,8 @@
  *     Containerd__Task__V3__StartRequest request = CONTAINERD__TASK__V3__START_REQUEST__INIT;
  *     request.id = id;
  *     Containerd__Task__V3__StartResponse *response = NULL;
- *     TRY(ttrpc_call(client, &containerd__task__v3__task__descriptor, "Start", &request.base, timeout,
- *         (ProtobufCMessage **)&response, err));
- *     … ttrpc_response_free(&response->base);
+ *     TRY(ttrpc_call(client, &containerd__task__v3__task__descriptor, "Start", &request.base,
+ * timeout, (ProtobufCMessage **)&response, err)); … ttrpc_response_free(&response->base);
  *
  * A status that the server answered with becomes the Error: code and message are the server's.
  * When the connection is lost the code is ERROR_UNAVAILABLE and err->sys is not 0 (ECONNRESET when
@@ -35,8 +34,8 @@ CLEANUP_DEFINE(TtrpcClient, ttrpc_client_drop_)
 /* Borrowed and non-blocking; readable when ttrpc_receive has something to do. */
 int ttrpc_client_fd(const TtrpcClient *client);
 
-/* ret_response may be NULL when the answer carries nothing. ERROR_TIMEOUT: the client may go on with
- * another call, the late answer will be dropped. */
+/* ret_response may be NULL when the answer carries nothing. ERROR_TIMEOUT: the client may go on
+ * with another call, the late answer will be dropped. */
 int ttrpc_call(TtrpcClient *client, const ProtobufCServiceDescriptor *service, const char *method,
     const ProtobufCMessage *request, int64_t timeout, ProtobufCMessage **ret_response, Error *err);
 
@@ -45,6 +44,7 @@ int ttrpc_send(TtrpcClient *client, const ProtobufCServiceDescriptor *service, c
     const ProtobufCMessage *request, Error *err);
 
 /* The answer to ttrpc_send. ERROR_TIMEOUT: not there yet, the call is still under way. */
-int ttrpc_receive(TtrpcClient *client, int64_t timeout, ProtobufCMessage **ret_response, Error *err);
+int ttrpc_receive(
+    TtrpcClient *client, int64_t timeout, ProtobufCMessage **ret_response, Error *err);
 
 void ttrpc_response_free(ProtobufCMessage *response);
