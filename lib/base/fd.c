@@ -153,7 +153,7 @@ const char *fd_path(int fd, char buffer[FD_PATH_SIZE]) {
 static int socket_address(const char *path, struct sockaddr_un *ret, int *ret_parent, Error *err) {
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strlen(path) < sizeof ret->sun_path) {
-        strcpy(ret->sun_path, path);
+        memcpy(ret->sun_path, path, strlen(path) + 1);
         return 0;
     }
     autofree char *parent = path_parent(path);
@@ -165,7 +165,7 @@ static int socket_address(const char *path, struct sockaddr_un *ret, int *ret_pa
     autofree char *through = path_join(fd_path(fd, prefix), path_name(path));
     if (strlen(through) >= sizeof ret->sun_path)
         return error_set(err, ERROR_INVALID, "socket name '%s' is too long", path_name(path));
-    strcpy(ret->sun_path, through);
+    memcpy(ret->sun_path, through, strlen(through) + 1);
     return 0;
 }
 

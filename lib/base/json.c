@@ -271,6 +271,18 @@ static bool too_deep(const char *text, size_t length) {
     return false;
 }
 
+/* NUL bytes and "\u0000" in strings: a C string would end there, and whoever checks its beginning
+ * would know nothing of the rest. */
+static bool has_nul(const char *text, size_t length) {
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\0')
+            return true;
+        if (text[i] == '\\' && ++i + 4 < length && memcmp(text + i, "u0000", 5) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* The tree builder does not say where it stopped; the event parser does. */
 static size_t line_of_mistake(const char *text, size_t length) {
     yajl_handle parser = yajl_alloc(NULL, NULL, NULL);
@@ -287,8 +299,8 @@ static int parse(const char *text, size_t length, yajl_val *ret, Error *err) {
     if (too_deep(text, length))
         return error_set(
             err, ERROR_INVALID, "not JSON that we read: nested deeper than %d levels", DEPTH_MAX);
-    if (memchr(text, '\0', length))
-        return error_set(err, ERROR_INVALID, "not JSON: a NUL byte");
+    if (has_nul(text, length))
+        return error_set(err, ERROR_INVALID, "not JSON that we read: a NUL character");
     char why[256] = "", *terminated = text_copy_n(text, length);
     *ret = yajl_tree_parse(terminated, why, sizeof why);
     free(terminated);

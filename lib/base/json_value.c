@@ -88,9 +88,9 @@ void json_map_set(JsonMap *map, const char *key, const char *value) {
 }
 
 const char *json_map_find(const JsonMap *map, const char *key) {
-    for (size_t i = 0; i < map->n; i++)
-        if (strcmp(map->key[i], key) == 0)
-            return map->value[i];
+    for (size_t i = map->n; i > 0; i--) /* a document may repeat keys: the last wins */
+        if (strcmp(map->key[i - 1], key) == 0)
+            return map->value[i - 1];
     return NULL;
 }
 

@@ -44,15 +44,18 @@ const char *time_format_fixed(int64_t time, char buffer[TIME_TEXT_SIZE]) {
 }
 
 const char *time_format(int64_t time, char buffer[TIME_TEXT_SIZE]) {
-    if (time == 0)
-        return strcpy(buffer, "0001-01-01T00:00:00Z");
+    if (time == 0) {
+        snprintf(buffer, TIME_TEXT_SIZE, "0001-01-01T00:00:00Z");
+        return buffer;
+    }
     time_format_fixed(time, buffer);
     size_t n = strlen(buffer) - 1; /* at 'Z' */
     while (buffer[n - 1] == '0')
         n--;
     if (buffer[n - 1] == '.')
         n--;
-    strcpy(buffer + n, "Z");
+    buffer[n] = 'Z';
+    buffer[n + 1] = '\0';
     return buffer;
 }
 

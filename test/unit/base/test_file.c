@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "test.h"
+
+/* Each test works in a fresh directory `dir` that holds `root/`, a tree as an image may bring it,
+ * and `canary`, which nothing may reach from inside root. */
+typedef struct Fixture {
+    char path[64];
+    int dir, root;
+} Fixture;
+
+static int set_up(void **state) {
+    Fixture *f = calloc(1, sizeof *f);
+    strcpy(f->path, "/tmp/tare-test-file-XXXXXX");
+    assert_non_null(mkdtemp(f->path));
+    f->dir = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mkdirat(f->dir, "root", 0755), 0);
+    assert_int_equal(mkdirat(f->dir, "canary", 0755), 0);
+    f->root = openat(f->dir, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(f->dir >= 0 && f->root >= 0);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    assert_int_equal(file_remove_tree(AT_FDCWD, f->path, &err), 0);
+    close(f->root);
+    close(f->dir);
+    free(f);
+    return 0;
+}
+
+static void write_replaces_whole_and_keeps_the_mode(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    struct stat st;
+    assert_int_equal(file_write(f->dir, "a", "first", 5, 0640, false, &err), 0);
+    assert_int_equal(file_write(f->dir, "a", "second", 6, 0600, true, &err), 0);
+    autodone(Text) text = {};
+    assert_int_equal(file_read(f->dir, "a", 100, &text, &err), 0);
+    assert_string_equal(text.data, "second");
+    assert_int_equal(fstatat(f->dir, "a", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_nlink, 1);
+}
+
+static void read_is_bounded_and_wants_regular_files(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    autodone(Text) text = {};
+    assert_int_equal(file_write(f->dir, "a", "12345", 5, 0600, false, &err), 0);
+    int r = file_read(f->dir, "a", 4, &text, &err);
+    assert_failed(r, err, ERROR_EXHAUSTED, "cannot read 'a': longer than 4 bytes");
+    assert_int_equal(mkfifoat(f->dir, "fifo", 0600), 0);
+    r = file_read(f->dir, "fifo", 4, &text, &err);
+    assert_failed(r, err, ERROR_INVALID, "cannot read 'fifo': not a regular file");
+    r = file_read(f->dir, "none", 4, &text, &err);
+    assert_failed(r, err, ERROR_NOT_FOUND, "cannot open 'none': no such file or directory");
+}
+
+static void symlinks_resolve_inside_the_root(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    autoclose int fd = -1;
+    assert_int_equal(mkdirat(f->root, "etc", 0755), 0);
+    assert_int_equal(symlinkat("/etc", f->root, "absolute"), 0);
+    assert_int_equal(symlinkat("../../../../canary", f->root, "climbing"), 0);
+    assert_int_equal(file_open_in(f->root, "absolute", O_PATH, 0, &fd, &err), 0);
+    struct stat through, direct;
+    assert_int_equal(fstat(fd, &through), 0);
+    assert_int_equal(fstatat(f->root, "etc", &direct, 0), 0);
+    assert_int_equal(through.st_ino, direct.st_ino);
+    int other;
+    assert_int_equal(file_open_in(f->root, "climbing", O_PATH, 0, &other, &err), ERROR_NOT_FOUND);
+    assert_int_equal(file_open_in(f->root, "../canary", O_PATH, 0, &other, &err), ERROR_NOT_FOUND);
+}
+
+static void directories_are_made_inside_the_root(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    autofree char *target = text_format("%s/canary", f->path);
+    assert_int_equal(symlinkat(target, f->root, "link"), 0);
+    int fd = -1;
+    /* the link names a path that is missing inside the root: an error, and the canary stays empty
+     */
+    assert_true(file_make_dirs_in(f->root, "link/x", 0755, &fd, &err) < 0);
+    assert_false(file_exists(f->dir, "canary/x"));
+    assert_int_equal(mkdirat(f->root, "real", 0755), 0);
+    assert_int_equal(symlinkat("/real", f->root, "inside"), 0);
+    assert_int_equal(file_make_dirs_in(f->root, "inside/../inside/a/b", 0700, &fd, &err), 0);
+    assert_int_equal(close(fd), 0);
+    assert_true(file_exists(f->root, "real/a/b"));
+}
+
+static void beneath_refuses_every_symlink(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    int fd;
+    assert_int_equal(mkdirat(f->root, "etc", 0755), 0);
+    assert_int_equal(symlinkat("etc", f->root, "link"), 0);
+    assert_true(file_open_beneath(f->root, "link", O_RDONLY, 0, &fd, &err) < 0);
+    assert_true(file_open_beneath(f->root, "../canary", O_RDONLY, 0, &fd, &err) < 0);
+    assert_true(file_open_beneath(f->root, "/etc", O_RDONLY, 0, &fd, &err) < 0);
+    assert_int_equal(file_open_beneath(f->root, "etc", O_RDONLY, 0, &fd, &err), 0);
+    assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+    close(fd);
+}
+
+static void remove_tree_does_not_follow_links(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    assert_int_equal(file_write(f->dir, "canary/file", "x", 1, 0600, false, &err), 0);
+    assert_int_equal(file_make_dirs_at(f->root, "a/b/c", 0755, &err), 0);
+    assert_int_equal(symlinkat("../../../canary", f->root, "a/b/out"), 0);
+    assert_int_equal(file_remove_tree(f->root, "a", &err), 0);
+    assert_false(file_exists(f->root, "a"));
+    assert_true(file_exists(f->dir, "canary/file"));
+    assert_int_equal(file_remove_tree(f->root, "a", &err), 0);
+    assert_int_equal(file_remove(f->root, "a", &err), 0);
+}
+
+static void make_dirs_says_what_is_in_the_way(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    assert_int_equal(file_write(f->dir, "file", "x", 1, 0600, false, &err), 0);
+    int r = file_make_dirs_at(f->dir, "file", 0755, &err);
+    assert_failed(r, err, ERROR_INVALID, "cannot make directory 'file': not a directory");
+    struct stat st;
+    assert_int_equal(file_make_dirs_at(f->dir, "x/y", 0700, &err), 0);
+    assert_int_equal(file_make_dirs_at(f->dir, "x/y", 0700, &err), 0);
+    assert_int_equal(fstatat(f->dir, "x/y", &st, 0), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+static void kernel_files_must_exist(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    assert_int_equal(file_write_kernel(f->dir, "memory.max", "1", &err), ERROR_NOT_FOUND);
+    assert_false(file_exists(f->dir, "memory.max"));
+}
+
+#define IN_DIRECTORY(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        IN_DIRECTORY(write_replaces_whole_and_keeps_the_mode),
+        IN_DIRECTORY(read_is_bounded_and_wants_regular_files),
+        IN_DIRECTORY(symlinks_resolve_inside_the_root),
+        IN_DIRECTORY(directories_are_made_inside_the_root),
+        IN_DIRECTORY(beneath_refuses_every_symlink),
+        IN_DIRECTORY(remove_tree_does_not_follow_links),
+        IN_DIRECTORY(make_dirs_says_what_is_in_the_way),
+        IN_DIRECTORY(kernel_files_must_exist),
+    };
+    return RUN(tests);
+}
