@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/api/tare/services.h"
+
+#include "engine/api/tare/system.h"
+
+int tare_services_add(RpcServer *server, TareServices *services, Error *err) {
+    TRY(rpc_server_add(server, &system_service, services, err));
+    return 0;
+}

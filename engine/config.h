@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/log.h"
+
+/* What the engine was told: command line, then environment, then engine.json (Docker's daemon.json
+ * keys), then defaults. Fixed once main has loaded it; read from any thread. */
+typedef struct ConfigRuntime {
+    char *path;
+} ConfigRuntime;
+
+typedef struct Config {
+    char *root, *state; /* absolute */
+    char *file;         /* the engine.json that was read, NULL if there is none */
+    JsonTexts hosts;    /* unix:///path, fd:// */
+    char *group;        /* of the sockets; NULL: the process's */
+    LogLevel log_level;
+    LogFormat log_format;
+    int64_t log_max_size; /* of containers' logs, bytes; 0: never rotated */
+    int32_t log_max_files;
+    char *default_runtime;
+    JsonObjectMap runtimes; /* name → ConfigRuntime */
+    JsonTexts insecure_registries, registry_mirrors;
+    unsigned max_concurrent_downloads, max_download_attempts;
+    char *bridge, *bip, *publish_ip;
+    unsigned mtu;
+    bool no_icc, no_masquerade, no_forward, no_new_privileges;
+    JsonTexts dns, dns_search, dns_options;
+    JsonTexts warnings; /* keys that were read and have no effect here */
+} Config;
+
+/* What the command line may say; NULL and false are "nothing said". */
+typedef struct ConfigOptions {
+    const char *root, *state, *config, *log_level, *log_format;
+    const char *const *hosts;
+    size_t hosts_n;
+    bool debug;
+} ConfigOptions;
+
+/* ERROR_INVALID names the file and the key or line. A missing file is an error only if the command
+ * line or $TARE_CONFIG named it. Fills *ret whatever happens: release with config_done. */
+int config_load(const ConfigOptions *options, Config *ret, Error *err);
+void config_done(Config *config);
+CLEANUP_DEFINE_DONE(Config, config_done)
+
+/* Path of the OCI runtime called `name` ("" = the default one); NULL: the shim's own choice.
+ * ERROR_INVALID: "unknown or invalid runtime name: x". */
+int config_runtime(const Config *config, const char *name, const char **ret, Error *err);

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/api/tare/services.h"
+#include "engine/notify.h"
+#include "engine/rpc/server.h"
+#include "version.h"
+
+struct Engine {
+    const Config *config;
+    int root_lock, state_lock;
+    TareServices services;
+    RpcServer *server;
+    size_t steps_done;
+};
+
+static int start_directories(Engine *engine, Error *err) {
+    TRY(file_make_dirs(engine->config->root, 0700, err));
+    return file_make_dirs(engine->config->state, 0700, err);
+}
+
+/* The lock dies with the process, however it ends; the text in the file is for people. */
+static int lock_take(const char *directory, const char *name, int *ret_fd, Error *err) {
+    autofree char *path = path_join(directory, name);
+    autoclose int fd = -1;
+    TRY(file_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600, &fd, err));
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK)
+            return error_set_errno(err, errno, "cannot lock '%s'", path);
+        char pid[32] = "";
+        ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+        pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+        return error_set(err, ERROR_EXISTS, "another tared (process %s) uses '%s'", pid, directory);
+    }
+    autofree char *text = text_format("%d\n", getpid());
+    if (ftruncate(fd, 0) < 0)
+        return error_set_errno(err, errno, "cannot write '%s'", path);
+    TRY(fd_write_all(fd, text, strlen(text), err));
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+static int start_lock(Engine *engine, Error *err) {
+    TRY(lock_take(engine->config->state, "tared.pid", &engine->state_lock, err));
+    return lock_take(engine->config->root, "lock", &engine->root_lock, err);
+}
+
+static void end_lock(Engine *engine) {
+    if (engine->state_lock >= 0)
+        close(engine->state_lock);
+    if (engine->root_lock >= 0)
+        close(engine->root_lock);
+}
+
+static int start_server(Engine *engine, Error *err) {
+    engine->server = rpc_server_new(&(RpcServerOptions){});
+    return tare_services_add(engine->server, &engine->services, err);
+}
+
+static void end_server(Engine *engine) {
+    rpc_server_stop(engine->server, 2 * TIME_SECOND);
+}
+
+static int group_find(const char *name, gid_t *ret, Error *err) {
+    *ret = (gid_t)-1;
+    if (!name)
+        return 0;
+    struct group group, *found = NULL;
+    char buffer[16384];
+    int r = getgrnam_r(name, &group, buffer, sizeof buffer, &found);
+    if (r != 0)
+        return error_set_errno(err, r, "cannot look up group '%s'", name);
+    if (!found)
+        return error_set(err, ERROR_INVALID, "group: there is no group '%s'", name);
+    *ret = found->gr_gid;
+    return 0;
+}
+
+/* Sockets of the service manager replace our own. */
+static int start_listening(Engine *engine, Error *err) {
+    const JsonTexts *hosts = &engine->config->hosts;
+    gid_t gid;
+    TRY(group_find(engine->config->group, &gid, err));
+    int inherited = rpc_server_listen_inherited(engine->server, err);
+    TRY(inherited);
+    for (size_t i = 0; i < hosts->n; i++) {
+        if (text_starts(hosts->item[i], "fd://")) {
+            if (inherited == 0)
+                return error_set(err, ERROR_INVALID, "hosts: fd:// without inherited sockets");
+            continue;
+        }
+        const char *path = hosts->item[i] + strlen("unix://");
+        if (inherited == 0)
+            TRY(rpc_server_listen(engine->server, path, 0660, gid, err));
+    }
+    return rpc_server_start(engine->server, err);
+}
+
+static int start_ready(Engine *engine, Error *err) {
+    engine->services.started = time_now();
+    log_info("tared " TARE_VERSION " serves %s", engine->config->hosts.item[0]);
+    return notify_service_manager("READY=1", err);
+}
+
+static void end_ready(Engine *engine) {
+    Error ignored;
+    notify_service_manager("STOPPING=1", &ignored);
+}
+
+static const struct {
+    const char *name;
+    int (*start)(Engine *engine, Error *err);
+    void (*end)(Engine *engine);
+} steps[] = {
+    {"directories", start_directories, NULL},
+    {"lock", start_lock, end_lock},
+    {"server", start_server, end_server},
+    {"listening", start_listening, NULL},
+    {"ready", start_ready, end_ready},
+};
+
+int engine_start(const Config *config, Engine **ret, Error *err) {
+    autoptr(Engine) engine = new (Engine);
+    *engine = (Engine){.config = config, .root_lock = -1, .state_lock = -1};
+    engine->services.config = config;
+    for (; engine->steps_done < array_size(steps); engine->steps_done++) {
+        int64_t before = time_monotonic();
+        int r = steps[engine->steps_done].start(engine, err);
+        if (r < 0) {
+            engine->steps_done++; /* a step's end undoes a half-done start, too */
+            return error_prefix(err, "cannot start");
+        }
+        log_debug("%s: %lld us", steps[engine->steps_done].name,
+            (long long)(time_monotonic() - before) / 1000);
+    }
+    *ret = take_ptr(&engine);
+    return 0;
+}
+
+void engine_stop(Engine *engine) {
+    while (engine->steps_done > 0) {
+        if (steps[--engine->steps_done].end)
+            steps[engine->steps_done].end(engine);
+    }
+    free(engine);
+}
