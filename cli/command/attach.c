@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "cli/command/command.h"
+#include "cli/session.h"
+
+typedef struct AttachOptions {
+    bool no_stdin, signal_proxy;
+    const char *detach_keys;
+} AttachOptions;
+
+static int attach(
+    Cli *cli, const AttachOptions *options, const char *container, int *ret_code, Error *err) {
+    SessionOptions session_options = {.in = !options->no_stdin,
+        .out = true,
+        .error = true,
+        .signal_proxy = options->signal_proxy};
+    TRY(detach_parse(options->detach_keys, &session_options.detach, err));
+    __attribute__((cleanup(cleanup_Session_))) Session *session = NULL;
+    TRY(session_open(cli, container, &session_options, &session, err));
+    bool detached = false;
+    TRY(session_run(session, &detached, ret_code, err));
+    if (detached)
+        fprintf(stderr, "read escape sequence\n");
+    return 0;
+}
+
+static int run(Cli *cli, const void *values, int argc, char **argv) {
+    (void)argc;
+    Error err = {};
+    int code = 0;
+    return attach(cli, values, argv[0], &code, &err) < 0 ? cli_report(cli, &err) : code;
+}
+
+#define T AttachOptions
+static const Option options[] = {
+    {0, "detach-keys", OPTION_TEXT, offsetof(T, detach_keys), "string",
+        "Override the key sequence for detaching a container"},
+    {0, "no-stdin", OPTION_FLAG, offsetof(T, no_stdin), NULL, "Do not attach STDIN"},
+    {0, "sig-proxy", OPTION_FLAG, offsetof(T, signal_proxy), NULL,
+        "Proxy all received signals to the process (default true)"},
+    {},
+};
+#undef T
+
+static const AttachOptions defaults = {.signal_proxy = true};
+
+const Command command_attach = {
+    .arguments = "[OPTIONS] CONTAINER",
+    .summary = "Attach local standard input, output, and error streams to a running container",
+    .more = "The keys ctrl-p ctrl-q leave a container that has a terminal without stopping it. The "
+            "exit status is the program's when it ends meanwhile.",
+    .options = options,
+    .options_size = sizeof(AttachOptions),
+    .defaults = &defaults,
+    .min = 1,
+    .max = 1,
+    .run = run,
+};

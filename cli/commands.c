@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "cli/command/command.h"
+
+const CommandRow command_rows[] = {
+    {NULL, "attach", NULL, &command_attach},
+    {NULL, "create", NULL, &command_create},
+    {NULL, "exec", NULL, &command_exec},
+    {NULL, "images", NULL, &command_images},
+    {NULL, "info", NULL, &command_info},
+    {NULL, "inspect", NULL, &command_inspect},
+    {NULL, "kill", NULL, &command_kill},
+    {NULL, "load", NULL, &command_load},
+    {NULL, "logs", NULL, &command_logs},
+    {NULL, "ps", NULL, &command_ps},
+    {NULL, "pull", NULL, &command_pull},
+    {NULL, "rm", NULL, &command_rm},
+    {NULL, "rmi", NULL, &command_rmi},
+    {NULL, "run", NULL, &command_run},
+    {NULL, "start", NULL, &command_start},
+    {NULL, "stop", NULL, &command_stop},
+    {NULL, "tag", NULL, &command_tag},
+    {NULL, "version", NULL, &command_version},
+    {NULL, "wait", NULL, &command_wait},
+    {"container", "attach", NULL, &command_attach},
+    {"container", "create", NULL, &command_create},
+    {"container", "exec", NULL, &command_exec},
+    {"container", "inspect", NULL, &command_container_inspect},
+    {"container", "kill", NULL, &command_kill},
+    {"container", "logs", NULL, &command_logs},
+    {"container", "ls", "list ps", &command_ps},
+    {"container", "rm", "remove", &command_rm},
+    {"container", "run", NULL, &command_run},
+    {"container", "start", NULL, &command_start},
+    {"container", "stop", NULL, &command_stop},
+    {"container", "wait", NULL, &command_wait},
+    {"image", "inspect", NULL, &command_image_inspect},
+    {"image", "load", NULL, &command_load},
+    {"image", "ls", "list", &command_images},
+    {"image", "pull", NULL, &command_pull},
+    {"image", "rm", "remove rmi", &command_rmi},
+    {"image", "tag", NULL, &command_tag},
+    {},
+};
+
+const CommandGroup command_groups[] = {
+    {"container", "Manage containers"},
+    {"image", "Manage images"},
+    {},
+};
+
+#define T GlobalOptions
+const Option global_options[] = {
+    {'D', "debug", OPTION_FLAG, offsetof(T, debug), NULL, "Show codes and reasons of errors"},
+    {'h', "help", OPTION_FLAG, offsetof(T, help), NULL, "Print usage"},
+    {'H', "host", OPTION_TEXT, offsetof(T, host), "string", "Engine socket to connect to"},
+    {'l', "log-level", OPTION_TEXT, offsetof(T, log_level), "string",
+        "Set the logging level (\"debug\", \"info\", \"warn\", \"error\", \"fatal\")"},
+    {'v', "version", OPTION_FLAG, offsetof(T, version), NULL, "Print version information and quit"},
+    {},
+};
+#undef T
+
+static bool has_word(const char *words, const char *word) {
+    if (!words)
+        return false;
+    autotexts char **list = texts_split(words, ' ');
+    for (size_t i = 0; list[i]; i++)
+        if (text_equal(list[i], word))
+            return true;
+    return false;
+}
+
+const CommandRow *command_find(const char *group, const char *name) {
+    for (const CommandRow *row = command_rows; row->name; row++)
+        if (text_equal(row->group, group) &&
+            (text_equal(row->name, name) || has_word(row->aliases, name)))
+            return row;
+    return NULL;
+}
+
+const CommandGroup *command_group_find(const char *name) {
+    for (const CommandGroup *group = command_groups; group->name; group++)
+        if (text_equal(group->name, name))
+            return group;
+    return NULL;
+}
+
+static int compare_names(const void *a, const void *b) {
+    return strcmp(((const Option *)a)->name, ((const Option *)b)->name);
+}
+
+Option *command_options(const Command *command) {
+    size_t n = 0;
+    bool letter_taken = false;
+    for (; command->options && command->options[n].name; n++)
+        letter_taken |= command->options[n].letter == 'h';
+    Option *options = new_array(Option, n + 2);
+    if (n)
+        memcpy(options, command->options, n * sizeof *options);
+    options[n] = (Option){
+        letter_taken ? 0 : 'h', "help", OPTION_FLAG, command->options_size, NULL, "Print usage"};
+    qsort(options, n + 1, sizeof *options, compare_names);
+    return options;
+}
+
+char *command_row_name(const CommandRow *row) {
+    return row->group ? text_format("%s %s", row->group, row->name) : text_copy(row->name);
+}
+
+static void print_aliases(const Command *command, FILE *out) {
+    const char *separator = "\nAliases:\n  ";
+    size_t n = 0;
+    for (const CommandRow *row = command_rows; row->name; row++)
+        n += row->command == command;
+    if (n < 2)
+        return;
+    for (const CommandRow *row = command_rows; row->name; row++) {
+        if (row->command != command)
+            continue;
+        autofree char *name = command_row_name(row);
+        fprintf(out, "%stare %s", separator, name);
+        separator = ", ";
+    }
+    fputc('\n', out);
+}
+
+void command_print_help(const Command *command, const char *name, FILE *out) {
+    fprintf(out, "Usage:  tare %s%s%s\n\n%s\n", name, *command->arguments ? " " : "",
+        command->arguments, command->summary);
+    print_aliases(command, out);
+    autofree Option *options = command_options(command);
+    fprintf(out, "\nOptions:\n");
+    option_print_help(options, out);
+}
+
+static void print_rows(const char *group, FILE *out) {
+    for (const CommandRow *row = command_rows; row->name; row++)
+        if (text_equal(row->group, group))
+            fprintf(out, "  %-11s %s\n", row->name, row->command->summary);
+}
+
+void group_print_help(const CommandGroup *group, FILE *out) {
+    fprintf(out, "Usage:  tare %s COMMAND\n\n%s\n\nCommands:\n", group->name, group->summary);
+    print_rows(group->name, out);
+    fprintf(
+        out, "\nRun 'tare %s COMMAND --help' for more information on a command.\n", group->name);
+}
+
+void program_print_help(FILE *out) {
+    fprintf(out, "Usage:  tare [OPTIONS] COMMAND\n\n"
+                 "A self-sufficient runtime for containers\n\nOptions:\n");
+    option_print_help(global_options, out);
+    fprintf(out, "\nManagement Commands:\n");
+    for (const CommandGroup *group = command_groups; group->name; group++)
+        fprintf(out, "  %-11s %s\n", group->name, group->summary);
+    fprintf(out, "\nCommands:\n");
+    print_rows(NULL, out);
+    fprintf(out, "\nRun 'tare COMMAND --help' for more information on a command.\n");
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/credentials.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+
+enum {
+    FILE_MAX = 1 << 20
+};
+
+typedef struct Auth {
+    char *auth, *username, *password, *identity_token;
+} Auth;
+typedef struct Config {
+    JsonObjectMap auths;
+} Config;
+
+#define T Auth
+static const JsonField auth_fields[] = {
+    {"auth", JSON_TEXT, JSON_AT(auth)},
+    {"username", JSON_TEXT, JSON_AT(username)},
+    {"password", JSON_TEXT, JSON_AT(password)},
+    {"identitytoken", JSON_TEXT, JSON_AT(identity_token)},
+    {},
+};
+static const JsonType auth_type = {sizeof(T), auth_fields};
+#undef T
+
+#define T Config
+static const JsonField config_fields[] = {
+    {"auths", JSON_OBJECT_MAP, JSON_AT(auths), .type = &auth_type},
+    {},
+};
+static const JsonType config_type = {sizeof(T), config_fields};
+#undef T
+
+void credentials_done(Credentials *credentials) {
+    free(credentials->username);
+    if (credentials->password)
+        explicit_bzero(credentials->password, strlen(credentials->password));
+    free(credentials->password);
+    free(credentials->identity_token);
+    *credentials = (Credentials){};
+}
+
+static int base64_digit(char c) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)(at - digits) : -1;
+}
+
+/* New string, or NULL when `text` is no base64 (RFC 4648) of text. */
+static char *base64_decode(const char *text) {
+    size_t n = strlen(text), length = 0;
+    if (n % 4)
+        return NULL;
+    autofree char *out = memory_new(n + 1);
+    for (size_t i = 0; i < n; i += 4) {
+        size_t padding = i + 4 < n ? 0 : (size_t)(text[n - 1] == '=') + (text[n - 2] == '=');
+        uint32_t group = 0;
+        for (size_t k = 0; k < 4; k++) {
+            int digit = k >= 4 - padding ? 0 : base64_digit(text[i + k]);
+            if (digit < 0)
+                return NULL;
+            group = group << 6 | (uint32_t)digit;
+        }
+        for (size_t k = 0; k < 3 - padding; k++)
+            out[length++] = (char)(group >> (16 - 8 * k));
+    }
+    return strlen(out) == length ? take_ptr(&out) : NULL;
+}
+
+/* Keys are hosts, or addresses such as "https://index.docker.io/v1/" that older clients wrote. The
+ * comparison is exact: credentials never go to a host that they are not for. */
+static bool key_matches(const char *key, const char *host) {
+    if (text_starts(key, "https://"))
+        key += strlen("https://");
+    else if (text_starts(key, "http://"))
+        key += strlen("http://");
+    autofree char *name = text_copy_n(key, strcspn(key, "/"));
+    bool hub = text_equal(name, "index.docker.io") || text_equal(name, "registry-1.docker.io");
+    return !strcasecmp(hub ? "docker.io" : name, host);
+}
+
+static int take_auth(Auth *auth, const char *key, Credentials *ret, Error *err) {
+    ret->identity_token =
+        text_is_empty(auth->identity_token) ? NULL : take_ptr(&auth->identity_token);
+    if (text_is_empty(auth->auth)) {
+        ret->username = take_ptr(&auth->username);
+        ret->password = take_ptr(&auth->password);
+        return 0;
+    }
+    autofree char *pair = base64_decode(auth->auth);
+    char *colon = pair ? strchr(pair, ':') : NULL;
+    if (!colon)
+        return error_set(
+            err, ERROR_INVALID, "auths.%s.auth: expected base64 of user:password", key);
+    ret->username = text_copy_n(pair, (size_t)(colon - pair));
+    ret->password = text_copy(colon + 1);
+    explicit_bzero(pair, strlen(pair));
+    return 0;
+}
+
+int credentials_parse(
+    const char *text, size_t length, const char *host, Credentials *ret, Error *err) {
+    Config config = {};
+    TRY(json_decode(&config_type, text, length, &config, err));
+    autodone(Credentials) found = {};
+    int result = 0;
+    Auth *auths = config.auths.value;
+    for (size_t i = 0; i < config.auths.n; i++) {
+        if (!key_matches(config.auths.key[i], host))
+            continue;
+        result = take_auth(&auths[i], config.auths.key[i], &found, err);
+        break;
+    }
+    json_done(&config_type, &config);
+    TRY(result);
+    *ret = found;
+    found = (Credentials){};
+    return 0;
+}
+
+int credentials_find(const char *host, Credentials *ret, Error *err) {
+    const char *directory = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
+    if (text_is_empty(directory) && text_is_empty(home))
+        return 0;
+    autofree char *path = text_is_empty(directory) ? path_join(home, ".docker/config.json")
+                                                   : path_join(directory, "config.json");
+    autodone(Text) text = {};
+    int result = file_read(AT_FDCWD, path, FILE_MAX, &text, err);
+    if (result == ERROR_NOT_FOUND)
+        return 0;
+    TRY(result);
+    result = credentials_parse(text.data ? text.data : "", text.length, host, ret, err);
+    return result < 0 ? error_prefix(err, "%s", path) : 0;
+}

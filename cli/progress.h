@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* The lines of a pull, one a layer. On a terminal each line is redrawn in place, with a bar; else a
+ * line is printed whenever a layer enters a new phase. */
+typedef struct Progress Progress;
+
+/* Terminal of the given size; rows 0: no terminal. */
+Progress *progress_new(FILE *out, unsigned rows, unsigned columns);
+
+/* `status` is "Downloading", "Pull complete", …; total 0: no bar. `now` in ns, monotonic. */
+void progress_update(Progress *progress, const char *layer, const char *status, int64_t current,
+    int64_t total, int64_t now);
+
+/* Draws what the rate limit held back. Lines printed after this stand below. */
+void progress_finish(Progress *progress);
+void progress_free(Progress *progress);
+static inline void cleanup_Progress_(Progress **p) {
+    if (*p)
+        progress_free(*p);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/pull.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/client.h"
+#include "cli/credentials.h"
+#include "cli/progress.h"
+#include "cli/reference.h"
+#include "cli/terminal.h"
+#include "proto/tare/v1/image.pb-c.h"
+
+#define PHASE(name) TARE__V1__PULL_PROGRESS__PHASE__##name
+static const char *const layer_status[] = {
+    [PHASE(WAITING)] = "Pulling fs layer",
+    [PHASE(DOWNLOADING)] = "Downloading",
+    [PHASE(VERIFYING)] = "Verifying Checksum",
+    [PHASE(DOWNLOADED)] = "Download complete",
+    [PHASE(EXTRACTING)] = "Extracting",
+    [PHASE(COMPLETE)] = "Pull complete",
+    [PHASE(EXISTS)] = "Already exists",
+};
+
+static void show_done(const PullOptions *options, const Tare__V1__PullProgress *message) {
+    if (!options->quiet) {
+        fprintf(options->out, "Digest: %s\n", message->digest);
+        fprintf(options->out, "Status: %s for %s\n",
+            message->newer ? "Downloaded newer image" : "Image is up to date", message->familiar);
+    }
+    if (!options->silent_name)
+        fprintf(options->out, "%s\n", message->reference);
+}
+
+static void show(
+    const PullOptions *options, Progress *progress, const Tare__V1__PullProgress *message) {
+    if (message->phase == PHASE(DONE)) {
+        progress_finish(progress);
+        show_done(options, message);
+        return;
+    }
+    if (options->quiet)
+        return;
+    if (message->phase == PHASE(RESOLVED)) {
+        fprintf(options->out, "%s: Pulling from %s\n", message->tag, message->path);
+        fflush(options->out);
+        return;
+    }
+    size_t phase = (size_t)message->phase;
+    if (phase >= array_size(layer_status) || !layer_status[phase])
+        return; // a newer engine's
+    bool bar = message->phase == PHASE(DOWNLOADING) || message->phase == PHASE(EXTRACTING);
+    progress_update(progress, message->layer, layer_status[phase], message->current,
+        bar ? message->total : 0, time_monotonic());
+}
+
+static int relay(ClientStream *stream, const PullOptions *options, Error *err) {
+    TerminalSize size =
+        terminal_is(fileno(options->out)) ? terminal_size(fileno(options->out)) : (TerminalSize){};
+    __attribute__((cleanup(cleanup_Progress_))) Progress *progress =
+        progress_new(options->out, size.rows, size.columns);
+    for (;;) {
+        autoreply Tare__V1__PullProgress *message = NULL;
+        int received = client_receive(stream, &message, err);
+        if (received <= 0) {
+            progress_finish(progress);
+            return received;
+        }
+        show(options, progress, message);
+    }
+}
+
+int pull_image(Cli *cli, const PullOptions *options, Error *err) {
+    autodone(Credentials) credentials = {};
+    autofree char *host = reference_host(options->reference);
+    TRY(credentials_find(host, &credentials, err));
+    Client *client = NULL;
+    TRY(cli_client(cli, &client, err));
+    if (!options->quiet && !reference_has_tag(options->reference)) {
+        fprintf(options->out, "Using default tag: latest\n");
+        fflush(options->out);
+    }
+
+    Tare__V1__RegistryCredentials sent = TARE__V1__REGISTRY_CREDENTIALS__INIT;
+    Tare__V1__PullRequest request = TARE__V1__PULL_REQUEST__INIT;
+    request.reference = (char *)options->reference;
+    if (options->platform)
+        request.platform = (char *)options->platform;
+    if (credentials.username)
+        sent.username = credentials.username;
+    if (credentials.password)
+        sent.password = credentials.password;
+    if (credentials.identity_token)
+        sent.identity_token = credentials.identity_token;
+    if (credentials.username || credentials.identity_token)
+        request.credentials = &sent;
+
+    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
+        client_open(client, &tare__v1__images__descriptor, "Pull");
+    TRY(client_send(stream, &request, err));
+    TRY(client_send_end(stream, err));
+    return relay(stream, options, err);
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+
+#include "cli/cli.h"
+#include "cli/detach.h"
+#include "cli/stream.h"
+
+/* What run, start -a and attach share: streams to a container's own program. */
+typedef struct SessionOptions {
+    bool in, out, error;
+    bool signal_proxy; /* our signals go to the program */
+    Detach detach;     /* heeded with a terminal only */
+} SessionOptions;
+
+typedef struct Session Session;
+
+/* `container` is borrowed and must outlive the session. */
+int session_open(
+    Cli *cli, const char *container, const SessionOptions *options, Session **ret, Error *err);
+bool session_has_terminal(const Session *session);
+
+/* Relays to the end; *ret_code is the program's exit code, 0 when the user detached. */
+int session_run(Session *session, bool *ret_detached, int *ret_code, Error *err);
+void session_free(Session *session);
+static inline void cleanup_Session_(Session **p) {
+    if (*p)
+        session_free(*p);
+}
+
+/* -t with -i asks for a terminal on our side too: "the input device is not a TTY". */
+int session_check_terminal(bool in, bool terminal, Error *err);
