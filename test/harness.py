@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -18,6 +19,7 @@ import time
 import urllib.request
 
 import images
+from terminal import Terminal
 
 def wait_until(condition, timeout=10, what="condition"):
     """Polls until condition() is true and returns its value."""
@@ -131,6 +133,21 @@ class Engine:
                 f"stdout: {result.stdout[-2000:]}\nstderr: {result.stderr[-2000:]}\nengine: {self.log()[-1500:]}"
             )
         return result
+
+    def fails(self, code, words, *arguments, **more):
+        """The command ends with this exit code and says these words in one line."""
+        result = self.tare(*arguments, code=code, **more)
+        lines = [line for line in result.stderr.splitlines() if line.strip()]
+        # what docker, too, prints around the message: a hint at the help, the note before a pull
+        said = [line for line in lines if not re.match(r"(See|Run) 'tare|Unable to find image|Usage:", line)]
+        assert len(said) == 1, f"not one line: {result.stderr}"
+        assert re.search(words, said[0]), f"no {words!r} in {said[0]!r}"
+        assert not said[0].endswith("."), said[0]
+        return said[0]
+
+    def terminal(self, *arguments, **more):
+        """The command line under a terminal."""
+        return Terminal([self.programs / "tare", *arguments], self.environment, **more)
 
     def output(self, *arguments, **more):
         return self.tare(*arguments, **more).stdout.strip()

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine may be killed at any instruction: no container, exit code or line of a log is lost, and nothing
+is left that the next start does not adopt or sweep. TARE_TEST_SEED repeats a run, TARE_TEST_ROUNDS bounds it."""
+
+import glob
+import json
+import os
+import random
+import re
+import subprocess
+import time
+
+import pytest
+
+from harness import mounts_below, processes_with, wait_until
+
+ROUNDS = int(os.environ.get("TARE_TEST_ROUNDS", "50"))
+WRITER = "i=0; while true; do echo line $i; i=$((i+1)); usleep 2000; done"
+
+
+@pytest.fixture
+def seed():
+    """Printed with a failure's output."""
+    value = int(os.environ.get("TARE_TEST_SEED", str(random.randrange(1 << 32))))
+    print(f"TARE_TEST_SEED={value}")
+    return random.Random(value)
+
+
+def numbers(log):
+    return [int(line.split()[1]) for line in log.splitlines()]
+
+
+def parse_time(text):
+    """Seconds since 1970 of an RFC 3339 time in UTC."""
+    whole, fraction = re.fullmatch(r"(\S+?)(\.\d+)?Z", text).groups()
+    return time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) - time.timezone + float(fraction or 0)
+
+
+def test_nothing_is_lost_while_the_engine_is_dead(engine, busybox):
+    engine.tare("run", "-d", "--name", "writer", busybox, "sh", "-c", WRITER)
+    engine.tare("run", "-d", "--name", "brief", busybox, "sh", "-c", "sleep 1; echo bye; exit 7")
+    engine.kill()
+    killed = time.time()
+    time.sleep(2)
+    engine.start()
+    (writer,) = json.loads(engine.output("inspect", "writer"))
+    assert writer["State"]["Running"]
+    (brief,) = json.loads(engine.output("inspect", "brief"))
+    assert brief["State"]["Status"] == "exited" and brief["State"]["ExitCode"] == 7
+    finished = parse_time(brief["State"]["FinishedAt"])
+    assert killed - 0.5 < finished < killed + 1.9, "the time of the exit, not of the restart"
+    assert engine.output("wait", "brief") == "7"
+    assert engine.output("logs", "brief") == "bye"
+    listing = engine.output("ps", "-a")
+    assert re.search(r"Up .*writer", listing) and re.search(r"Exited \(7\) .*brief", listing)
+
+    follower = engine.popen("logs", "-f", "writer", stdout=subprocess.PIPE, text=True)
+    followed = [follower.stdout.readline() for _ in range(1500)]
+    engine.tare("exec", "writer", "true")
+    engine.tare("stop", "-t", "1", "writer")
+    followed += follower.stdout.readlines()
+    assert follower.wait(20) == 0
+    assert numbers("".join(followed)) == list(range(len(followed)))
+    assert numbers(engine.output("logs", "writer")) == list(range(len(followed)))
+    engine.tare("rm", "writer", "brief")
+
+
+def test_an_attached_client_notices_nothing(engine, busybox):
+    script = "i=0; while [ $i -lt 1000 ]; do echo line $i; i=$((i+1)); usleep 2000; done; exit 3"
+    client = engine.popen("run", "--name", "attached", busybox, "sh", "-c", script, stdout=subprocess.PIPE, text=True)
+    assert client.stdout.readline() == "line 0\n"
+    engine.kill()
+    rest = client.stdout.read()
+    assert numbers(rest) == list(range(1, 1000))
+    assert client.wait(20) == 3
+    engine.start()
+    assert engine.output("wait", "attached") == "3"
+    engine.tare("rm", "attached")
+
+
+def test_auto_remove_is_done_by_the_next_engine(engine, busybox):
+    engine.tare("run", "-d", "--rm", "--name", "fleeting", busybox, "sleep", "0.5")
+    engine.kill()
+    time.sleep(1)
+    engine.start()
+    wait_until(lambda: engine.output("ps", "-aq") == "", what="the container to be removed")
+    assert leftovers(engine) == []
+
+
+def test_an_engine_can_be_killed_again_and_again(engine, busybox):
+    engine.tare("run", "-d", "--name", "steady", busybox, "sh", "-c", WRITER)
+    (before,) = json.loads(engine.output("inspect", "steady"))
+    for _ in range(10):
+        engine.kill()
+        engine.start()
+    (after,) = json.loads(engine.output("inspect", "steady"))
+    assert before["State"]["Pid"] == after["State"]["Pid"]
+    engine.tare("rm", "-f", "steady")
+
+
+def leftovers(engine):
+    """What belongs to a container, in an engine that should have none."""
+    left = [f"mount {path}" for path in mounts_below(engine.directory)]
+    left += [f"process {pid} {command}" for pid, command in processes_with(str(engine.directory)) if pid != engine.process.pid]
+    for pattern in ("state/bundles/*", "state/shim/*", "state/runtime/*", "state/netns/*", "root/containers/*"):
+        left += glob.glob(str(engine.directory / pattern))
+    links = subprocess.run(["ip", "-o", "link", "show", "master", engine.bridge], stdout=subprocess.PIPE, text=True)
+    left += [f"link {line}" for line in links.stdout.splitlines()]
+    return left
+
+
+def client(engine, *arguments):
+    """A client that does not start an engine of its own when it finds none."""
+    return engine.popen("-H", f"unix://{engine.socket}", *arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def duration(engine, *arguments):
+    begin = time.monotonic()
+    engine.tare(*arguments, timeout=120)
+    return time.monotonic() - begin
+
+
+def test_killed_during_create_at_random_moments(engine, busybox, seed):
+    usual = duration(engine, "run", "-d", "--name", "measured", busybox, "sleep", "1000")
+    engine.tare("rm", "-f", "measured")
+    snapshots = sorted(os.listdir(engine.root / "snapshots/overlay"))
+    for number in range(ROUNDS):
+        process = client(engine, "run", "-d", "--name", f"round{number}", busybox, "sleep", "1000")
+        time.sleep(seed.uniform(0, usual * 1.2))
+        engine.kill()
+        process.wait(20)
+        engine.start()
+        for container in engine.output("ps", "-aq").split():
+            (document,) = json.loads(engine.output("inspect", container))
+            if document["State"]["Running"]:
+                engine.tare("exec", container, "true")
+            engine.tare("rm", "-f", container)
+        wait_until(lambda: not leftovers(engine) or None, 10, f"round {number}: {leftovers(engine)}")
+        assert sorted(os.listdir(engine.root / "snapshots/overlay")) == snapshots, f"round {number}"
+    engine.tare("run", "--rm", "--name", "round0", busybox, "true")
+
+
+def test_killed_during_pull_at_random_moments(engine, registry, seed):
+    reference = registry.reference("nginx-gzip")
+    usual = duration(engine, "pull", "-q", reference)
+    engine.tare("rmi", reference)
+    for number in range(ROUNDS):
+        process = client(engine, "pull", "-q", reference)
+        time.sleep(seed.uniform(0, usual * 1.1))
+        engine.kill()
+        process.wait(20)
+        engine.start()
+        if reference in engine.output("images"):
+            assert "nginx version" in engine.tare("run", "--rm", "--network", "none", reference, "-v").stderr
+            engine.tare("rmi", reference)
+        assert leftovers(engine) == []
+    engine.tare("pull", "-q", reference)
+    assert "nginx version" in engine.tare("run", "--rm", "--network", "none", reference, "-v").stderr
+    engine.tare("rmi", "-f", *engine.output("images", "-q").split())
+    # what was downloaded or unpacked for nothing does not stay
+    engine.kill()
+    engine.start()
+    for folder in ("content/blobs/sha256", "content/ingest", "snapshots/overlay"):
+        wait_until(lambda: not os.listdir(engine.root / folder), 10, f"{folder} to be empty: {os.listdir(engine.root / folder)}")
