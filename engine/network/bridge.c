@@ -466,12 +466,15 @@ static int unpublish(Bridge *bridge, const Endpoint *endpoint, Error *err) {
     return r;
 }
 
-static int remove_pair(const Endpoint *endpoint, Error *err) {
+/* Removing an interface waits for a grace period of the kernel, some 30 ms; taking it down does not,
+ * and disconnects as well: from here on nobody answers to the address. The kernel removes the pair
+ * with the namespace, in the background. */
+static int disconnect(const Endpoint *endpoint, Error *err) {
     autoptr(Netlink) netlink = NULL;
     if (endpoint->interface[0] == '\0')
         return 0;
     TRY(netlink_open(&netlink, err));
-    netlink_remove_link(netlink, endpoint->interface);
+    netlink_set_down(netlink, endpoint->interface);
     int r = netlink_flush(netlink, err);
     return r == ERROR_NOT_FOUND ? 0 : r;
 }
@@ -490,7 +493,7 @@ static void forget(Bridge *bridge, const Endpoint *endpoint) {
 
 static int bridge_detach(Network *network, const Endpoint *endpoint, Error *err) {
     TRY(unpublish(network->bridge, endpoint, err));
-    TRY(remove_pair(endpoint, err));
+    TRY(disconnect(endpoint, err));
     forget(network->bridge, endpoint);
     return 0;
 }

@@ -166,6 +166,13 @@ void netlink_set_up(Netlink *netlink, const char *name) {
     request_end(netlink, message);
 }
 
+void netlink_set_down(Netlink *netlink, const char *name) {
+    struct nlmsghdr *message = request_begin(netlink, RTM_SETLINK, 0, "take down '%s'", name);
+    put_link(message, false)->ifi_change = IFF_UP;
+    mnl_attr_put_strz(message, IFLA_IFNAME, name);
+    request_end(netlink, message);
+}
+
 void netlink_remove_link(Netlink *netlink, const char *name) {
     struct nlmsghdr *message =
         request_begin(netlink, RTM_DELLINK, 0, "remove the interface '%s'", name);

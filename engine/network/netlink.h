@@ -57,6 +57,7 @@ typedef struct BridgePort {
 void netlink_add_port(Netlink *netlink, const BridgePort *port);
 
 void netlink_set_up(Netlink *netlink, const char *name);
+void netlink_set_down(Netlink *netlink, const char *name);
 void netlink_remove_link(Netlink *netlink, const char *name);
 void netlink_add_address(Netlink *netlink, int index, const Subnet *address);
 void netlink_add_default_route(Netlink *netlink, int index, uint32_t gateway);
