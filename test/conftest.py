@@ -12,11 +12,10 @@ import subprocess
 import pytest
 
 import images
-from harness import Engine, running_registry
+from harness import Engine, install_programs, running_registry
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 CACHE = os.environ.get("TARE_TEST_CACHE", "/var/cache/tare-test")
-PROGRAMS = ["cli/tare", "engine/tared", "runtime/tare-runtime", "shim/containerd-shim-tare-v2"]
 SANITIZER_OPTIONS = {
     # Programs end in many ways (_exit, exec, signals): leaks are looked for by the unit tests.
     "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:log_path={log}",
@@ -28,20 +27,6 @@ def pytest_collection_modifyitems(items):
     if os.geteuid() != 0:
         for item in items:
             item.add_marker(pytest.mark.skip(reason="needs root"))
-
-
-def install_programs(build, directory):
-    """The programs side by side, as installed. Hard links: a symlink would lead back to the build tree."""
-    for program in PROGRAMS:
-        source = build / program
-        if not source.exists():
-            continue
-        target = directory / source.name
-        try:
-            os.link(source, target)
-        except OSError:
-            shutil.copy2(source, target)
-    return directory
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,10 @@ import urllib.request
 import images
 from terminal import Terminal
 
+
+PROGRAMS = ["cli/tare", "engine/tared", "runtime/tare-runtime", "shim/containerd-shim-tare-v2"]
+
+
 def wait_until(condition, timeout=10, what="condition"):
     """Polls until condition() is true and returns its value."""
     end = time.monotonic() + timeout
@@ -37,6 +41,20 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def install_programs(build, directory):
+    """The programs side by side, as installed. Hard links: a symlink would lead back to the build tree."""
+    for program in PROGRAMS:
+        source = build / program
+        if not source.exists():
+            continue
+        target = directory / source.name
+        try:
+            os.link(source, target)
+        except OSError:
+            shutil.copy2(source, target)
+    return directory
 
 
 def mounts_below(path):
