@@ -130,7 +130,9 @@ static int spawn_engine(const Endpoint *endpoint, pid_t *ret_pid, Error *err) {
 /* Appends the last line of the engine's log to the message. */
 static int add_last_words(const Endpoint *endpoint, Error *err) {
     autofree char *log = path_join(endpoint->state, LOG_NAME);
-    autoclose int fd = open(log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    autoclose int fd = -1;
+    Error ignored = {};
+    file_open(AT_FDCWD, log, O_RDONLY | O_NOFOLLOW, 0, &fd, &ignored);
     char tail[LOG_TAIL + 1];
     off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
     ssize_t n = fd < 0 ? 0 : pread(fd, tail, LOG_TAIL, size > LOG_TAIL ? size - LOG_TAIL : 0);
@@ -178,6 +180,8 @@ int endpoint_connect(const Endpoint *endpoint, int *ret_fd, Error *err) {
         return error_set(err, ERROR_UNAVAILABLE,
             "cannot connect to the engine at %s: is tared running?", endpoint->host);
     Error cause = *err;
-    return error_set(err, cause.code, "cannot connect to the engine at %s: %s", endpoint->host,
-        cause.sys ? strerror(cause.sys) : cause.message);
+    if (cause.sys)
+        return error_set_errno(
+            err, cause.sys, "cannot connect to the engine at %s", endpoint->host);
+    return error_prefix(err, "cannot connect to the engine at %s", endpoint->host);
 }

@@ -73,17 +73,19 @@ static size_t name_length(const char *at, const char *end) {
 
 static int parse_fields(Parser *parser, TemplateOperand *ret, Error *err) {
     const char *start = parser->at;
-    size_t n = 0;
+    size_t n = 0, dots = 0;
+    for (const char *p = start; p < parser->end; p++)
+        dots += *p == '.';
+    ret->names = new_array(char *, dots + 1); // an upper bound
     while (parser->at < parser->end && *parser->at == '.') {
         parser->at++;
         size_t length = name_length(parser->at, parser->end);
         if (!length && (n || (parser->at < parser->end && *parser->at == '.')))
             return fail(err, "unexpected . in a field's name");
         if (length)
-            array_append(ret->names, n, text_copy_n(parser->at, length));
+            ret->names[n++] = text_copy_n(parser->at, length);
         parser->at += length;
     }
-    array_append(ret->names, n, NULL);
     ret->text = text_copy_n(start, (size_t)(parser->at - start));
     return 0;
 }
