@@ -466,9 +466,9 @@ static int unpublish(Bridge *bridge, const Endpoint *endpoint, Error *err) {
     return r;
 }
 
-/* Removing an interface waits for a grace period of the kernel, some 30 ms; taking it down does not,
- * and disconnects as well: from here on nobody answers to the address. The kernel removes the pair
- * with the namespace, in the background. */
+/* Removing an interface waits for a grace period of the kernel, some 30 ms; taking it down does
+ * not, and disconnects as well: from here on nobody answers to the address. The kernel removes the
+ * pair with the namespace, in the background. */
 static int disconnect(const Endpoint *endpoint, Error *err) {
     autoptr(Netlink) netlink = NULL;
     if (endpoint->interface[0] == '\0')

@@ -50,22 +50,31 @@ static int set_sysctls(Error *err) {
     return 0;
 }
 
+/* A kill of the engine may leave several mounts one over the other. */
+static int unmount(const char *path, Error *err) {
+    while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+        ;
+    /* EINVAL: no mount; the engine died between the file and the mount. */
+    if (errno != EINVAL && errno != ENOENT)
+        return error_set_errno(err, errno, "cannot unmount '%s'", path);
+    return 0;
+}
+
 /* Unbindable, so that a bind mount of a directory above into a container takes no copy along: a
- * copy would keep the namespace alive, and hand a container its neighbours' networks. */
+ * copy would keep the namespace alive, and hand a container its neighbours' networks. Below a
+ * shared mount (systemd's "/") a mount cannot arrive unbindable, only become so. */
 static int pin(const char *path, Error *err) {
-    autoclose int file = -1;
+    autoclose int file = -1, tree = -1;
+    struct mount_attr unbindable = {.propagation = MS_UNBINDABLE};
+    tree = open_tree(
+        AT_FDCWD, "/proc/thread-self/ns/net", OPEN_TREE_CLONE | (unsigned)OPEN_TREE_CLOEXEC);
+    if (tree < 0)
+        return error_set_errno(err, errno, "cannot get at a network namespace");
     TRY(file_open(AT_FDCWD, path, O_CREAT | O_EXCL | O_RDONLY | O_NOFOLLOW, 0400, &file, err));
-    if (mount("/proc/thread-self/ns/net", path, NULL, MS_BIND, NULL) < 0) {
-        error_set_errno(err, errno, "cannot mount a network namespace on '%s'", path);
-        unlink(path);
-        return err->code;
-    }
-    if (mount(NULL, path, NULL, MS_UNBINDABLE, NULL) < 0) {
-        error_set_errno(err, errno, "cannot make '%s' unbindable", path);
-        umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW);
-        unlink(path);
-        return err->code;
-    }
+    if (move_mount(tree, "", file, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+        return error_set_errno(err, errno, "cannot mount a network namespace on '%s'", path);
+    if (mount_setattr(tree, "", AT_EMPTY_PATH, &unbindable, sizeof unbindable) < 0)
+        return error_set_errno(err, errno, "cannot make '%s' unbindable", path);
     return 0;
 }
 
@@ -107,6 +116,7 @@ int sandbox_create(const char *path, int *ret_ns, Netlink **ret_netlink, Error *
         return error_set_errno(err, r, "cannot start a thread");
     pthread_join(thread, NULL);
     if (maker.result < 0) {
+        sandbox_remove(path, err);
         *err = maker.error;
         return maker.result;
     }
@@ -116,15 +126,8 @@ int sandbox_create(const char *path, int *ret_ns, Netlink **ret_netlink, Error *
 }
 
 int sandbox_remove(const char *path, Error *err) {
-    /* EINVAL: not a mount; the engine died between the file and the mount. A kill may also have
-     * left several mounts one over the other. */
-    while (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
-        ;
-    if (errno != EINVAL && errno != ENOENT)
-        return error_set_errno(err, errno, "cannot unmount '%s'", path);
-    if (unlink(path) < 0 && errno != ENOENT)
-        return error_set_errno(err, errno, "cannot remove '%s'", path);
-    return 0;
+    TRY(unmount(path, err));
+    return file_remove(AT_FDCWD, path, err);
 }
 
 int sandbox_sweep(const char *directory, SandboxKeep keep, const void *context, Error *err) {
