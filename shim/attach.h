@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "base/error.h"
+#include "shim/loop.h"
+#include "shim/stdio.h"
+
+/* The attach socket: clients that see and feed the container ("" ) or one of its execs, by the
+ * frames of attach/frame.h. A client that reads more slowly than the program writes slows the
+ * program down; one that has not read anything for ATTACH_STALL while its queue is full is dropped.
+ */
+typedef struct AttachServer AttachServer;
+
+enum {
+    ATTACH_QUEUE_MAX = 1 << 20, /* bytes that wait for a client before the program waits */
+    ATTACH_CLIENTS_MAX = 64,
+};
+#define ATTACH_STALL (10 * TIME_SECOND)
+
+typedef struct AttachOptions {
+    Loop *loop;
+    const char *path; /* made 0600 */
+    /* The streams of an exec, or of the container for ""; NULL: no such process. */
+    Stdio *(*find)(void *owner, const char *exec_id);
+    void *owner;
+} AttachOptions;
+
+int attach_server_new(const AttachOptions *options, AttachServer **ret, Error *err);
+
+/* Clients that have been told the exit are still sent what waits for them. */
+void attach_server_forget(AttachServer *server, const Stdio *stdio);
+const char *attach_server_path(const AttachServer *server); /* NULL without one */
+bool attach_server_is_idle(const AttachServer *server);
+AttachServer *attach_server_free(AttachServer *server); /* removes the socket; returns NULL */

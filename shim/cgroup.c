@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/cgroup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+
+enum {
+    DEPTH_MAX = 16
+};
+
+/* One hierarchy that can tell about memory. */
+typedef struct Hierarchy {
+    const char *type;       /* of the file system in mountinfo */
+    const char *option;     /* that its super block must have, or NULL */
+    const char *controller; /* in /proc/PID/cgroup; "" is v2 */
+    const char *counter;
+} Hierarchy;
+
+static const Hierarchy hierarchies[] = {
+    {"cgroup", "memory", "memory", "memory.oom_control"},
+    {"cgroup2", NULL, "", "memory.events"},
+};
+
+static bool list_has(const char *list, const char *word) {
+    autotexts char **items = texts_split(list, ',');
+    for (char **item = items; item && *item; item++)
+        if (strcmp(*item, word) == 0)
+            return true;
+    return false;
+}
+
+/* Lines "id:controllers:path"; a new string, or NULL. */
+static char *find_path(const char *table, const char *controller) {
+    autotexts char **lines = texts_split(table, '\n');
+    for (char **line = lines; line && *line; line++) {
+        char *controllers = strchr(*line, ':');
+        char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!path)
+            continue;
+        *path++ = '\0';
+        controllers++;
+        if (*controller ? list_has(controllers, controller) : !*controllers)
+            return text_copy(path);
+    }
+    return NULL;
+}
+
+/* Where the hierarchy is mounted, with the part of it that is (proc_pid_mountinfo(5), fields 4 and
+ * 5; type and super options follow " - "). */
+static char *find_mount(const char *table, const Hierarchy *hierarchy, char **ret_root) {
+    autotexts char **lines = texts_split(table, '\n');
+    for (char **line = lines; line && *line; line++) {
+        char root[1024], point[1024], type[64], options[1024];
+        const char *tail = strstr(*line, " - ");
+        if (!tail || sscanf(*line, "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
+            sscanf(tail + 3, "%63s %*s %1023s", type, options) != 2)
+            continue;
+        if (strcmp(type, hierarchy->type) != 0 ||
+            (hierarchy->option && !list_has(options, hierarchy->option)))
+            continue;
+        *ret_root = text_copy(root);
+        return text_copy(point);
+    }
+    return NULL;
+}
+
+static char *locate(const Hierarchy *hierarchy, const char *mounts, const char *cgroups) {
+    autofree char *path = find_path(cgroups, hierarchy->controller);
+    autofree char *root = NULL;
+    autofree char *point = path ? find_mount(mounts, hierarchy, &root) : NULL;
+    if (!point || strstr(path, "/.."))
+        return NULL;
+    const char *rest = path;
+    if (strcmp(root, "/") != 0 && path_is_within(path, root))
+        rest += strlen(root);
+    return path_join(point, rest);
+}
+
+static int read_counter(int fd, unsigned long *ret) {
+    char text[1024];
+    ssize_t n = pread(fd, text, sizeof text - 1, 0);
+    if (n <= 0)
+        return -1;
+    text[n] = '\0';
+    const char *line = text_starts(text, "oom_kill ") ? text : strstr(text, "\noom_kill ");
+    if (!line || sscanf(strchr(line, ' '), "%lu", ret) != 1)
+        return -1;
+    return 0;
+}
+
+static bool open_in(Cgroup *cgroup, const Hierarchy *hierarchy, const char *path) {
+    autoclose int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return false;
+    autoclose int counter = openat(directory, hierarchy->counter, O_RDONLY | O_CLOEXEC);
+    bool counts = counter >= 0 && read_counter(counter, &cgroup->before) == 0;
+    if (!counts && cgroup->directory >= 0)
+        return false; /* the other hierarchy lists the same processes */
+    if (cgroup->directory >= 0)
+        close(cgroup->directory);
+    cgroup->directory = take_fd(&directory);
+    if (counts)
+        cgroup->counter = take_fd(&counter);
+    return counts;
+}
+
+int cgroup_open(Cgroup *cgroup, pid_t pid, Error *err) {
+    autodone(Text) mounts = {};
+    autodone(Text) cgroups = {};
+    autofree char *file = text_format("/proc/%d/cgroup", (int)pid);
+    TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &mounts, err));
+    TRY(file_read(AT_FDCWD, file, 1 << 20, &cgroups, err));
+    for (size_t i = 0; i < array_size(hierarchies); i++) {
+        autofree char *path = locate(&hierarchies[i], mounts.data, cgroups.data);
+        if (path && open_in(cgroup, &hierarchies[i], path))
+            return 0;
+    }
+    if (cgroup->directory < 0)
+        return error_set(err, ERROR_NOT_FOUND, "process %d is in no cgroup that counts", (int)pid);
+    return 0;
+}
+
+void cgroup_done(Cgroup *cgroup) {
+    if (cgroup->directory >= 0)
+        close(cgroup->directory);
+    if (cgroup->counter >= 0)
+        close(cgroup->counter);
+    *cgroup = (Cgroup)CGROUP_NULL;
+}
+
+bool cgroup_oom_killed(const Cgroup *cgroup) {
+    unsigned long now;
+    return cgroup->counter >= 0 && read_counter(cgroup->counter, &now) == 0 && now > cgroup->before;
+}
+
+static int list_directory(int directory, int depth, pid_t **pids, size_t *n, Error *err) {
+    autodone(Text) procs = {};
+    TRY(file_read(directory, "cgroup.procs", 16 << 20, &procs, err));
+    for (char *at = procs.data, *end; at && *at; at = end + (*end == '\n')) {
+        long pid = strtol(at, &end, 10);
+        if (end == at)
+            break;
+        array_append(*pids, *n, (pid_t)pid);
+    }
+    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
+    if (!stream)
+        return error_set_errno(err, errno, "cannot list the cgroup");
+    int r = 0;
+    for (struct dirent *entry; r >= 0 && depth < DEPTH_MAX && (entry = readdir(stream));) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        autoclose int below = openat(directory, entry->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (below >= 0)
+            r = list_directory(below, depth + 1, pids, n, err);
+    }
+    closedir(stream);
+    return r;
+}
+
+int cgroup_list_pids(const Cgroup *cgroup, pid_t **pids, size_t *n, Error *err) {
+    if (cgroup->directory < 0)
+        return error_set(err, ERROR_NOT_FOUND, "the container's cgroup is not known");
+    return list_directory(cgroup->directory, 0, pids, n, err);
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* The container's cgroup as the shim sees it: where its processes are listed, and the kernel's
+ * count of those it killed for lack of memory (memory.events in v2, memory.oom_control in v1). Both
+ * are opened while the container exists, so that no path is looked up when it has ended. */
+typedef struct Cgroup {
+    int directory;        /* of the memory controller or of v2, or -1 */
+    int counter;          /* the file with the oom_kill line, or -1 */
+    unsigned long before; /* its value when the container began: cgroups may be shared */
+} Cgroup;
+
+#define CGROUP_NULL                                                                                \
+    { .directory = -1, .counter = -1 }
+
+/* pid: the container's init. ERROR_NOT_FOUND: neither controller is mounted. */
+int cgroup_open(Cgroup *cgroup, pid_t pid, Error *err);
+void cgroup_done(Cgroup *cgroup);
+
+bool cgroup_oom_killed(const Cgroup *cgroup);
+
+/* Appends the pids in the cgroup and below; the caller frees *pids. */
+int cgroup_list_pids(const Cgroup *cgroup, pid_t **pids, size_t *n, Error *err);

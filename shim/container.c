@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "shim/mount.h"
+#include "shim/options.h"
+#include "shim/record.h"
+
+enum {
+    ID_MAX = 128,
+    SPEC_MAX = 4 << 20
+};
+
+static const char init_pid_file[] = "init.pid", exec_pid_file[] = "exec.pid",
+                  exec_spec_file[] = "exec.json";
+
+/* The little that the shim reads of config.json. */
+typedef struct SpecNamespace {
+    char *type, *path;
+} SpecNamespace;
+typedef struct SpecLinux {
+    JsonObjects namespaces;
+} SpecLinux;
+typedef struct Spec {
+    SpecLinux *linux;
+} Spec;
+#define T SpecNamespace
+static const JsonField namespace_fields[] = {
+    {"type", JSON_TEXT, JSON_AT(type)}, {"path", JSON_TEXT, JSON_AT(path)}, {}};
+static const JsonType namespace_type = {sizeof(T), namespace_fields};
+#undef T
+#define T SpecLinux
+static const JsonField linux_fields[] = {
+    {"namespaces", JSON_OBJECTS, JSON_AT(namespaces), &namespace_type}, {}};
+static const JsonType linux_type = {sizeof(T), linux_fields};
+#undef T
+#define T Spec
+static const JsonField spec_fields[] = {{"linux", JSON_OBJECT, JSON_AT(linux), &linux_type}, {}};
+static const JsonType spec_type = {sizeof(T), spec_fields};
+#undef T
+
+static int read_spec(Container *container, Error *err) {
+    autodone(Text) text = {};
+    autofree char *path = path_join(container->bundle, "config.json");
+    Spec spec = {};
+    TRY(file_read(AT_FDCWD, path, SPEC_MAX, &text, err));
+    if (json_decode(&spec_type, text.data, text.length, &spec, err) < 0)
+        return error_prefix(err, "'%s'", path);
+    const JsonObjects *namespaces = spec.linux ? &spec.linux->namespaces : NULL;
+    for (size_t i = 0; namespaces && i < namespaces->n; i++) {
+        const SpecNamespace *item = (const SpecNamespace *)namespaces->item + i;
+        if (text_equal(item->type, "pid") && text_is_empty(item->path))
+            container->private_pids = true;
+    }
+    json_done(&spec_type, &spec);
+    return 0;
+}
+
+/* Ids become file names and words of the runtime's command line. */
+static int check_id(const char *what, const char *id, Error *err) {
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    size_t n = strlen(id);
+    if (n == 0 || n > ID_MAX || strspn(id, allowed) != n || strchr("_.-", *id))
+        return error_set(err, ERROR_INVALID, "%s '%.140s' is not a valid name", what, id);
+    return 0;
+}
+
+static int save_record(const Container *container, Error *err) {
+    const Shim *shim = container->shim;
+    ShimRecord record = {};
+    Error ignored;
+    shim_record_load(shim->bundle, &record, &ignored);
+    ShimRecord full = {.socket = record.socket,
+        .attach_socket = (char *)attach_server_path(shim->attach),
+        .runtime = container->runtime.binary,
+        .runtime_root = container->runtime.root,
+        .exit_record = container->exit_record,
+        .systemd_cgroup = {true, container->runtime.systemd_cgroup},
+        .pid = {container->init.pid > 0, container->init.pid}};
+    int r = shim_record_save(shim->bundle, &full, err);
+    shim_record_done(&record);
+    return r;
+}
+
+/* Runs `act` with the process's descriptors and, with a terminal, a console socket around it. */
+typedef int (*RunProcess)(
+    Container *container, Process *process, const RuntimeProcess *described, Error *err);
+
+static int run_process(
+    Container *container, Process *process, RunProcess act, const char *pid_file, Error *err) {
+    ConsoleSocket console = CONSOLE_SOCKET_NULL;
+    RuntimeProcess described = {.pid_file = pid_file};
+    int master = -1;
+    TRY(stdio_open(process->stdio, described.fds, err));
+    int r = process->terminal ? console_socket_open(&console, container->bundle, err) : 0;
+    described.console_socket = console.path;
+    if (r >= 0)
+        r = act(container, process, &described, err);
+    stdio_close_child(described.fds);
+    if (r >= 0 && process->terminal)
+        r = console_socket_receive(&console, &master, err);
+    console_socket_done(&console);
+    if (master >= 0)
+        stdio_set_terminal(process->stdio, master);
+    return r;
+}
+
+static int create_init(
+    Container *container, Process *process, const RuntimeProcess *described, Error *err) {
+    return runtime_create(&container->runtime, container->id, described, &process->pid, err);
+}
+
+static int exec_process(
+    Container *container, Process *process, const RuntimeProcess *described, Error *err) {
+    autofree char *path = path_join(container->bundle, exec_spec_file);
+    TRY(file_write(AT_FDCWD, path, process->spec, strlen(process->spec), 0600, false, err));
+    int r = runtime_exec(&container->runtime, container->id, described, path, &process->pid, err);
+    unlink(path);
+    return r;
+}
+
+static Stdio *find_stdio(void *owner, const char *exec_id) {
+    const Shim *shim = owner;
+    if (!shim->container)
+        return NULL;
+    if (!*exec_id)
+        return shim->container->init.stdio;
+    const Process *exec = container_find_exec(shim->container, exec_id);
+    return exec ? exec->stdio : NULL;
+}
+
+static void set_paths(Process *process, const char *in, const char *out, const char *error) {
+    process->paths[0] = text_copy(in);
+    process->paths[1] = text_copy(out);
+    process->paths[2] = text_copy(error);
+}
+
+static int open_stdio(Process *process, const TaskOptions *options, Error *err) {
+    StdioOptions stdio = {.loop = &process->container->shim->loop, .terminal = process->terminal};
+    for (int i = 0; i < 3; i++)
+        stdio.paths[i] = process->paths[i];
+    if (options) { /* of the container: an exec has none */
+        stdio.log = process->container->log;
+        stdio.open_stdin = options->open_stdin;
+        stdio.stdin_once = options->stdin_once;
+    }
+    TRY(stdio_new(&stdio, &process->stdio, err));
+    if (options && options->terminal_size.rows && options->terminal_size.columns)
+        stdio_resize(process->stdio, options->terminal_size);
+    return 0;
+}
+
+static int set_up_outputs(Container *container, const TaskOptions *options, Error *err) {
+    Shim *shim = container->shim;
+    LogFileOptions log = {options->log_path, options->log_max_size, options->log_max_files};
+    AttachOptions attach = {&shim->loop, options->attach_socket, find_stdio, shim};
+    if (options->log_path)
+        TRY(log_file_open(&log, &container->log, err));
+    shim->attach = attach_server_free(shim->attach);
+    if (options->attach_socket)
+        TRY(attach_server_new(&attach, &shim->attach, err));
+    return open_stdio(&container->init, options, err);
+}
+
+static int set_up_paths(Container *container, const TaskOptions *options, Error *err) {
+    TRY(runtime_find(options->runtime, &container->runtime.binary, err));
+    container->runtime.root = text_copy(options->runtime_root);
+    container->runtime.bundle = text_copy(container->bundle);
+    container->runtime.log = path_join(container->bundle, "log.json");
+    container->runtime.systemd_cgroup = options->systemd_cgroup;
+    container->runtime.no_pivot = options->no_pivot;
+    container->runtime.no_new_keyring = options->no_new_keyring;
+    container->rootfs = path_join(container->bundle, "rootfs");
+    container->exit_record = options->exit_record ? text_copy(options->exit_record)
+                                                  : path_join(container->bundle, "exit.json");
+    TRY(file_remove(AT_FDCWD, container->exit_record, err)); /* of an earlier life */
+    return read_spec(container, err);
+}
+
+static int create(Container *container, const Containerd__Task__V3__CreateTaskRequest *request,
+    const TaskOptions *options, Error *err) {
+    Error ignored;
+    TRY(set_up_paths(container, options, err));
+    TRY(set_up_outputs(container, options, err));
+    TRY(save_record(container, err));
+    TRY(mount_all(request->rootfs, request->n_rootfs, container->rootfs, err));
+    TRY(run_process(container, &container->init, create_init, init_pid_file, err));
+    if (cgroup_open(&container->cgroup, container->init.pid, &ignored) < 0)
+        log_failure(LOG_LEVEL_DEBUG, &ignored);
+    return save_record(container, err);
+}
+
+int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *request,
+    Container **ret, Error *err) {
+    TaskOptions options = {};
+    TRY(check_id("container id", request->id, err));
+    if (!path_is_absolute(request->bundle))
+        return error_set(
+            err, ERROR_INVALID, "bundle '%s' is not an absolute path", request->bundle);
+    if (*request->checkpoint)
+        return error_set(err, ERROR_UNSUPPORTED, "restoring a checkpoint is not supported");
+    TRY(task_options_decode(request->options, shim->arguments->name_space, &options, err));
+    Container *container = new (Container);
+    *container = (Container){.shim = shim,
+        .id = text_copy(request->id),
+        .bundle = text_copy(request->bundle),
+        .cgroup = CGROUP_NULL};
+    process_init(&container->init, container, "");
+    container->init.terminal = request->terminal;
+    set_paths(&container->init, request->stdin, request->stdout, request->stderr);
+    shim->container = container; /* what SIGCHLD and attached clients look at */
+    int r = create(container, request, &options, err);
+    task_options_done(&options);
+    if (r < 0) {
+        container_free(container);
+        return r;
+    }
+    *ret = container;
+    return 0;
+}
+
+static void warn(int r, const Error *err) {
+    if (r < 0)
+        log_failure(LOG_LEVEL_WARNING, err);
+}
+
+Container *container_free(Container *container) {
+    Error err = {};
+    Shim *shim = container->shim;
+    shim->container = NULL;
+    if (container->runtime.log)
+        warn(runtime_delete(&container->runtime, container->id, &err), &err);
+    while (container->execs)
+        container_remove_exec(container, container->execs);
+    attach_server_forget(shim->attach, container->init.stdio);
+    process_done(&container->init);
+    container->log = log_file_free(container->log);
+    if (container->rootfs)
+        warn(mount_remove_all(container->rootfs, &err), &err);
+    cgroup_done(&container->cgroup);
+    runtime_done(&container->runtime);
+    free(container->id);
+    free(container->bundle);
+    free(container->rootfs);
+    free(container->exit_record);
+    free(container);
+    return NULL;
+}
+
+Process *container_find_exec(Container *container, const char *id) {
+    for (Process *exec = container->execs; exec; exec = exec->next)
+        if (strcmp(exec->id, id) == 0)
+            return exec;
+    return NULL;
+}
+
+int container_add_exec(
+    Container *container, const Containerd__Task__V3__ExecProcessRequest *request, Error *err) {
+    TRY(check_id("exec id", request->exec_id, err));
+    if (container_find_exec(container, request->exec_id))
+        return error_set(err, ERROR_EXISTS, "exec '%s' exists already", request->exec_id);
+    if (!request->spec || request->spec->value.len == 0)
+        return error_set(err, ERROR_INVALID, "exec '%s' has no process", request->exec_id);
+    Process *exec = new (Process);
+    process_init(exec, container, request->exec_id);
+    exec->terminal = request->terminal;
+    exec->spec = text_copy_n((const char *)request->spec->value.data, request->spec->value.len);
+    set_paths(exec, request->stdin, request->stdout, request->stderr);
+    exec->next = container->execs;
+    container->execs = exec;
+    return open_stdio(exec, NULL, err);
+}
+
+void container_remove_exec(Container *container, Process *exec) {
+    for (Process **at = &container->execs; *at; at = &(*at)->next)
+        if (*at == exec) {
+            *at = exec->next;
+            break;
+        }
+    attach_server_forget(container->shim->attach, exec->stdio);
+    process_done(exec);
+    ttrpc_server_wake(container->shim->server, exec); /* those who wait find it gone */
+    free(exec);
+}
+
+int container_start_exec(Process *exec, Error *err) {
+    return run_process(exec->container, exec, exec_process, exec_pid_file, err);
+}

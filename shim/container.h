@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "base/error.h"
+#include "proto/containerd/task/v3/task.pb-c.h"
+#include "proto/tare/shim/v1/options.pb-c.h"
+#include "shim/cgroup.h"
+#include "shim/process.h"
+#include "shim/runtime.h"
+#include "shim/shim.h"
+
+/* The one container of a shim. Exists from Create to Delete. */
+struct Container {
+    Shim *shim;
+    char *id, *bundle, *rootfs, *exit_record;
+    Runtime runtime;
+    Cgroup cgroup;
+    LogFile *log;
+    Process init;
+    Process *execs;
+    bool private_pids; /* the kernel ends all processes with init */
+};
+
+/* Does what Create asks for; on failure nothing is left. */
+int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *request,
+    Container **ret, Error *err);
+
+/* Undoes it; the processes have ended. Best effort: what fails is logged. */
+Container *container_free(Container *container);
+
+Process *container_find_exec(Container *container, const char *id); /* or NULL */
+int container_add_exec(
+    Container *container, const Containerd__Task__V3__ExecProcessRequest *request, Error *err);
+void container_remove_exec(Container *container, Process *exec);
+int container_start_exec(Process *exec, Error *err);

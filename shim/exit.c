@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/exit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "base/time.h"
+
+typedef struct RecordText {
+    JsonInt status;
+    char *at;
+    JsonBool oom_killed;
+} RecordText;
+#define T RecordText
+static const JsonField record_fields[] = {
+    {"exitStatus", JSON_INT, JSON_AT(status), .flags = JSON_REQUIRED},
+    {"exitedAt", JSON_TEXT, JSON_AT(at), .flags = JSON_REQUIRED},
+    {"oomKilled", JSON_BOOL, JSON_AT(oom_killed), .flags = JSON_ALWAYS},
+    {},
+};
+static const JsonType record_type = {sizeof(T), record_fields};
+#undef T
+
+enum {
+    RECORD_MAX = 4096
+};
+
+int exit_record_load(const char *path, ExitRecord *ret, Error *err) {
+    autodone(Text) text = {};
+    RecordText record = {};
+    int64_t at = 0;
+    TRY(file_read(AT_FDCWD, path, RECORD_MAX, &text, err));
+    int r = json_decode(&record_type, text.data, text.length, &record, err);
+    if (r >= 0)
+        r = time_parse(record.at, &at, err);
+    if (r >= 0)
+        *ret = (ExitRecord){(int)record.status.value, at, record.oom_killed.value};
+    json_done(&record_type, &record);
+    return r < 0 ? error_prefix(err, "exit record '%s'", path) : 0;
+}
+
+static int link_record(int directory, const char *name, const char *text, Error *err) {
+    autofree char *temporary = text_format(".%s.%d", name, (int)getpid());
+    autoclose int fd = -1;
+    TRY(file_remove(directory, temporary, err));
+    TRY(file_open(directory, temporary, O_WRONLY | O_CREAT | O_EXCL, 0644, &fd, err));
+    int r = fd_write_all(fd, text, strlen(text), err);
+    if (r >= 0 && fsync(fd) < 0)
+        r = error_set_errno(err, errno, "cannot make it durable");
+    if (r >= 0 && linkat(directory, temporary, directory, name, 0) < 0)
+        r = error_set_errno(err, errno, "cannot link it into place");
+    unlinkat(directory, temporary, 0);
+    if (r >= 0)
+        fsync(directory);
+    return r;
+}
+
+int exit_record_save(const char *path, const ExitRecord *record, Error *err) {
+    char when[TIME_TEXT_SIZE];
+    const RecordText fields = {
+        {true, record->status}, (char *)time_format(record->at, when), {true, record->oom_killed}};
+    autofree char *text = json_encode(&record_type, &fields, 0);
+    autofree char *parent = path_parent(path);
+    autoclose int directory = -1;
+    TRY(file_open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0, &directory, err));
+    int r = link_record(directory, path_name(path), text, err);
+    return r < 0 ? error_prefix(err, "exit record '%s'", path) : 0;
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "proto/containerd/runc/v1/options.pb-c.h"
+#include "proto/tare/shim/v1/options.pb-c.h"
+
+static char *copy_or_null(const char *text) {
+    return text_is_empty(text) ? NULL : text_copy(text);
+}
+
+/* Where containerd's own shim keeps the state, so that its tools find it. */
+static char *containerd_root(const char *root, const char *name_space) {
+    return path_join(text_is_empty(root) ? "/run/containerd/runc" : root, name_space);
+}
+
+static void take_tare(const ProtobufCMessage *message, const char *name_space, TaskOptions *ret) {
+    const Tare__Shim__V1__Options *from = (const Tare__Shim__V1__Options *)message;
+    *ret = (TaskOptions){.runtime = copy_or_null(from->runtime),
+        .runtime_root = copy_or_null(from->runtime_root),
+        .log_path = copy_or_null(from->log_path),
+        .attach_socket = copy_or_null(from->attach_socket),
+        .exit_record = copy_or_null(from->exit_record),
+        .log_max_size = from->log_max_size,
+        .log_max_files = from->log_max_files,
+        .open_stdin = from->open_stdin,
+        .stdin_once = from->stdin_once,
+        .systemd_cgroup = from->systemd_cgroup,
+        .terminal_size = {(uint16_t)from->terminal_rows, (uint16_t)from->terminal_columns}};
+}
+
+static void take_runc(const ProtobufCMessage *message, const char *name_space, TaskOptions *ret) {
+    const Containerd__Runc__V1__Options *from = (const Containerd__Runc__V1__Options *)message;
+    *ret = (TaskOptions){.runtime = copy_or_null(from->binary_name),
+        .runtime_root = containerd_root(from->root, name_space),
+        .systemd_cgroup = from->systemd_cgroup,
+        .no_pivot = from->no_pivot_root,
+        .no_new_keyring = from->no_new_keyring};
+}
+
+static const struct {
+    const ProtobufCMessageDescriptor *type;
+    void (*take)(const ProtobufCMessage *message, const char *name_space, TaskOptions *ret);
+} kinds[] = {
+    {&tare__shim__v1__options__descriptor, take_tare},
+    {&containerd__runc__v1__options__descriptor, take_runc},
+};
+
+static int check(const TaskOptions *options, Error *err) {
+    const char *const paths[] = {options->log_path, options->attach_socket, options->exit_record};
+    for (size_t i = 0; i < array_size(paths); i++)
+        if (paths[i] && !path_is_absolute(paths[i]))
+            return error_set(err, ERROR_INVALID, "'%s' is not an absolute path", paths[i]);
+    return 0;
+}
+
+int task_options_decode(
+    const Google__Protobuf__Any *any, const char *name_space, TaskOptions *ret, Error *err) {
+    if (!any || text_is_empty(any->type_url)) {
+        *ret = (TaskOptions){.runtime_root = containerd_root(NULL, name_space)};
+        return 0;
+    }
+    for (size_t i = 0; i < array_size(kinds); i++) {
+        if (strcmp(path_name(any->type_url), kinds[i].type->name) != 0)
+            continue;
+        ProtobufCMessage *message =
+            protobuf_c_message_unpack(kinds[i].type, NULL, any->value.len, any->value.data);
+        if (!message)
+            return error_set(err, ERROR_INVALID, "malformed %s", any->type_url);
+        kinds[i].take(message, name_space, ret);
+        protobuf_c_message_free_unpacked(message, NULL);
+        int r = check(ret, err);
+        if (r < 0)
+            task_options_done(ret);
+        return r;
+    }
+    return error_set(err, ERROR_INVALID, "options of type '%.200s' are not known", any->type_url);
+}
+
+void task_options_done(TaskOptions *options) {
+    free(options->runtime);
+    free(options->runtime_root);
+    free(options->log_path);
+    free(options->attach_socket);
+    free(options->exit_record);
+    *options = (TaskOptions){};
+}

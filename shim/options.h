@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "proto/google/protobuf/any.pb-c.h"
+#include "shim/terminal.h"
+
+/* CreateTaskRequest.options, whoever wrote them: tare.shim.v1.Options, containerd.runc.v1.Options,
+ * or none. */
+typedef struct TaskOptions {
+    char *runtime, *runtime_root;                 /* NULL: default */
+    char *log_path, *attach_socket, *exit_record; /* absolute; NULL: none, or the bundle's */
+    int64_t log_max_size;
+    int log_max_files;
+    bool open_stdin, stdin_once, systemd_cgroup, no_pivot, no_new_keyring;
+    TerminalSize terminal_size;
+} TaskOptions;
+
+/* ERROR_INVALID: malformed, or of another type. */
+int task_options_decode(
+    const Google__Protobuf__Any *any, const char *name_space, TaskOptions *ret, Error *err);
+void task_options_done(TaskOptions *options);

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "shim/self.h"
+
+enum {
+    LOG_MAX = 1 << 20,
+    ARGUMENTS_MAX = 32
+};
+
+/* Hooks of the configuration run within create and start. */
+static const int64_t timeout = 120 * TIME_SECOND;
+
+typedef struct LogLine {
+    char *level, *msg, *reason;
+    JsonInt code;
+} LogLine;
+#define T LogLine
+static const JsonField line_fields[] = {
+    {"level", JSON_TEXT, JSON_AT(level)},
+    {"msg", JSON_TEXT, JSON_AT(msg)},
+    {"code", JSON_INT, JSON_AT(code)},
+    {"reason", JSON_TEXT, JSON_AT(reason)},
+    {},
+};
+static const JsonType line_type = {sizeof(T), line_fields};
+#undef T
+
+/* What runtimes say that know no codes; the words are runc's and crun's. */
+static const struct {
+    const char *words;
+    int code;
+    const char *reason;
+} known_words[] = {
+    {"executable file not found", ERROR_NOT_FOUND, "COMMAND_NOT_FOUND"},
+    {"executable file `", ERROR_NOT_FOUND, "COMMAND_NOT_FOUND"},
+    {"does not exist", ERROR_NOT_FOUND, ""},
+    {"container not running", ERROR_NOT_FOUND, ""},
+    {"no such process", ERROR_NOT_FOUND, ""},
+    {"process already finished", ERROR_NOT_FOUND, ""},
+};
+
+static int line_error(const LogLine *line, Error *err) {
+    int code = line->code.set && line->code.value > 0 && line->code.value <= 16
+                   ? (int)-line->code.value
+                   : ERROR_UNKNOWN;
+    error_set(err, code, "%s", line->msg ? line->msg : "");
+    if (line->reason)
+        error_set_reason(err, line->reason);
+    for (size_t i = 0; !line->code.set && i < array_size(known_words); i++)
+        if (strstr(err->message, known_words[i].words)) {
+            err->code = known_words[i].code;
+            return error_set_reason(err, known_words[i].reason);
+        }
+    return err->code;
+}
+
+/* The last error of the log from `offset` on; 0 when there is none. */
+static int last_error(const Runtime *runtime, off_t offset, Error *err) {
+    autodone(Text) log = {};
+    Error ignored;
+    if (file_read(AT_FDCWD, runtime->log, LOG_MAX, &log, &ignored) < 0 ||
+        (off_t)log.length <= offset)
+        return 0;
+    int r = 0;
+    autotexts char **lines = texts_split(log.data + offset, '\n');
+    for (char **text = lines; text && *text; text++) {
+        LogLine line = {};
+        if (json_decode(&line_type, *text, strlen(*text), &line, &ignored) < 0)
+            continue;
+        if (text_equal(line.level, "error") || text_equal(line.level, "fatal"))
+            r = line_error(&line, err);
+        json_done(&line_type, &line);
+    }
+    return r;
+}
+
+static off_t log_size(const Runtime *runtime) {
+    struct stat status;
+    return stat(runtime->log, &status) < 0 ? 0 : status.st_size;
+}
+
+typedef struct Arguments {
+    size_t n;
+    const char *item[ARGUMENTS_MAX];
+} Arguments;
+
+static void add(Arguments *arguments, const char *a) {
+    if (arguments->n + 1 < ARGUMENTS_MAX)
+        arguments->item[arguments->n++] = a;
+}
+
+static void add_pair(Arguments *arguments, const char *name, const char *value) {
+    if (!value)
+        return;
+    add(arguments, name);
+    add(arguments, value);
+}
+
+static void begin(Arguments *arguments, const Runtime *runtime, const char *command) {
+    *arguments = (Arguments){};
+    add(arguments, runtime->binary);
+    add_pair(arguments, "--root", runtime->root);
+    add_pair(arguments, "--log", runtime->log);
+    add_pair(arguments, "--log-format", "json");
+    if (runtime->systemd_cgroup)
+        add(arguments, "--systemd-cgroup");
+    add(arguments, command);
+}
+
+static int run(const Runtime *runtime, Arguments *arguments, const int fds[3], Error *err) {
+    off_t before = log_size(runtime);
+    ProcessSpawn spawn = PROCESS_SPAWN_INIT;
+    pid_t pid;
+    int status = 0;
+    spawn.argv = arguments->item;
+    spawn.directory = runtime->bundle;
+    if (fds)
+        memcpy(spawn.fds, fds, sizeof spawn.fds);
+    TRY(process_spawn(&spawn, &pid, err));
+    int r = process_wait(pid, timeout, &status, err);
+    if (r < 0) {
+        kill(pid, SIGKILL);
+        waitpid(pid, &status, 0);
+        return error_prefix(err, "'%s'", runtime->binary);
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+        return 0;
+    r = last_error(runtime, before, err);
+    if (r < 0)
+        return r;
+    return error_set(err, ERROR_UNKNOWN,
+        "'%s' failed with status %d and left no message in its log", runtime->binary,
+        process_exit_code(status));
+}
+
+static int read_pid(const Runtime *runtime, const char *file, pid_t *ret, Error *err) {
+    autodone(Text) text = {};
+    autofree char *path = path_join(runtime->bundle, file);
+    TRY(file_read(AT_FDCWD, path, 64, &text, err));
+    uint64_t pid;
+    TRY(text_parse_uint(text.data, "pid file", &pid, err));
+    *ret = (pid_t)pid;
+    return 0;
+}
+
+static int run_process(const Runtime *runtime, Arguments *arguments, const char *id,
+    const RuntimeProcess *process, pid_t *ret_pid, Error *err) {
+    autofree char *pid_file = path_join(runtime->bundle, process->pid_file);
+    add_pair(arguments, "--pid-file", pid_file);
+    add_pair(arguments, "--console-socket", process->console_socket);
+    add(arguments, id);
+    TRY(run(runtime, arguments, process->fds, err));
+    return read_pid(runtime, process->pid_file, ret_pid, err);
+}
+
+int runtime_create(const Runtime *runtime, const char *id, const RuntimeProcess *process,
+    pid_t *ret_pid, Error *err) {
+    Arguments arguments;
+    begin(&arguments, runtime, "create");
+    add_pair(&arguments, "--bundle", runtime->bundle);
+    if (runtime->no_pivot)
+        add(&arguments, "--no-pivot");
+    if (runtime->no_new_keyring)
+        add(&arguments, "--no-new-keyring");
+    return run_process(runtime, &arguments, id, process, ret_pid, err);
+}
+
+int runtime_exec(const Runtime *runtime, const char *id, const RuntimeProcess *process,
+    const char *spec_file, pid_t *ret_pid, Error *err) {
+    Arguments arguments;
+    begin(&arguments, runtime, "exec");
+    add_pair(&arguments, "--process", spec_file);
+    add(&arguments, "--detach");
+    return run_process(runtime, &arguments, id, process, ret_pid, err);
+}
+
+int runtime_command(const Runtime *runtime, const char *command, const char *id, Error *err) {
+    Arguments arguments;
+    begin(&arguments, runtime, command);
+    add(&arguments, id);
+    return run(runtime, &arguments, NULL, err);
+}
+
+int runtime_kill(const Runtime *runtime, const char *id, int signal, bool all, Error *err) {
+    Arguments arguments;
+    autofree char *number = text_format("%d", signal);
+    begin(&arguments, runtime, "kill");
+    if (all)
+        add(&arguments, "--all");
+    add(&arguments, id);
+    add(&arguments, number);
+    return run(runtime, &arguments, NULL, err);
+}
+
+int runtime_update(const Runtime *runtime, const char *id, const char *resources_file, Error *err) {
+    Arguments arguments;
+    begin(&arguments, runtime, "update");
+    add_pair(&arguments, "--resources", resources_file);
+    add(&arguments, id);
+    return run(runtime, &arguments, NULL, err);
+}
+
+int runtime_delete(const Runtime *runtime, const char *id, Error *err) {
+    Arguments arguments;
+    begin(&arguments, runtime, "delete");
+    add(&arguments, "--force");
+    add(&arguments, id);
+    int r = run(runtime, &arguments, NULL, err);
+    return r == ERROR_NOT_FOUND ? 0 : r;
+}
+
+static bool try_directory(const char *directory, const char *name, char **ret) {
+    autofree char *path = path_join(directory, name);
+    if (access(path, X_OK) < 0)
+        return false;
+    *ret = take_ptr(&path);
+    return true;
+}
+
+static bool find_in_path(const char *name, char **ret) {
+    const char *path = getenv("PATH");
+    autotexts char **directories = texts_split(
+        text_is_empty(path) ? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" : path,
+        ':');
+    for (char **directory = directories; directory && *directory; directory++)
+        if (**directory == '/' && try_directory(*directory, name, ret))
+            return true;
+    return false;
+}
+
+int runtime_find(const char *wanted, char **ret_binary, Error *err) {
+    const char *name = text_is_empty(wanted) ? "tare-runtime" : wanted;
+    if (strchr(name, '/')) {
+        if (access(name, X_OK) < 0)
+            return error_set_errno(err, errno, "cannot run '%s'", name);
+        *ret_binary = text_copy(name);
+        return 0;
+    }
+    /* as it was started, perhaps through a symlink, then as it is */
+    autofree char *started = path_parent(self_path());
+    autofree char *real = realpath("/proc/self/exe", NULL);
+    autofree char *installed = real ? path_parent(real) : text_copy(started);
+    autofree char *libexec = path_join(installed, "../libexec/tare");
+    const char *const directories[] = {started, installed, libexec};
+    for (size_t i = 0; i < array_size(directories); i++)
+        if (try_directory(directories[i], name, ret_binary))
+            return 0;
+    if (find_in_path(name, ret_binary))
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND, "cannot find the runtime '%s' beside '%s' or in $PATH",
+        name, self_path());
+}
+
+void runtime_done(Runtime *runtime) {
+    free(runtime->binary);
+    free(runtime->root);
+    free(runtime->bundle);
+    free(runtime->log);
+    *runtime = (Runtime){};
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* The OCI runtime, called by runc's command line. Calls wait for the runtime, which takes
+ * milliseconds; what the container writes meanwhile stays in its pipes. Errors are the last one in
+ * the runtime's JSON log, with its code and reason. */
+typedef struct Runtime {
+    char *binary; /* a path */
+    char *root;   /* its --root; NULL: its default */
+    char *bundle; /* absolute; the runtime's working directory */
+    char *log;    /* absolute */
+    bool systemd_cgroup;
+    bool no_pivot, no_new_keyring;
+} Runtime;
+
+/* "" is tare-runtime; a name without a slash is looked for beside the shim's executable, in
+ * ../libexec/tare and in $PATH. ERROR_NOT_FOUND. */
+int runtime_find(const char *wanted, char **ret_binary, Error *err);
+
+typedef struct RuntimeProcess {
+    int fds[3];                 /* the process's; -1: /dev/null */
+    const char *console_socket; /* NULL: no terminal */
+    const char *pid_file;
+} RuntimeProcess;
+
+int runtime_create(const Runtime *runtime, const char *id, const RuntimeProcess *process,
+    pid_t *ret_pid, Error *err);
+int runtime_exec(const Runtime *runtime, const char *id, const RuntimeProcess *process,
+    const char *spec_file, pid_t *ret_pid, Error *err);
+
+/* start, pause, resume */
+int runtime_command(const Runtime *runtime, const char *command, const char *id, Error *err);
+int runtime_kill(const Runtime *runtime, const char *id, int signal, bool all, Error *err);
+int runtime_update(const Runtime *runtime, const char *id, const char *resources_file, Error *err);
+
+/* With --force: also kills what still runs. A container that the runtime does not know is fine. */
+int runtime_delete(const Runtime *runtime, const char *id, Error *err);
+
+void runtime_done(Runtime *runtime);

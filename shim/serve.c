@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "proto/containerd/task/v3/task.pb-c.h"
+#include "shim/container.h"
+#include "shim/record.h"
+#include "shim/shim.h"
+#include "shim/task.h"
+
+/* The server: one thread, one loop. Started by start.c with the listening socket as descriptor 3,
+ * in the bundle, as leader of a session; its standard error is the shim's log. */
+enum {
+    LISTENER_FD = 3
+};
+
+static const int64_t idle_timeout = 60 * TIME_SECOND, /* without container and connection */
+    end_poll = 20 * TIME_MILLISECOND, end_timeout = 10 * TIME_SECOND;
+
+static Process *find_process(Shim *shim, pid_t pid) {
+    Container *container = shim->container;
+    if (!container)
+        return NULL;
+    if (container->init.pid == pid)
+        return &container->init;
+    for (Process *exec = container->execs; exec; exec = exec->next)
+        if (exec->pid == pid)
+            return exec;
+    return NULL;
+}
+
+/* The only place where children are reaped but for those that the runtime module waits for. As a
+ * subreaper we also inherit orphans, of which nobody wants to know. */
+static void reap(Shim *shim) {
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        Error err = {};
+        Process *process = find_process(shim, pid);
+        if (!publisher_reaped(shim->publisher, pid) && process)
+            task_handle(process, TASK_EXITED, &(TaskRequest){.status = status}, &err);
+    }
+}
+
+static void on_signal(void *owner, uint32_t events) {
+    Shim *shim = owner;
+    struct signalfd_siginfo info;
+    while (read(shim->signal_source.fd, &info, sizeof info) == sizeof info)
+        if (info.ssi_signo == SIGCHLD)
+            continue;
+        else if (!shim->container)
+            shim_end(shim);
+        else
+            log_info(
+                "signal %u is ignored: container '%s' exists", info.ssi_signo, shim->container->id);
+    reap(shim);
+}
+
+static void on_server(void *owner, uint32_t events) {
+    Shim *shim = owner;
+    ttrpc_server_dispatch(shim->server);
+    if (!shim->container && !shim->end_deadline)
+        loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
+}
+
+static void on_end_timer(void *owner, uint32_t events) {
+    Shim *shim = owner;
+    if (!shim->end_deadline) {
+        if (!shim->container && ttrpc_server_connections(shim->server) == 0)
+            shim_end(shim);
+        else if (!shim->container)
+            loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
+        return;
+    }
+    bool settled = attach_server_is_idle(shim->attach) && publisher_is_idle(shim->publisher);
+    if (settled || time_monotonic() > shim->end_deadline)
+        loop_stop(&shim->loop);
+    else
+        loop_arm(&shim->loop, &shim->end_timer, end_poll);
+}
+
+void shim_end(Shim *shim) {
+    if (shim->end_deadline)
+        return;
+    shim->end_deadline = time_monotonic() + end_timeout;
+    loop_arm(&shim->loop, &shim->end_timer, end_poll); /* the reply to Shutdown goes out first */
+}
+
+static int watch_signals(Shim *shim, Error *err) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    signal(SIGPIPE, SIG_IGN);
+    sigprocmask(SIG_SETMASK, &set, NULL);
+    int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (fd < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot watch for children");
+    shim->signal_source = (LoopSource){.fd = fd, .handle = on_signal, .owner = shim};
+    loop_watch(&shim->loop, &shim->signal_source, EPOLLIN);
+    return 0;
+}
+
+static int watch_calls(Shim *shim, const TtrpcService *service, Error *err) {
+    TRY(fd_set_cloexec(LISTENER_FD, true, err));
+    TRY(ttrpc_server_new(LISTENER_FD, service, &shim->server, err));
+    shim->server_source =
+        (LoopSource){.fd = ttrpc_server_fd(shim->server), .handle = on_server, .owner = shim};
+    loop_watch(&shim->loop, &shim->server_source, EPOLLIN);
+    loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
+    return 0;
+}
+
+static void shim_done(Shim *shim) {
+    Error ignored;
+    ShimRecord record = {};
+    if (shim_record_load(shim->bundle, &record, &ignored) >= 0 && record.socket)
+        unlink(record.socket);
+    shim_record_done(&record);
+    ttrpc_server_free(shim->server);
+    attach_server_free(shim->attach);
+    publisher_free(shim->publisher);
+    loop_done(&shim->loop);
+    free(shim->bundle);
+}
+
+int shim_serve(const ShimArguments *arguments, Error *err) {
+    Shim shim = {.arguments = arguments, .end_timer = {.handle = on_end_timer, .owner = &shim}};
+    const TtrpcService service = {
+        &containerd__task__v3__task__descriptor, shim_service_names, shim_handle, &shim};
+    const PublisherOptions publisher = {.loop = &shim.loop,
+        .name_space = arguments->name_space,
+        .ttrpc_address = getenv("TTRPC_ADDRESS"),
+        .binary = arguments->publish_binary,
+        .address = arguments->address};
+    shim.bundle = getcwd(NULL, 0);
+    if (!shim.bundle)
+        return error_set_errno(err, errno, "cannot find the bundle");
+    TRY(loop_init(&shim.loop, err));
+    shim.publisher = publisher_new(&publisher);
+    TRY(watch_signals(&shim, err));
+    TRY(watch_calls(&shim, &service, err));
+    int r = loop_run(&shim.loop, err);
+    shim_done(&shim);
+    return r;
+}

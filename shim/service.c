@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "proto/containerd/task/v3/task.pb-c.h"
+#include "shim/container.h"
+#include "shim/notice.h"
+#include "shim/shim.h"
+#include "shim/task.h"
+
+/* Task calls → events of processes. v2 and v3 differ in their name only. */
+const char *const shim_service_names[] = {
+    "containerd.task.v3.Task", "containerd.task.v2.Task", NULL};
+
+/* One call about an existing process: where its request names the container and the exec. */
+typedef struct Row {
+    const char *method;
+    TaskEvent event;
+    size_t id, exec_id; /* offsets; exec_id 0: about the container */
+} Row;
+
+#define ROW(name, event, type)                                                                     \
+    { name, event, offsetof(Containerd__Task__V3__##type, id), 0 }
+#define EXEC_ROW(name, event, type)                                                                \
+    {                                                                                              \
+        name, event, offsetof(Containerd__Task__V3__##type, id),                                   \
+            offsetof(Containerd__Task__V3__##type, exec_id)                                        \
+    }
+
+static const Row rows[] = {
+    ROW("Checkpoint", TASK_CHECKPOINT, CheckpointTaskRequest),
+    EXEC_ROW("CloseIO", TASK_CLOSE_IO, CloseIORequest),
+    EXEC_ROW("Delete", TASK_DELETE, DeleteRequest),
+    ROW("Exec", TASK_EXEC, ExecProcessRequest),
+    EXEC_ROW("Kill", TASK_KILL, KillRequest),
+    ROW("Pause", TASK_PAUSE, PauseRequest),
+    ROW("Pids", TASK_PIDS, PidsRequest),
+    EXEC_ROW("ResizePty", TASK_RESIZE, ResizePtyRequest),
+    ROW("Resume", TASK_RESUME, ResumeRequest),
+    EXEC_ROW("Start", TASK_START, StartRequest),
+    EXEC_ROW("State", TASK_STATE, StateRequest),
+    ROW("Stats", TASK_STATS, StatsRequest),
+    ROW("Update", TASK_UPDATE, UpdateTaskRequest),
+    EXEC_ROW("Wait", TASK_WAIT, WaitRequest),
+};
+
+static const char *text_at(const ProtobufCMessage *message, size_t offset) {
+    return *(char *const *)((const char *)message + offset);
+}
+
+static int find_process(
+    Shim *shim, const Row *row, const ProtobufCMessage *request, Process **ret, Error *err) {
+    const char *id = text_at(request, row->id);
+    const char *exec_id = row->exec_id ? text_at(request, row->exec_id) : "";
+    Container *container = shim->container;
+    if (!container || strcmp(container->id, id) != 0)
+        return error_set(err, ERROR_NOT_FOUND, "no container '%.140s' here", id);
+    *ret = *exec_id ? container_find_exec(container, exec_id) : &container->init;
+    if (!*ret)
+        return error_set(
+            err, ERROR_NOT_FOUND, "no exec '%.140s' in container '%s'", exec_id, container->id);
+    return 0;
+}
+
+static int handle_create(
+    Shim *shim, const ProtobufCMessage *request, ProtobufCMessage *response, Error *err) {
+    const Containerd__Task__V3__CreateTaskRequest *create =
+        (const Containerd__Task__V3__CreateTaskRequest *)request;
+    Container *container;
+    if (shim->container)
+        return error_set(
+            err, ERROR_EXISTS, "this shim has container '%s' already", shim->container->id);
+    TRY(container_create(shim, create, &container, err));
+    ((Containerd__Task__V3__CreateTaskResponse *)response)->pid = (uint32_t)container->init.pid;
+    notice_created(container, create);
+    return 0;
+}
+
+static int handle_connect(Shim *shim, TtrpcCall *call, ProtobufCMessage *response) {
+    Containerd__Task__V3__ConnectResponse *connect =
+        (Containerd__Task__V3__ConnectResponse *)response;
+    connect->shim_pid = (uint32_t)getpid();
+    connect->task_pid = shim->container ? (uint32_t)shim->container->init.pid : 0;
+    connect->version = ttrpc_call_text(call, "3");
+    return 0;
+}
+
+int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
+    const ProtobufCMessage *request, ProtobufCMessage *response, Error *err) {
+    Shim *shim = owner;
+    Process *process;
+    if (strcmp(method->name, "Create") == 0)
+        return handle_create(shim, request, response, err);
+    if (strcmp(method->name, "Connect") == 0)
+        return handle_connect(shim, call, response);
+    if (strcmp(method->name, "Shutdown") == 0) {
+        /* a shim that has a container stays, whoever asks */
+        if (!shim->container)
+            shim_end(shim);
+        return 0;
+    }
+    for (size_t i = 0; i < array_size(rows); i++) {
+        if (strcmp(rows[i].method, method->name) != 0)
+            continue;
+        TRY(find_process(shim, &rows[i], request, &process, err));
+        TaskRequest task = {.call = call, .message = request, .response = response};
+        return task_handle(process, rows[i].event, &task, err);
+    }
+    return error_set(err, ERROR_UNSUPPORTED, "%s is not supported", method->name);
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "base/error.h"
+#include "shim/attach.h"
+#include "shim/loop.h"
+#include "shim/publisher.h"
+#include "ttrpc/server.h"
+
+/* The running shim: what main.c's table of actions leads to, and what all of it shares. */
+typedef struct Container Container;
+
+typedef struct ShimArguments {
+    bool version, info, debug;
+    const char *name_space, *id, *address, *publish_binary, *bundle, *socket;
+} ShimArguments;
+
+typedef struct Shim {
+    const ShimArguments *arguments;
+    Loop loop;
+    TtrpcServer *server;
+    AttachServer *attach; /* outlives the container until its clients have everything */
+    Publisher *publisher;
+    Container *container; /* NULL before Create and after Delete */
+    char *bundle;         /* the working directory */
+    LoopSource server_source, signal_source;
+    LoopTimer end_timer;  /* nothing to do any more */
+    int64_t end_deadline; /* 0: not asked to end */
+} Shim;
+
+/* The actions. All exit with 0 or with an error that main prints. */
+int shim_start(const ShimArguments *arguments, Error *err);  /* start.c: spawns a server */
+int shim_serve(const ShimArguments *arguments, Error *err);  /* serve.c: the server; fd 3 listens */
+int shim_delete(const ShimArguments *arguments, Error *err); /* cleanup.c: after a killed server */
+int shim_info(const ShimArguments *arguments, Error *err);   /* info.c */
+
+/* service.c: Task v3 and v2. */
+extern const char *const shim_service_names[];
+int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
+    const ProtobufCMessage *request, ProtobufCMessage *response, Error *err);
+
+/* serve.c: ends the loop once everybody has what is due to him. */
+void shim_end(Shim *shim);

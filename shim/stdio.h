@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "shim/log_file.h"
+#include "shim/loop.h"
+#include "shim/terminal.h"
+
+/* The standard streams of one process of the container.
+ *
+ *     program ─► pipe or terminal ─► Stdio ─► log file (never waits)
+ *                                          ─► FIFO of containerd's client (waits for its reader)
+ *                                          ─► listeners: attached clients
+ *     program ◄─ pipe or terminal ◄─ Stdio ◄─ FIFO, attached clients
+ *
+ * Output is read only while everybody can take more. A Stdio exists before its process (clients
+ * attach first) and until the process is deleted. */
+typedef struct Stdio Stdio;
+
+/* An attached client as Stdio sees it. */
+typedef struct StdioListener {
+    void (*output)(struct StdioListener *listener, LogStream stream, const char *bytes, size_t n);
+    void (*ended)(struct StdioListener *listener, int exit_code); /* after all output */
+    void (*input_ready)(struct StdioListener *listener);          /* after stdio_input_full */
+    bool wants_input;
+    bool full; /* cannot take more; the owner calls stdio_update when this changes */
+    struct StdioListener *next;
+} StdioListener;
+
+typedef struct StdioOptions {
+    Loop *loop;
+    LogFile *log;         /* borrowed; NULL: none */
+    const char *paths[3]; /* FIFOs, or "file:///path" for the outputs; "" or NULL: none */
+    bool terminal, open_stdin, stdin_once;
+} StdioOptions;
+
+int stdio_new(const StdioOptions *options, Stdio **ret, Error *err);
+Stdio *stdio_free(Stdio *stdio); /* listeners must have left; returns NULL */
+
+/* The child's descriptors for a process without terminal; the caller closes them with
+ * stdio_close_child once the runtime has passed them on. With a terminal all three are -1. */
+int stdio_open(Stdio *stdio, int ret_child[3], Error *err);
+void stdio_close_child(int child[3]);
+void stdio_set_terminal(Stdio *stdio, int master); /* taken */
+
+void stdio_join(Stdio *stdio, StdioListener *listener);
+void stdio_leave(Stdio *stdio, StdioListener *listener);
+void stdio_update(Stdio *stdio);
+
+void stdio_input(Stdio *stdio, const char *bytes, size_t n);
+bool stdio_input_full(const Stdio *stdio);
+void stdio_close_input(Stdio *stdio);   /* once the program has read what waits */
+void stdio_release_input(Stdio *stdio); /* CloseIO: the FIFO ends with its last writer */
+void stdio_resize(Stdio *stdio, TerminalSize size);
+
+/* The process has ended: reads what it left, then calls drained(owner), now or later, but within
+ * seconds; what descendants write afterwards is still passed on until stdio_free. */
+void stdio_drain(Stdio *stdio, LoopHandler drained, void *owner);
+
+/* Tells listeners, present and future. */
+void stdio_end(Stdio *stdio, int exit_code);

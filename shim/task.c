@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/task.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "proto/containerd/runc/v1/options.pb-c.h"
+#include "proto/containerd/task/v3/task.pb-c.h"
+#include "shim/container.h"
+#include "shim/exit.h"
+#include "shim/notice.h"
+
+typedef int (*TaskAction)(Process *process, const TaskRequest *request, Error *err);
+
+static bool is_init(const Process *process) {
+    return process == &process->container->init;
+}
+
+static Google__Protobuf__Timestamp *timestamp(TtrpcCall *call, int64_t at) {
+    Google__Protobuf__Timestamp *time = ttrpc_call_memory(call, sizeof *time);
+    google__protobuf__timestamp__init(time);
+    time->seconds = at / TIME_SECOND;
+    time->nanos = (int32_t)(at % TIME_SECOND);
+    return time;
+}
+
+static int start_container(Process *process, const TaskRequest *request, Error *err) {
+    Container *container = process->container;
+    Containerd__Task__V3__StartResponse *response = request->response;
+    TRY(runtime_command(&container->runtime, "start", container->id, err));
+    process->state = PROCESS_RUNNING;
+    notice_started(process);
+    response->pid = (uint32_t)process->pid;
+    return 0;
+}
+
+/* Who waits for a process that could not start learns that it is over. */
+static int fail_exec(Process *exec, const Error *err) {
+    exec->state = PROCESS_STOPPED;
+    exec->exit_status = strcmp(err->reason, "COMMAND_NOT_FOUND") == 0 ? 127 : 126;
+    exec->exited_at = time_now();
+    stdio_end(exec->stdio, exec->exit_status);
+    ttrpc_server_wake(exec->container->shim->server, exec);
+    return err->code;
+}
+
+static int start_exec(Process *exec, const TaskRequest *request, Error *err) {
+    Containerd__Task__V3__StartResponse *response = request->response;
+    ProcessState state = exec->container->init.state;
+    if (state != PROCESS_RUNNING && state != PROCESS_CREATED)
+        return error_set(err, ERROR_STATE, "cannot start an exec in a container that is %s",
+            process_state_name(state));
+    if (container_start_exec(exec, err) < 0)
+        return fail_exec(exec, err);
+    exec->state = PROCESS_RUNNING;
+    notice_started(exec);
+    response->pid = (uint32_t)exec->pid;
+    return 0;
+}
+
+static int kill_container(Process *process, const TaskRequest *request, Error *err) {
+    const Containerd__Task__V3__KillRequest *message = request->message;
+    Container *container = process->container;
+    return runtime_kill(
+        &container->runtime, container->id, (int)message->signal, message->all, err);
+}
+
+/* Our child, not yet reaped: the pid is still its own. */
+static int kill_exec(Process *exec, const TaskRequest *request, Error *err) {
+    const Containerd__Task__V3__KillRequest *message = request->message;
+    if (kill(exec->pid, (int)message->signal) < 0)
+        return error_set_errno(
+            err, errno, "cannot send signal %u to exec '%s'", message->signal, exec->id);
+    return 0;
+}
+
+static int refuse_kill(Process *process, const TaskRequest *request, Error *err) {
+    return error_set(err, ERROR_NOT_FOUND, "process already finished");
+}
+
+static int pause_container(Process *process, const TaskRequest *request, Error *err) {
+    TRY(runtime_command(&process->container->runtime, "pause", process->container->id, err));
+    process->state = PROCESS_PAUSED;
+    notice_paused(process);
+    return 0;
+}
+
+static int resume_container(Process *process, const TaskRequest *request, Error *err) {
+    TRY(runtime_command(&process->container->runtime, "resume", process->container->id, err));
+    process->state = PROCESS_RUNNING;
+    notice_resumed(process);
+    return 0;
+}
+
+static int add_exec(Process *process, const TaskRequest *request, Error *err) {
+    const Containerd__Task__V3__ExecProcessRequest *message = request->message;
+    TRY(container_add_exec(process->container, message, err));
+    notice_exec_added(process->container, message->exec_id);
+    return 0;
+}
+
+static int resize(Process *process, const TaskRequest *request, Error *err) {
+    const Containerd__Task__V3__ResizePtyRequest *message = request->message;
+    if (message->height > UINT16_MAX || message->width > UINT16_MAX)
+        return error_set(err, ERROR_INVALID, "terminal size %ux%u is out of range", message->width,
+            message->height);
+    stdio_resize(
+        process->stdio, (TerminalSize){(uint16_t)message->height, (uint16_t)message->width});
+    return 0;
+}
+
+static int close_io(Process *process, const TaskRequest *request, Error *err) {
+    const Containerd__Task__V3__CloseIORequest *message = request->message;
+    if (message->stdin)
+        stdio_release_input(process->stdio);
+    return 0;
+}
+
+static int update(Process *process, const TaskRequest *request, Error *err) {
+    const Containerd__Task__V3__UpdateTaskRequest *message = request->message;
+    Container *container = process->container;
+    if (!message->resources)
+        return error_set(err, ERROR_INVALID, "no resources to update");
+    autofree char *path = path_join(container->bundle, "resources.json");
+    const ProtobufCBinaryData *json = &message->resources->value;
+    TRY(file_write(AT_FDCWD, path, json->data, json->len, 0600, false, err));
+    int r = runtime_update(&container->runtime, container->id, path, err);
+    unlink(path);
+    return r;
+}
+
+static int refuse_checkpoint(Process *process, const TaskRequest *request, Error *err) {
+    return error_set(err, ERROR_UNSUPPORTED, "checkpoints are not supported");
+}
+
+static int refuse_stats(Process *process, const TaskRequest *request, Error *err) {
+    return error_set(err, ERROR_UNSUPPORTED, "statistics are not supported");
+}
+
+static const Process *find_pid(const Container *container, pid_t pid) {
+    for (const Process *exec = container->execs; exec; exec = exec->next)
+        if (exec->pid == pid && exec->state != PROCESS_STOPPED)
+            return exec;
+    return NULL;
+}
+
+static Google__Protobuf__Any *describe_exec(TtrpcCall *call, const Process *exec) {
+    Google__Protobuf__Any *any = ttrpc_call_memory(call, sizeof *any);
+    Containerd__Runc__V1__ProcessDetails details = CONTAINERD__RUNC__V1__PROCESS_DETAILS__INIT;
+    details.exec_id = exec->id;
+    google__protobuf__any__init(any);
+    any->type_url = (char *)details.base.descriptor->name;
+    any->value.len = containerd__runc__v1__process_details__get_packed_size(&details);
+    any->value.data = ttrpc_call_memory(call, any->value.len + 1);
+    containerd__runc__v1__process_details__pack(&details, any->value.data);
+    return any;
+}
+
+static int list_pids(Process *process, const TaskRequest *request, Error *err) {
+    Containerd__Task__V3__PidsResponse *response = request->response;
+    autofree pid_t *pids = NULL;
+    size_t n = 0;
+    TRY(cgroup_list_pids(&process->container->cgroup, &pids, &n, err));
+    response->processes = ttrpc_call_memory(request->call, (n + 1) * sizeof *response->processes);
+    for (size_t i = 0; i < n; i++) {
+        const Process *exec = find_pid(process->container, pids[i]);
+        Containerd__V1__Types__ProcessInfo *info = ttrpc_call_memory(request->call, sizeof *info);
+        containerd__v1__types__process_info__init(info);
+        info->pid = (uint32_t)pids[i];
+        info->info = exec ? describe_exec(request->call, exec) : NULL;
+        response->processes[response->n_processes++] = info;
+    }
+    return 0;
+}
+
+static int report_state(Process *process, const TaskRequest *request, Error *err) {
+    static const Containerd__V1__Types__Status statuses[PROCESS_STATES] = {
+        [PROCESS_CREATED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
+        [PROCESS_RUNNING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
+        [PROCESS_PAUSED] = CONTAINERD__V1__TYPES__STATUS__PAUSED,
+        [PROCESS_ENDING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
+        [PROCESS_STOPPED] = CONTAINERD__V1__TYPES__STATUS__STOPPED,
+    };
+    Containerd__Task__V3__StateResponse *response = request->response;
+    response->id = is_init(process) ? process->container->id : process->id;
+    response->bundle = process->container->bundle;
+    response->pid = (uint32_t)process->pid;
+    response->status = statuses[process->state];
+    response->stdin = process->paths[0];
+    response->stdout = process->paths[1];
+    response->stderr = process->paths[2];
+    response->terminal = process->terminal;
+    response->exec_id = process->id;
+    if (process->state == PROCESS_STOPPED) {
+        response->exit_status = (uint32_t)process->exit_status;
+        response->exited_at = timestamp(request->call, process->exited_at);
+    }
+    return 0;
+}
+
+static int wait_later(Process *process, const TaskRequest *request, Error *err) {
+    return ttrpc_call_park(request->call, process);
+}
+
+static int report_exit(Process *process, const TaskRequest *request, Error *err) {
+    Containerd__Task__V3__WaitResponse *response = request->response;
+    response->exit_status = (uint32_t)process->exit_status;
+    response->exited_at = timestamp(request->call, process->exited_at);
+    return 0;
+}
+
+static void answer_delete(const Process *process, const TaskRequest *request) {
+    Containerd__Task__V3__DeleteResponse *response = request->response;
+    response->pid = (uint32_t)process->pid;
+    response->exit_status = (uint32_t)process->exit_status;
+    response->exited_at = timestamp(request->call, process->exited_at);
+}
+
+static int delete_container(Process *process, const TaskRequest *request, Error *err) {
+    answer_delete(process, request);
+    notice_deleted(process);
+    container_free(process->container);
+    return 0;
+}
+
+/* The runtime kills the process that waits for its start; the rest happens when it has ended. */
+static int delete_created(Process *process, const TaskRequest *request, Error *err) {
+    TRY(runtime_delete(&process->container->runtime, process->container->id, err));
+    return ttrpc_call_park(request->call, process);
+}
+
+static int delete_exec(Process *exec, const TaskRequest *request, Error *err) {
+    answer_delete(exec, request);
+    container_remove_exec(exec->container, exec);
+    return 0;
+}
+
+static void on_drained(void *owner, uint32_t events) {
+    Error err = {};
+    task_handle(owner, TASK_DRAINED, &(TaskRequest){}, &err);
+}
+
+static int begin_end(Process *process, const TaskRequest *request, Error *err) {
+    Container *container = process->container;
+    Error ignored;
+    process->exit_status = process_exit_code(request->status);
+    process->exited_at = time_now();
+    process->state = PROCESS_ENDING;
+    /* in a shared pid namespace the kernel leaves the others alone */
+    if (is_init(process) && !container->private_pids)
+        runtime_kill(&container->runtime, container->id, SIGKILL, true, &ignored);
+    stdio_drain(process->stdio, on_drained, process);
+    return 0;
+}
+
+/* The record first: whoever hears of the exit may find it. */
+static void save_exit(const Process *process, bool oom_killed) {
+    Error err = {};
+    ExitRecord record = {process->exit_status, process->exited_at, oom_killed};
+    if (exit_record_save(process->container->exit_record, &record, &err) < 0)
+        log_failure(LOG_LEVEL_ERROR, &err);
+}
+
+static int announce_end(Process *process, const TaskRequest *request, Error *err) {
+    Shim *shim = process->container->shim;
+    if (is_init(process)) {
+        bool oom_killed = cgroup_oom_killed(&process->container->cgroup);
+        if (process->container->log)
+            for (int stream = 0; stream < LOG_STREAMS; stream++)
+                log_file_flush(process->container->log, (LogStream)stream);
+        save_exit(process, oom_killed);
+        if (oom_killed)
+            notice_oom(process->container);
+    }
+    process->state = PROCESS_STOPPED;
+    notice_exited(process);
+    stdio_end(process->stdio, process->exit_status);
+    ttrpc_server_wake(shim->server, process);
+    return 0;
+}
+
+static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
+    [PROCESS_CREATED] =
+        {
+            [TASK_START] = start_container,
+            [TASK_DELETE] = delete_created,
+            [TASK_KILL] = kill_container,
+            [TASK_EXEC] = add_exec,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_UPDATE] = update,
+            [TASK_PIDS] = list_pids,
+            [TASK_STATS] = refuse_stats,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = wait_later,
+            [TASK_EXITED] = begin_end,
+        },
+    [PROCESS_RUNNING] =
+        {
+            [TASK_KILL] = kill_container,
+            [TASK_EXEC] = add_exec,
+            [TASK_PAUSE] = pause_container,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_UPDATE] = update,
+            [TASK_CHECKPOINT] = refuse_checkpoint,
+            [TASK_PIDS] = list_pids,
+            [TASK_STATS] = refuse_stats,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = wait_later,
+            [TASK_EXITED] = begin_end,
+        },
+    [PROCESS_PAUSED] =
+        {
+            [TASK_KILL] = kill_container,
+            [TASK_EXEC] = add_exec,
+            [TASK_RESUME] = resume_container,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_UPDATE] = update,
+            [TASK_CHECKPOINT] = refuse_checkpoint,
+            [TASK_PIDS] = list_pids,
+            [TASK_STATS] = refuse_stats,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = wait_later,
+            [TASK_EXITED] = begin_end,
+        },
+    [PROCESS_ENDING] =
+        {
+            [TASK_DELETE] = wait_later,
+            [TASK_KILL] = refuse_kill,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_PIDS] = list_pids,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = wait_later,
+            [TASK_DRAINED] = announce_end,
+        },
+    [PROCESS_STOPPED] =
+        {
+            [TASK_DELETE] = delete_container,
+            [TASK_KILL] = refuse_kill,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = report_exit,
+        },
+};
+
+static const TaskAction exec_actions[PROCESS_STATES][TASK_EVENTS] = {
+    [PROCESS_CREATED] =
+        {
+            [TASK_START] = start_exec,
+            [TASK_DELETE] = delete_exec,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = wait_later,
+        },
+    [PROCESS_RUNNING] =
+        {
+            [TASK_KILL] = kill_exec,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = wait_later,
+            [TASK_EXITED] = begin_end,
+        },
+    [PROCESS_ENDING] =
+        {
+            [TASK_DELETE] = wait_later,
+            [TASK_KILL] = refuse_kill,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = wait_later,
+            [TASK_DRAINED] = announce_end,
+        },
+    [PROCESS_STOPPED] =
+        {
+            [TASK_DELETE] = delete_exec,
+            [TASK_KILL] = refuse_kill,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = report_exit,
+        },
+};
+
+static const char *const event_verbs[] = {
+    [TASK_START] = "start",
+    [TASK_DELETE] = "delete",
+    [TASK_KILL] = "kill",
+    [TASK_EXEC] = "exec in",
+    [TASK_PAUSE] = "pause",
+    [TASK_RESUME] = "resume",
+    [TASK_RESIZE] = "resize",
+    [TASK_CLOSE_IO] = "close the input of",
+    [TASK_UPDATE] = "update",
+    [TASK_CHECKPOINT] = "checkpoint",
+    [TASK_PIDS] = "list the processes of",
+    [TASK_STATS] = "measure",
+    [TASK_STATE] = "look at",
+    [TASK_WAIT] = "wait for",
+    [TASK_EXITED] = "end",
+    [TASK_DRAINED] = "end",
+};
+_Static_assert(array_size(event_verbs) == TASK_EVENTS, "a verb for every event");
+
+int task_handle(Process *process, TaskEvent event, const TaskRequest *request, Error *err) {
+    bool init = is_init(process);
+    TaskAction action = (init ? init_actions : exec_actions)[process->state][event];
+    if (!action)
+        return error_set(err, ERROR_STATE, "cannot %s %s '%s': it is %s", event_verbs[event],
+            init ? "container" : "exec", init ? process->container->id : process->id,
+            process_state_name(process->state));
+    return action(process, request, err);
+}
