@@ -73,6 +73,13 @@ void json_texts_add(JsonTexts *texts, const char *text) {
     texts->item[texts->n] = NULL;
 }
 
+void json_texts_done(JsonTexts *texts) {
+    for (size_t i = 0; i < texts->n; i++)
+        free(texts->item[i]);
+    free(texts->item);
+    *texts = (JsonTexts){};
+}
+
 void json_map_set(JsonMap *map, const char *key, const char *value) {
     for (size_t i = 0; i < map->n; i++)
         if (strcmp(map->key[i], key) == 0) {
