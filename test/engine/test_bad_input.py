@@ -43,7 +43,7 @@ def test_wrong_words(engine, code, words, arguments):
 
 
 def test_unknown_command(engine):
-    assert "is not a tare command" in engine.tare("nope", code=None).stderr
+    assert "unknown command: tare nope" in engine.tare("nope", code=None).stderr
     assert engine.tare("nope", code=None).returncode != 0
 
 
