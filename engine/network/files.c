@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include "base/text.h"
 #include "engine/network/driver.h"
 #include "engine/network/network.h"
+#include "engine/network/resolver.h"
 
 /* resolv.conf(5) and hosts(5) of this machine; more is not a configuration but an attack. */
 enum {
@@ -68,108 +68,29 @@ static int format_hosts(const NetworkFiles *files, Text *out, Error *err) {
 
 /* ---- resolv.conf ---- */
 
-/* 127/8 and ::1 are other machines, so to speak, inside a namespace of its own. */
-static bool is_loopback(const char *address) {
-    return text_starts(address, "127.") || text_equal(address, "::1") ||
-           text_starts(address, "::1%");
-}
-
-/* The value after the keyword, up to the end of the line or a comment. NULL: another line. */
-static char *directive(const char *line, const char *keyword) {
-    line += strspn(line, " \t");
-    if (!text_starts(line, keyword))
-        return NULL;
-    line += strlen(keyword);
-    if (*line != ' ' && *line != '\t')
-        return NULL;
-    line += strspn(line, " \t");
-    size_t n = strcspn(line, "#;\r");
-    while (n > 0 && isspace((unsigned char)line[n - 1]))
-        n--;
-    return text_copy_n(line, n);
-}
-
-/* Nothing but loopback: a resolver of this machine (systemd-resolved, dnsmasq) stands before. */
-static bool has_reachable_server(char *const *lines) {
-    for (; lines && *lines; lines++) {
-        autofree char *server = directive(*lines, "nameserver");
-        if (server && !is_loopback(server))
-            return true;
-    }
-    return false;
-}
-
-/* systemd-resolved keeps the servers behind its stub in a file of its own. */
-static int read_resolv_conf(bool loopback_is_fine, Text *ret, Error *err) {
-    static const char *const paths[] = {
-        "/etc/resolv.conf", "/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"};
-    for (size_t i = 0; i < array_size(paths); i++) {
-        text_clear(ret);
-        int r = file_read(AT_FDCWD, paths[i], HOST_FILE_MAX, ret, err);
-        if (r < 0 && r != ERROR_NOT_FOUND)
-            return r;
-        autotexts char **lines = texts_split(ret->length ? ret->data : "", '\n');
-        if (r >= 0 && (loopback_is_fine || has_reachable_server(lines)))
-            return 0;
-    }
-    return 0;
-}
-
-static bool is_printable(const char *text) {
-    for (; *text; text++) {
-        if (iscntrl((unsigned char)*text))
-            return false;
-    }
-    return true;
-}
-
-static void append_configured(const char *keyword, char *const *values, bool one_line, Text *out) {
-    for (size_t i = 0; values[i]; i++) {
-        text_append(out, i == 0 || !one_line ? keyword : "");
-        text_append_format(out, " %s%s", values[i], values[i + 1] && one_line ? "" : "\n");
-    }
-}
-
-/* One kind of line: what the engine's configuration says, else what the host's file says. Returns
- * how many were written. */
-typedef struct ResolvRow {
-    const char *keyword;
-    char *const *configured;
-    bool one_line, reachable_only;
-} ResolvRow;
-
-static int append_row(const ResolvRow *row, char *const *lines, Text *out) {
-    int n = 0;
-    if (row->configured && row->configured[0]) {
-        append_configured(row->keyword, row->configured, row->one_line, out);
-        return 1;
-    }
-    for (; lines && *lines; lines++) {
-        autofree char *value = directive(*lines, row->keyword);
-        if (!value || !*value || !is_printable(value) ||
-            (row->reachable_only && is_loopback(value)))
-            continue;
-        text_append_format(out, "%s %s\n", row->keyword, value);
-        n++;
-    }
-    return n;
-}
-
+/* systemd-resolved keeps the servers behind its stub in a file of its own. Without any file that
+ * suits, the first one is what there is to say. */
 static int format_resolv_conf(
     const Network *network, const Endpoint *endpoint, Text *out, Error *err) {
-    bool shared = !endpoint->sandbox;
-    autodone(Text) host = {};
-    TRY(read_resolv_conf(shared, &host, err));
-    autotexts char **lines = texts_split(host.length ? host.data : "", '\n');
-    const ResolvRow servers = {"nameserver", network->dns, false, !shared};
-    const ResolvRow search = {"search", network->dns_search, true, false};
-    const ResolvRow options = {"options", network->dns_options, true, false};
-    int n = append_row(&servers, lines, out);
-    if (n == 0 && !shared)
-        text_append(out, "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
-    if (append_row(&search, lines, out) == 0)
-        append_row(&(ResolvRow){.keyword = "domain"}, lines, out);
-    append_row(&options, lines, out);
+    static const char *const paths[] = {"/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"};
+    const Resolver resolver = {.servers = network->dns,
+        .search = network->dns_search,
+        .options = network->dns_options,
+        .shares_host = !endpoint->sandbox};
+    autodone(Text) first = {};
+    for (size_t i = 0; i < array_size(paths); i++) {
+        autodone(Text) file = {};
+        int r = file_read(AT_FDCWD, paths[i], HOST_FILE_MAX, &file, err);
+        if (r < 0 && r != ERROR_NOT_FOUND)
+            return r;
+        if (r >= 0 && file.data && resolver_suits(&resolver, file.data)) {
+            resolver_format(&resolver, file.data, out);
+            return 0;
+        }
+        if (i == 0 && file.data)
+            text_append(&first, file.data);
+    }
+    resolver_format(&resolver, first.data ? first.data : "", out);
     return 0;
 }
 

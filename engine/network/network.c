@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/network/bridge.h"
 #include "engine/network/driver.h"
+#include "engine/network/resolver.h"
 #include "engine/network/sandbox.h"
 
 static const NetworkDriver *const drivers[] = {&bridge_driver, &host_driver, &none_driver};
@@ -40,6 +41,10 @@ int network_new(const NetworkConfig *config, Network **ret, Error *err) {
     network->dns_search = config->dns_search ? texts_copy((char *const *)config->dns_search) : NULL;
     network->dns_options =
         config->dns_options ? texts_copy((char *const *)config->dns_options) : NULL;
+    TRY(resolver_check(&(Resolver){.servers = network->dns,
+                           .search = network->dns_search,
+                           .options = network->dns_options},
+        err));
     TRY(bridge_new(config, &network->bridge, err));
     *ret = take_ptr(&network);
     return 0;
