@@ -33,7 +33,7 @@ enum {
 struct Stream {
     int socket, signals;
     int in, out, error; /* -1: not wanted, or done */
-    bool terminal, exited, detached, over;
+    bool terminal, redraw, exited, detached, over;
     bool lost;       /* the socket has ended; from_shim may still hold frames */
     bool out_broken; /* nobody reads our standard output any more */
     int exit_code;
@@ -57,12 +57,13 @@ static void add_frame(Stream *stream, AttachType type, const void *payload, size
     text_append_bytes(&stream->to_shim, payload, n);
 }
 
-static void add_size(Stream *stream) {
+static void add_size(Stream *stream, unsigned more) {
     TerminalSize size = terminal_size(STDIN_FILENO);
     if (!size.rows && !size.columns)
         size = terminal_size(STDOUT_FILENO);
     if (!size.rows && !size.columns)
         return;
+    size.rows = (uint16_t)(size.rows + more);
     uint8_t payload[4] = {(uint8_t)(size.rows >> 8), (uint8_t)size.rows,
         (uint8_t)(size.columns >> 8), (uint8_t)size.columns};
     add_frame(stream, ATTACH_RESIZE, payload, sizeof payload);
@@ -120,6 +121,7 @@ int stream_open(const StreamOptions *options, Stream **ret, Error *err) {
     stream->out = options->out ? STDOUT_FILENO : -1;
     stream->error = options->error ? STDERR_FILENO : -1;
     stream->terminal = options->terminal;
+    stream->redraw = options->redraw;
     stream->detach = options->detach;
     stream->on_signal = options->on_signal;
     stream->data = options->data;
@@ -167,7 +169,7 @@ static void read_signals(Stream *stream) {
     struct signalfd_siginfo info;
     while (read(stream->signals, &info, sizeof info) == (ssize_t)sizeof info) {
         if (info.ssi_signo == SIGWINCH && stream->terminal)
-            add_size(stream);
+            add_size(stream, 0);
         else if (stream->on_signal)
             stream->on_signal((int)info.ssi_signo, stream->data);
     }
@@ -300,7 +302,9 @@ static int step(Stream *stream, Error *err) {
 int stream_relay(Stream *stream, StreamResult *ret, Error *err) {
     if (stream->terminal) {
         TRY(stream->in >= 0 ? terminal_set_raw(stream->in, err) : 0);
-        add_size(stream);
+        if (stream->redraw) // a terminal that keeps its size sends no SIGWINCH
+            add_size(stream, 1);
+        add_size(stream, 0);
     }
     int result = 0;
     while (result >= 0 && !stream->over && !stream->detached)

@@ -1,21 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
 
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cli/client.h"
 #include "cli/command/command.h"
+#include "cli/document.h"
 #include "cli/session.h"
+#include "proto/tare/v1/container.pb-c.h"
 
 typedef struct AttachOptions {
     bool no_stdin, signal_proxy;
     const char *detach_keys;
 } AttachOptions;
 
+/* The engine's Attach is also for containers that are about to start; ours is not. */
+static int check_running(Cli *cli, const char *container, Error *err) {
+    Client *client = NULL;
+    TRY(cli_client(cli, &client, err));
+    Tare__V1__ContainerRequest request = TARE__V1__CONTAINER_REQUEST__INIT;
+    request.container = (char *)container;
+    autoreply Tare__V1__InspectResponse *reply = NULL;
+    TRY(client_call(client, &tare__v1__containers__descriptor, "Inspect", &request, &reply, err));
+    Document state = document_member(document_of(reply->json), "State");
+    autofree char *running = document_to_text(document_member(state, "Running"));
+    if (!text_equal(running, "true"))
+        return error_set(
+            err, ERROR_STATE, "you cannot attach to a stopped container, start it first");
+    return 0;
+}
+
 static int attach(
     Cli *cli, const AttachOptions *options, const char *container, int *ret_code, Error *err) {
     SessionOptions session_options = {.in = !options->no_stdin,
         .out = true,
         .error = true,
-        .signal_proxy = options->signal_proxy};
+        .signal_proxy = options->signal_proxy,
+        .redraw = true};
     TRY(detach_parse(options->detach_keys, &session_options.detach, err));
+    TRY(check_running(cli, container, err));
     __attribute__((cleanup(cleanup_Session_))) Session *session = NULL;
     TRY(session_open(cli, container, &session_options, &session, err));
     bool detached = false;
