@@ -63,6 +63,7 @@ int process_spawn(const ProcessSpawn *spawn, pid_t *ret_pid, Error *err) {
     int *copies = new_array(int, n);
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
+    const char *program = spawn->path ? spawn->path : spawn->argv[0];
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     for (size_t i = 0; i < n; i++)
@@ -74,9 +75,9 @@ int process_spawn(const ProcessSpawn *spawn, pid_t *ret_pid, Error *err) {
     if (r >= 0) {
         char *const *env = spawn->environ ? (char *const *)spawn->environ : environ;
         int sys = posix_spawn(
-            ret_pid, spawn->argv[0], &actions, &attributes, (char *const *)spawn->argv, env);
+            ret_pid, program, &actions, &attributes, (char *const *)spawn->argv, env);
         if (sys)
-            r = error_set_errno(err, sys, "cannot run '%s'", spawn->argv[0]);
+            r = error_set_errno(err, sys, "cannot run '%s'", program);
     }
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);

@@ -17,6 +17,7 @@ typedef struct ProcessSpawn {
     const int *more_fds;        /* become 3, 4, … */
     size_t more_fds_n;
     bool new_session;
+    const char *path; /* the program, where argv[0] is only its name; NULL: argv[0] */
 } ProcessSpawn;
 
 #define PROCESS_SPAWN_INIT                                                                         \

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oci/runtime_linux.h"
+
+#define T OciIdMapping
+static const JsonField id_mapping_fields[] = {
+    {"containerID", JSON_UINT, JSON_AT(container_id), .flags = JSON_REQUIRED},
+    {"hostID", JSON_UINT, JSON_AT(host_id), .flags = JSON_REQUIRED},
+    {"size", JSON_UINT, JSON_AT(size), .flags = JSON_REQUIRED},
+    {},
+};
+const JsonType oci_id_mapping_type = {sizeof(T), id_mapping_fields};
+#undef T
+
+#define T OciNamespace
+static const JsonField namespace_fields[] = {
+    {"type", JSON_TEXT, JSON_AT(type), .flags = JSON_REQUIRED},
+    {"path", JSON_TEXT, JSON_AT(path)},
+    {},
+};
+const JsonType oci_namespace_type = {sizeof(T), namespace_fields};
+#undef T
+
+#define T OciDevice
+static const JsonField device_fields[] = {
+    {"path", JSON_TEXT, JSON_AT(path), .flags = JSON_REQUIRED},
+    {"type", JSON_TEXT, JSON_AT(type), .flags = JSON_REQUIRED},
+    {"major", JSON_INT, JSON_AT(major)},
+    {"minor", JSON_INT, JSON_AT(minor)},
+    {"fileMode", JSON_UINT, JSON_AT(file_mode)},
+    {"uid", JSON_UINT, JSON_AT(uid)},
+    {"gid", JSON_UINT, JSON_AT(gid)},
+    {},
+};
+const JsonType oci_device_type = {sizeof(T), device_fields};
+#undef T
+
+#define T OciTimeOffset
+static const JsonField time_offset_fields[] = {
+    {"secs", JSON_INT, JSON_AT(seconds)},
+    {"nanosecs", JSON_UINT, JSON_AT(nanoseconds)},
+    {},
+};
+const JsonType oci_time_offset_type = {sizeof(T), time_offset_fields};
+#undef T
+
+#define T OciPersonality
+static const JsonField personality_fields[] = {
+    {"domain", JSON_TEXT, JSON_AT(domain), .flags = JSON_REQUIRED},
+    {"flags", JSON_TEXTS, JSON_AT(flags)},
+    {},
+};
+static const JsonType personality_type = {sizeof(T), personality_fields};
+#undef T
+
+#define T OciLinux
+static const JsonField linux_fields[] = {
+    {"uidMappings", JSON_OBJECTS, JSON_AT(uid_mappings), &oci_id_mapping_type},
+    {"gidMappings", JSON_OBJECTS, JSON_AT(gid_mappings), &oci_id_mapping_type},
+    {"sysctl", JSON_MAP, JSON_AT(sysctl)},
+    {"resources", JSON_OBJECT, JSON_AT(resources), &oci_resources_type},
+    {"cgroupsPath", JSON_TEXT, JSON_AT(cgroups_path)},
+    {"namespaces", JSON_OBJECTS, JSON_AT(namespaces), &oci_namespace_type},
+    {"devices", JSON_OBJECTS, JSON_AT(devices), &oci_device_type},
+    {"seccomp", JSON_OBJECT, JSON_AT(seccomp), &oci_seccomp_type},
+    {"rootfsPropagation", JSON_TEXT, JSON_AT(rootfs_propagation)},
+    {"maskedPaths", JSON_TEXTS, JSON_AT(masked_paths)},
+    {"readonlyPaths", JSON_TEXTS, JSON_AT(readonly_paths)},
+    {"mountLabel", JSON_TEXT, JSON_AT(mount_label)},
+    {"personality", JSON_OBJECT, JSON_AT(personality), &personality_type},
+    {"timeOffsets", JSON_OBJECT_MAP, JSON_AT(time_offsets), &oci_time_offset_type},
+    {"intelRdt", JSON_RAW, JSON_AT(intel_rdt)},
+    {"memoryPolicy", JSON_RAW, JSON_AT(memory_policy)},
+    {"netDevices", JSON_RAW, JSON_AT(net_devices)},
+    {},
+};
+const JsonType oci_linux_type = {sizeof(T), linux_fields};
+#undef T

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "oci/runtime_resources.h"
+
+/* The cgroup of a container: one directory in each hierarchy that is mounted. On cgroup v2 that is
+ * one, on v1 one for each set of controllers, on hybrid hosts both. */
+typedef struct CgroupDirectory {
+    char *controllers; /* "cpu,cpuacct", "name=systemd"; "" is the unified (v2) hierarchy */
+    char *mount;       /* where the hierarchy is mounted; NULL when loaded from a state file */
+    char *path;        /* the directory, absolute */
+    int fd;            /* the directory, once it is set up; else -1 */
+    int tasks_fd;      /* v1: where init writes itself; else -1 */
+} CgroupDirectory;
+
+typedef struct Cgroup {
+    CgroupDirectory *item;
+    size_t n;
+    bool v2; /* the unified hierarchy has the controllers */
+} Cgroup;
+
+/* Finds the hierarchies and decides the paths; touches nothing. An absolute cgroups_path starts at
+ * a hierarchy's root, a relative one at our own cgroup; NULL is the relative path `id`. */
+int cgroup_plan(Cgroup *cgroup, const char *cgroups_path, const char *id, Error *err);
+
+/* The directory of a path inside a hierarchy, as cgroup_plan computes it: `own` is our own cgroup
+ * there and `root` the part of it that the mount shows. New string. */
+char *cgroup_path_inside(
+    const char *cgroups_path, const char *id, const char *own, const char *root, bool beside_own);
+
+/* From and to the map controllers → path of a state file. */
+void cgroup_load(Cgroup *cgroup, const JsonMap *paths);
+void cgroup_save(const Cgroup *cgroup, JsonMap *ret_paths);
+
+/* Makes the directories and writes the limits. */
+int cgroup_set_up(Cgroup *cgroup, const OciResources *resources, Error *err);
+
+/* Opens what cgroup_enter needs, in directories that exist (for exec). */
+int cgroup_open(Cgroup *cgroup, Error *err);
+
+/* Descriptor for CLONE_INTO_CGROUP, or -1. */
+int cgroup_unified_fd(const Cgroup *cgroup);
+
+/* In the child: enters the v1 directories. */
+int cgroup_enter(const Cgroup *cgroup, Error *err);
+
+/* In the parent: puts another process into the unified directory, where clone3 could not. */
+int cgroup_add_unified(const Cgroup *cgroup, int pid, Error *err);
+
+/* Removes the directories with whatever is below; absence is success. ERROR_STATE while processes
+ * remain. */
+int cgroup_remove(const Cgroup *cgroup, Error *err);
+
+/* SIGKILL (or another signal) to every process inside. */
+int cgroup_kill(const Cgroup *cgroup, int signal, Error *err);
+bool cgroup_is_empty(const Cgroup *cgroup);
+bool cgroup_is_frozen(const Cgroup *cgroup);
+int cgroup_freeze(const Cgroup *cgroup, bool on, Error *err);
+
+void cgroup_done(Cgroup *cgroup);
+
+/* The directory that serves `controller` ("" for unified), or NULL. */
+const CgroupDirectory *cgroup_find(const Cgroup *cgroup, const char *controller);

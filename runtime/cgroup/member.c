@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "runtime/cgroup/cgroup.h"
+
+/* The processes inside a cgroup, and its end. Everything here works on directories by path: the
+ * paths are our own, from the state file. */
+
+enum { PROCS_MAX = 16 << 20, REMOVE_TRIES = 100 };
+
+typedef int Visit(int directory, void *argument, Error *err);
+
+/* Calls visit for each directory of the tree, children first; absence is success. */
+static int walk(int parent, const char *path, Visit *visit, void *argument, Error *err) {
+    int fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    if (!stream)
+        return error_set_errno(err, errno, "cannot open cgroup '%s'", path);
+    int r = 0;
+    for (struct dirent *entry; r >= 0 && (entry = readdir(stream));)
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+            r = walk(fd, entry->d_name, visit, argument, err);
+    if (r >= 0)
+        r = visit(fd, argument, err);
+    closedir(stream);
+    return r;
+}
+
+/* The hierarchy to look for members in: all hold the same processes unless one has moved itself. */
+static const CgroupDirectory *main_directory(const Cgroup *cgroup) {
+    static const char *const order[] = {"", "freezer", "pids", "devices", "name=systemd", NULL};
+    for (size_t i = 0; order[i]; i++) {
+        const CgroupDirectory *directory = cgroup_find(cgroup, order[i]);
+        if (directory && access(directory->path, F_OK) == 0)
+            return directory;
+    }
+    return cgroup->n ? &cgroup->item[0] : NULL;
+}
+
+static int signal_members(int directory, void *argument, Error *err) {
+    const int *signal_number = argument;
+    autodone(Text) procs = {};
+    int r = file_read(directory, "cgroup.procs", PROCS_MAX, &procs, err);
+    if (r < 0)
+        return r == ERROR_NOT_FOUND || err->sys == ENODEV ? 0 : r;
+    for (char *line = procs.data, *end; *line; line = end + strspn(end, "\n")) {
+        long pid = strtol(line, &end, 10);
+        if (end == line)
+            break;
+        if (pid > 1)
+            kill((pid_t)pid, *signal_number);
+    }
+    return 0;
+}
+
+int cgroup_kill(const Cgroup *cgroup, int number, Error *err) {
+    const CgroupDirectory *unified = cgroup_find(cgroup, "");
+    const CgroupDirectory *directory = main_directory(cgroup);
+    autofree char *file = unified ? text_format("%s/cgroup.kill", unified->path) : NULL;
+    if (number == SIGKILL && file && file_write_kernel(AT_FDCWD, file, "1", err) >= 0)
+        return 0;
+    return directory ? walk(AT_FDCWD, directory->path, signal_members, &number, err) : 0;
+}
+
+static int count_members(int directory, void *argument, Error *err) {
+    size_t *count = argument;
+    autodone(Text) procs = {};
+    if (file_read(directory, "cgroup.procs", PROCS_MAX, &procs, err) >= 0)
+        *count += procs.length;
+    return 0;
+}
+
+bool cgroup_is_empty(const Cgroup *cgroup) {
+    const CgroupDirectory *directory = main_directory(cgroup);
+    size_t count = 0;
+    Error ignored;
+    return !directory || walk(AT_FDCWD, directory->path, count_members, &count, &ignored) < 0 || !count;
+}
+
+static int remove_directory(const char *path, Error *err);
+
+static int remove_children(const char *path, Error *err) {
+    DIR *stream = opendir(path);
+    if (!stream)
+        return errno == ENOENT ? 0 : error_set_errno(err, errno, "cannot open cgroup '%s'", path);
+    int r = 0;
+    for (struct dirent *entry; r >= 0 && (entry = readdir(stream));) {
+        if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
+            continue;
+        autofree char *child = text_format("%s/%s", path, entry->d_name);
+        r = remove_directory(child, err);
+    }
+    closedir(stream);
+    return r;
+}
+
+/* EBUSY lasts for a moment after the last process was reaped. */
+static int remove_directory(const char *path, Error *err) {
+    for (int i = 0;; i++) {
+        if (rmdir(path) == 0 || errno == ENOENT)
+            return 0;
+        if (errno != EBUSY && errno != ENOTEMPTY)
+            return error_set_errno(err, errno, "cannot remove cgroup '%s'", path);
+        if (i == REMOVE_TRIES)
+            return error_set_errno(err, EBUSY, "cannot remove cgroup '%s'", path);
+        if (i == 0)
+            TRY(remove_children(path, err));
+        else
+            time_sleep((i < 10 ? 1 : 10) * TIME_MILLISECOND);
+    }
+}
+
+int cgroup_remove(const Cgroup *cgroup, Error *err) {
+    int result = 0;
+    for (size_t i = 0; i < cgroup->n; i++) {
+        Error one;
+        if (remove_directory(cgroup->item[i].path, &one) < 0 && result >= 0)
+            *err = one, result = one.code;
+    }
+    return result;
+}
+
+typedef struct FreezeFile {
+    const char *name, *on, *off;
+} FreezeFile;
+
+static const FreezeFile freeze_v1 = {"freezer.state", "FROZEN", "THAWED"};
+static const FreezeFile freeze_v2 = {"cgroup.freeze", "1", "0"};
+
+static char *freeze_path(const Cgroup *cgroup, const FreezeFile **ret) {
+    const CgroupDirectory *v1 = cgroup_find(cgroup, "freezer");
+    const CgroupDirectory *directory = v1 ? v1 : cgroup_find(cgroup, "");
+    *ret = v1 ? &freeze_v1 : &freeze_v2;
+    return directory ? text_format("%s/%s", directory->path, (*ret)->name) : NULL;
+}
+
+bool cgroup_is_frozen(const Cgroup *cgroup) {
+    const FreezeFile *file;
+    Error ignored;
+    autofree char *path = freeze_path(cgroup, &file);
+    autodone(Text) value = {};
+    if (!path || file_read(AT_FDCWD, path, 64, &value, &ignored) < 0)
+        return false;
+    return text_starts(value.data, file->on) || text_starts(value.data, "FREEZING");
+}
+
+int cgroup_freeze(const Cgroup *cgroup, bool on, Error *err) {
+    const FreezeFile *file;
+    autofree char *path = freeze_path(cgroup, &file);
+    if (!path)
+        return error_set(err, ERROR_UNSUPPORTED, "this machine has no cgroup freezer");
+    return file_write_kernel(AT_FDCWD, path, on ? file->on : file->off, err);
+}

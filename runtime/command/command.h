@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "base/option.h"
+#include "runtime/container/container.h"
+
+/* The command line, compatible with runc's. One file a verb; the table is in main.c. */
+typedef struct Globals {
+    const char *root, *log, *log_format, *rootless;
+    bool debug, systemd_cgroup, version, help;
+} Globals;
+
+typedef struct Command {
+    const char *name, *arguments, *summary;
+    /* argv[0] is the verb. Returns the exit code, or an error. */
+    int (*run)(const Globals *globals, int argc, char **argv, Error *err);
+    const Option *options;
+} Command;
+
+extern const Command command_create, command_delete, command_exec, command_features, command_kill,
+    command_list, command_run, command_spec, command_start, command_state;
+
+/* Parses options wherever they stand among between `min` and `max` positionals, and opens the
+ * words: positional i is argv[first + i]. `--help` prints and returns 1. */
+int command_parse(const Command *command, int argc, char **argv, int min, int max, void *ret,
+    int *ret_first, Error *err);
+
+/* How many descriptors from 3 on the caller handed over; the limit of --preserve-fds. */
+extern unsigned command_inherited_fds;
+int command_check_preserve(int64_t preserve, unsigned *ret, Error *err);

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/command/command.h"
+#include "runtime/container/launch.h"
+
+typedef struct DeleteOptions {
+    bool force;
+} DeleteOptions;
+
+#define T DeleteOptions
+static const Option options[] = {
+    {'f', "force", OPTION_FLAG, offsetof(T, force), NULL, "kill it first if it still runs"},
+    {},
+};
+#undef T
+
+static int delete_loaded(Container *container, bool force, Error *err) {
+    ContainerStatus status = container_status(container);
+    bool kill = force || status == CONTAINER_CREATED || status == CONTAINER_CREATING;
+    if (!kill && status != CONTAINER_STOPPED)
+        return error_set(err, ERROR_STATE, "cannot delete container %s that is not stopped: %s",
+            container->id, container_status_name(status));
+    if (kill)
+        TRY(container_kill_all(container, err));
+    return container_destroy(container, err);
+}
+
+static int run(const Globals *globals, int argc, char **argv, Error *err) {
+    autodone(Container) container = {.dir = -1};
+    DeleteOptions parsed = {};
+    int first;
+    int r = command_parse(&command_delete, argc, argv, 1, 1, &parsed, &first, err);
+    if (r)
+        return r < 0 ? r : 0;
+    r = container_load(&container, globals->root, argv[first], err);
+    if (r == ERROR_NOT_FOUND && parsed.force)
+        return 0;
+    if (r == ERROR_CORRUPT) { /* its maker died before there was anything but a directory */
+        TRY(container_forget(&container, err));
+        return parsed.force ? 0 : r;
+    }
+    TRY(r);
+    return delete_loaded(&container, parsed.force, err);
+}
+
+const Command command_delete = {"delete", "ID", "remove what a stopped container holds", run, options};

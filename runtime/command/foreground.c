@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/command/foreground.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/fd.h"
+#include "base/process.h"
+
+enum { BUFFER_SIZE = 32768 };
+
+static void all_signals(sigset_t *set) {
+    static const int ours[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTTIN, SIGTTOU, SIGTSTP, SIGPIPE};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        sigdelset(set, ours[i]);
+}
+
+void foreground_begin(void) {
+    sigset_t set;
+    all_signals(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+int foreground_open_console(int ret[2], Error *err) {
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ret) < 0)
+        return error_set_errno(err, errno, "cannot make a socket pair");
+    return 0;
+}
+
+static void copy_size(int master) {
+    struct winsize size;
+    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+        (void)ioctl(master, TIOCSWINSZ, &size);
+}
+
+/* False at the end of `from`; a terminal's end is EIO once its last user is gone. */
+static bool copy_some(int from, int to) {
+    char buffer[BUFFER_SIZE];
+    Error ignored;
+    ssize_t n = read(from, buffer, sizeof buffer);
+    if (n < 0)
+        return errno == EINTR || errno == EAGAIN;
+    return n > 0 && fd_write_all(to, buffer, (size_t)n, &ignored) >= 0;
+}
+
+/* Without a terminal of our own nothing has to be raw. */
+static bool make_raw(struct termios *saved) {
+    struct termios raw;
+    if (tcgetattr(STDIN_FILENO, saved) < 0)
+        return false;
+    raw = *saved;
+    cfmakeraw(&raw);
+    return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
+}
+
+/* True once the process has been reaped. */
+static bool handle_signal(int signals, pid_t pid, int master, int *ret_status) {
+    struct signalfd_siginfo info;
+    if (read(signals, &info, sizeof info) != sizeof info)
+        return false;
+    switch (info.ssi_signo) {
+    case SIGCHLD:
+        return waitpid(pid, ret_status, WNOHANG) == pid;
+    case SIGWINCH:
+        if (master >= 0) {
+            copy_size(master);
+            break;
+        }
+        /* fall through */
+    default:
+        kill(pid, (int)info.ssi_signo);
+    }
+    return false;
+}
+
+static void drain(int master) {
+    struct pollfd rest = {.fd = master, .events = POLLIN};
+    while (poll(&rest, 1, 0) > 0 && rest.revents & POLLIN)
+        if (!copy_some(master, STDOUT_FILENO))
+            return;
+}
+
+static int relay(int signals, pid_t pid, int master, Error *err) {
+    enum { SIGNALS, MASTER, INPUT };
+    struct pollfd fds[] = {{.fd = signals, .events = POLLIN}, {.fd = master, .events = POLLIN},
+        {.fd = master >= 0 ? STDIN_FILENO : -1, .events = POLLIN}};
+    int status;
+    if (waitpid(pid, &status, WNOHANG) == pid)
+        return process_exit_code(status);
+    for (;;) {
+        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+            return error_set_errno(err, errno, "cannot wait");
+        if (fds[MASTER].revents && !copy_some(master, STDOUT_FILENO))
+            fds[MASTER].fd = -1;
+        if (fds[INPUT].revents && !copy_some(STDIN_FILENO, master))
+            fds[INPUT].fd = -1;
+        if (fds[SIGNALS].revents && handle_signal(signals, pid, master, &status))
+            break;
+    }
+    if (master >= 0)
+        drain(master);
+    return process_exit_code(status);
+}
+
+int foreground_wait(pid_t pid, int master, Error *err) {
+    sigset_t set;
+    struct termios saved;
+    all_signals(&set);
+    autoclose int signals = signalfd(-1, &set, SFD_CLOEXEC);
+    if (signals < 0)
+        return error_set_errno(err, errno, "cannot wait for signals");
+    if (master >= 0)
+        copy_size(master);
+    bool raw = master >= 0 && make_raw(&saved);
+    int r = relay(signals, pid, master, err);
+    if (raw)
+        (void)tcsetattr(STDIN_FILENO, TCSANOW, &saved);
+    return r;
+}

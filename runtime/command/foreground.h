@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <sys/types.h>
+
+#include "base/error.h"
+
+/* A process of a container in the foreground: until it ends we hand signals on, and with a terminal
+ * we are its other side. */
+
+/* Before the process is made: blocks the signals that are handed on. */
+void foreground_begin(void);
+
+/* Waits; master -1: no terminal. Returns the exit code as a shell has it. */
+int foreground_wait(pid_t pid, int master, Error *err);
+
+/* A socket pair for a terminal that stays with us: pass [1] on as the console socket, then receive. */
+int foreground_open_console(int ret[2], Error *err);

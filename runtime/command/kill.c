@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/process.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/command/command.h"
+
+typedef struct KillOptions {
+    bool all;
+} KillOptions;
+
+#define T KillOptions
+static const Option options[] = {
+    {'a', "all", OPTION_FLAG, offsetof(T, all), NULL, "send the signal to every process of the container"},
+    {},
+};
+#undef T
+
+static int kill_all(const Container *container, int signal_number, Error *err) {
+    Cgroup cgroup;
+    cgroup_load(&cgroup, &container->record.cgroup_paths);
+    int r = cgroup_kill(&cgroup, signal_number, err);
+    cgroup_done(&cgroup);
+    return r;
+}
+
+/* The pidfd is opened before the identity is checked: from then on it means that process. */
+static int kill_init(const Container *container, int signal_number, Error *err) {
+    autoclose int pidfd = (int)syscall(SYS_pidfd_open, (pid_t)container->record.pid.value, 0);
+    if (pidfd < 0 || !container_is_alive(container))
+        return error_set(err, ERROR_STATE, "container not running");
+    if (syscall(SYS_pidfd_send_signal, pidfd, signal_number, NULL, 0) < 0)
+        return error_set_errno(err, errno, "cannot signal container '%s'", container->id);
+    return 0;
+}
+
+static int run(const Globals *globals, int argc, char **argv, Error *err) {
+    autodone(Container) container = {.dir = -1};
+    KillOptions parsed = {};
+    int first, number;
+    int r = command_parse(&command_kill, argc, argv, 1, 2, &parsed, &first, err);
+    if (r)
+        return r < 0 ? r : 0;
+    TRY(signal_parse(argc - first > 1 ? argv[first + 1] : "SIGTERM", &number, err));
+    TRY(container_load(&container, globals->root, argv[first], err));
+    bool shared = !container.record.own_pid_namespace.value && number == SIGKILL;
+    if (parsed.all || shared)
+        return container_is_alive(&container) || parsed.all
+                   ? kill_all(&container, number, err)
+                   : error_set(err, ERROR_STATE, "container not running");
+    return kill_init(&container, number, err);
+}
+
+const Command command_kill = {"kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to the container's first process",
+    run, options};

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "runtime/command/command.h"
+
+static int count_error(const Command *command, const char *relation, int wanted, Error *err) {
+    return error_set(err, ERROR_INVALID, "%s: \"%s\" requires %s %d argument%s; usage: tare-runtime %s %s",
+        command->name, command->name, relation, wanted, wanted == 1 ? "" : "s", command->name,
+        command->arguments);
+}
+
+static bool wants_help(int argc, char **argv) {
+    for (int i = 1; i < argc && !text_equal(argv[i], "--"); i++) {
+        if (text_equal(argv[i], "--help") || text_equal(argv[i], "-h"))
+            return true;
+        if (argv[i][0] != '-')
+            return false;
+    }
+    return false;
+}
+
+int command_parse(const Command *command, int argc, char **argv, int min, int max, void *ret,
+    int *ret_first, Error *err) {
+    /* what follows the last fixed word belongs to the container's program (exec ID CMD -l) */
+    OptionMode mode = max < 0 ? OPTION_UNTIL_COMMAND : OPTION_ANYWHERE;
+    const OptionParse parse = {.options = command->options, .mode = mode};
+    if (wants_help(argc, argv)) {
+        printf("usage: tare-runtime %s [options] %s\n\n%s\n\nOptions:\n", command->name,
+            command->arguments, command->summary);
+        option_print_help(command->options, stdout);
+        return 1;
+    }
+    TRY(option_parse(&parse, argc, argv, ret, ret_first, err));
+    int n = argc - *ret_first;
+    if (n < min)
+        return count_error(command, min == max ? "exactly" : "a minimum of", min, err);
+    if (max >= 0 && n > max)
+        return count_error(command, min == max ? "exactly" : "a maximum of", max, err);
+    return 0;
+}
+
+int command_check_preserve(int64_t preserve, unsigned *ret, Error *err) {
+    if (preserve < 0 || preserve > command_inherited_fds)
+        return error_set(err, ERROR_INVALID,
+            "--preserve-fds %lld: only %u descriptors from 3 on are open", (long long)preserve,
+            command_inherited_fds);
+    *ret = (unsigned)preserve;
+    return 0;
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "base/fd.h"
+#include "runtime/command/bundle.h"
+#include "runtime/command/foreground.h"
+
+#define T BundleOptions
+static const Option options[] = {BUNDLE_OPTIONS,
+    {'d', "detach", OPTION_FLAG, offsetof(T, detach), NULL, "do not wait for the program's end"},
+    {0, "keep", OPTION_FLAG, offsetof(T, keep), NULL, "do not delete the container after its end"},
+    {0, "no-subreaper", OPTION_FLAG, offsetof(T, no_subreaper), NULL, NULL},
+    {}};
+#undef T
+
+/* A program that did not start is a container that was never there. */
+static int take_back(Launch *launch, int r) {
+    Error ignored;
+    kill(launch->pid, SIGKILL);
+    waitpid(launch->pid, NULL, 0);
+    (void)container_destroy(&launch->container, &ignored);
+    return r;
+}
+
+static int run_attached(Launch *launch, const BundleOptions *parsed, int console, Error *err) {
+    autoclose int master = -1;
+    if (console >= 0)
+        TRY(fd_receive(console, &master, err));
+    int r = launch_start(launch, err);
+    if (r < 0)
+        return take_back(launch, r);
+    r = foreground_wait(launch->pid, master, err);
+    if (r < 0 || parsed->keep)
+        return r;
+    TRY(container_destroy(&launch->container, err));
+    return r;
+}
+
+static int run_detached(Launch *launch, Error *err) {
+    int r = launch_start(launch, err);
+    return r < 0 ? take_back(launch, r) : 0;
+}
+
+static int run(const Globals *globals, int argc, char **argv, Error *err) {
+    BundleOptions parsed = {};
+    autodone(Launch) launch = {.channel = -1, .container.dir = -1};
+    LaunchOptions wanted;
+    int first;
+    int r = command_parse(&command_run, argc, argv, 1, 1, &parsed, &first, err);
+    if (r)
+        return r < 0 ? r : 0;
+    autofree char *bundle = NULL;
+    TRY(bundle_options(globals, &parsed, &bundle, &wanted, err));
+    int console[2] = {-1, -1};
+    if (!parsed.detach) {
+        if (!wanted.console_socket)
+            TRY(foreground_open_console(console, err));
+        foreground_begin();
+    }
+    wanted.console_fd = console[1];
+    TRY(launch_create(&launch, globals->root, argv[first], &wanted, err));
+    if (parsed.detach)
+        return run_detached(&launch, err);
+    bool terminal = launch.spec.process->terminal.value && console[0] >= 0;
+    return run_attached(&launch, &parsed, terminal ? console[0] : -1, err);
+}
+
+const Command command_run = {"run", "ID", "make a container and run its program", run, options};

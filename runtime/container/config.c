@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/container/config.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "runtime/security/capability.h"
+
+/* Also the bound of what an engine may hand us: profiles and mounts make a hundred kilobytes. */
+enum { CONFIG_MAX = 16 << 20 };
+#define ID_MAX UINT64_C(0xfffffffe) /* 2^32 - 1 means "no id" to the kernel */
+
+int config_load_at(int dir, const char *name, OciSpec *ret, Error *err) {
+    autodone(Text) text = {};
+    TRY(file_read(dir, name, CONFIG_MAX, &text, err));
+    if (json_decode(&oci_spec_type, text.data, text.length, ret, err) < 0)
+        return error_prefix(err, "%s", name);
+    return 0;
+}
+
+int config_load(const char *directory, OciSpec *ret, char **ret_text, Error *err) {
+    autofree char *path = path_join(directory, "config.json");
+    autodone(Text) text = {};
+    int r = file_read(AT_FDCWD, path, CONFIG_MAX, &text, err);
+    if (r == ERROR_NOT_FOUND)
+        return error_set(err, r, "JSON specification file config.json not found in '%s'", directory);
+    TRY(r);
+    if (json_decode(&oci_spec_type, text.data, text.length, ret, err) < 0)
+        return error_prefix(err, "config.json");
+    if (ret_text)
+        *ret_text = text_take(&text);
+    return 0;
+}
+
+static bool has_namespace(const OciSpec *spec, const char *type) {
+    const OciNamespace *namespace = spec->linux ? spec->linux->namespaces.item : NULL;
+    for (size_t i = 0; namespace && i < spec->linux->namespaces.n; i++)
+        if (strcmp(namespace[i].type, type) == 0)
+            return true;
+    return false;
+}
+
+static int invalid(Error *err, const char *field, const char *expected) {
+    return error_set(err, ERROR_INVALID, "config.json: %s: expected %s", field, expected);
+}
+
+static int check_user(const OciUser *user, Error *err) {
+    if (user->uid.value > ID_MAX)
+        return invalid(err, "process.user.uid", "a number up to 4294967294");
+    if (user->gid.value > ID_MAX)
+        return invalid(err, "process.user.gid", "a number up to 4294967294");
+    if (user->umask.set && user->umask.value > 0777)
+        return invalid(err, "process.user.umask", "a number up to 511 (0777)");
+    for (size_t i = 0; i < user->additional_gids.n; i++)
+        if (user->additional_gids.item[i] > ID_MAX)
+            return invalid(err, "process.user.additionalGids", "numbers up to 4294967294");
+    return 0;
+}
+
+int config_check_process(const OciProcess *process, Error *err) {
+    Capabilities ignored;
+    if (!process)
+        return invalid(err, "process", "a value");
+    if (text_is_empty(process->cwd) || !path_is_absolute(process->cwd))
+        return invalid(err, "process.cwd", "an absolute path");
+    if (!process->args.n)
+        return invalid(err, "process.args", "at least one word");
+    if (process->user)
+        TRY(check_user(process->user, err));
+    if (capabilities_parse(process->capabilities, &ignored, err) < 0)
+        return error_prefix(err, "config.json");
+    return 0;
+}
+
+/* Sysctls reach beyond the container unless the namespace that they belong to is its own. */
+static int check_sysctl(const OciSpec *spec, const char *name, Error *err) {
+    static const struct {
+        const char *prefix, *namespace;
+    } rows[] = {
+        {"net.", "network"}, {"fs.mqueue.", "ipc"}, {"kernel.msgmax", "ipc"},
+        {"kernel.msgmnb", "ipc"}, {"kernel.msgmni", "ipc"}, {"kernel.sem", "ipc"},
+        {"kernel.shmall", "ipc"}, {"kernel.shmmax", "ipc"}, {"kernel.shmmni", "ipc"},
+        {"kernel.shm_rmid_forced", "ipc"}, {"kernel.domainname", "uts"}, {"kernel.hostname", "uts"},
+    };
+    autofree char *dotted = text_copy(name);
+    if (dotted[strcspn(dotted, "./")] == '/')
+        for (char *c = dotted; *c; c++)
+            *c = *c == '/' ? '.' : *c;
+    for (size_t i = 0; i < array_size(rows); i++) {
+        bool group = text_ends(rows[i].prefix, ".");
+        if (group ? !text_starts(dotted, rows[i].prefix) : strcmp(dotted, rows[i].prefix) != 0)
+            continue;
+        if (has_namespace(spec, rows[i].namespace))
+            return 0;
+        return error_set(err, ERROR_INVALID,
+            "config.json: linux.sysctl: \"%s\" is not allowed without a %s namespace of its own", name,
+            rows[i].namespace);
+    }
+    return error_set(err, ERROR_INVALID,
+        "config.json: linux.sysctl: \"%s\" is not in a separate kernel namespace", name);
+}
+
+static int check_user_namespace(const OciSpec *spec, Error *err) {
+    const OciNamespace *namespace = spec->linux->namespaces.item;
+    bool create = false;
+    for (size_t i = 0; i < spec->linux->namespaces.n; i++)
+        create = create || (strcmp(namespace[i].type, "user") == 0 && text_is_empty(namespace[i].path));
+    bool mapped = spec->linux->uid_mappings.n && spec->linux->gid_mappings.n;
+    if (create && !mapped)
+        return invalid(err, "linux.uidMappings", "mappings for the new user namespace, with linux.gidMappings");
+    if (!has_namespace(spec, "user") && (spec->linux->uid_mappings.n || spec->linux->gid_mappings.n))
+        return invalid(err, "linux.namespaces", "a user namespace for the id mappings");
+    return 0;
+}
+
+static int check_linux(const OciSpec *spec, Error *err) {
+    const OciLinux *config = spec->linux;
+    TRY(check_user_namespace(spec, err));
+    for (size_t i = 0; i < config->sysctl.n; i++)
+        TRY(check_sysctl(spec, config->sysctl.key[i], err));
+    if (config->time_offsets.n && !has_namespace(spec, "time"))
+        return invalid(err, "linux.timeOffsets", "a time namespace");
+    if ((config->masked_paths.n || config->readonly_paths.n) && !has_namespace(spec, "mount"))
+        return error_set(err, ERROR_INVALID,
+            "config.json: linux.maskedPaths and linux.readonlyPaths need a mount namespace");
+    if (config->intel_rdt || config->memory_policy || config->net_devices)
+        return error_set(err, ERROR_UNSUPPORTED,
+            "config.json: linux.%s is not supported", config->intel_rdt ? "intelRdt" :
+            config->memory_policy ? "memoryPolicy" : "netDevices");
+    return 0;
+}
+
+static int check_hooks(const OciHooks *hooks, Error *err) {
+    const JsonObjects *lists[] = {&hooks->prestart, &hooks->create_runtime, &hooks->create_container,
+        &hooks->start_container, &hooks->poststart, &hooks->poststop};
+    for (size_t i = 0; i < array_size(lists); i++)
+        for (size_t n = 0; n < lists[i]->n; n++)
+            if (!path_is_absolute(((const OciHook *)lists[i]->item)[n].path))
+                return invalid(err, "hooks: path", "an absolute path");
+    return 0;
+}
+
+int config_check(const OciSpec *spec, Error *err) {
+    if (!text_starts(spec->oci_version, "1."))
+        return invalid(err, "ociVersion", "1.x");
+    if (!spec->root || text_is_empty(spec->root->path))
+        return invalid(err, "root.path", "a path");
+    if (!spec->linux)
+        return invalid(err, "linux", "a value");
+    TRY(config_check_process(spec->process, err));
+    if (!text_is_empty(spec->hostname) && !has_namespace(spec, "uts"))
+        return error_set(err, ERROR_INVALID,
+            "config.json: hostname: unable to set hostname without a private UTS namespace");
+    if (!text_is_empty(spec->domainname) && !has_namespace(spec, "uts"))
+        return error_set(err, ERROR_INVALID,
+            "config.json: domainname: unable to set domainname without a private UTS namespace");
+    if (spec->hooks)
+        TRY(check_hooks(spec->hooks, err));
+    return check_linux(spec, err);
+}

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/container/container.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/process.h"
+#include "base/time.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/container/config.h"
+
+enum { RECORD_MAX = 1 << 20, ID_LENGTH_MAX = 1024 };
+
+#define T ContainerRecord
+static const JsonField record_fields[] = {
+    {"ociVersion", JSON_TEXT, JSON_AT(oci_version), .flags = JSON_ALWAYS},
+    {"id", JSON_TEXT, JSON_AT(id), .flags = JSON_REQUIRED},
+    {"pid", JSON_INT, JSON_AT(pid), .flags = JSON_ALWAYS},
+    {"processStartTime", JSON_UINT, JSON_AT(start_time)},
+    {"bundle", JSON_TEXT, JSON_AT(bundle), .flags = JSON_REQUIRED},
+    {"rootfs", JSON_TEXT, JSON_AT(rootfs), .flags = JSON_ALWAYS},
+    {"created", JSON_TEXT, JSON_AT(created), .flags = JSON_REQUIRED},
+    {"annotations", JSON_MAP, JSON_AT(annotations)},
+    {"cgroupPaths", JSON_MAP, JSON_AT(cgroup_paths)},
+    {"ownPidNamespace", JSON_BOOL, JSON_AT(own_pid_namespace)},
+    {},
+};
+const JsonType container_record_type = {sizeof(T), record_fields};
+#undef T
+
+static const char *const status_names[] = {
+    [CONTAINER_CREATING] = "creating",
+    [CONTAINER_CREATED] = "created",
+    [CONTAINER_RUNNING] = "running",
+    [CONTAINER_PAUSED] = "paused",
+    [CONTAINER_STOPPED] = "stopped",
+};
+_Static_assert(array_size(status_names) == CONTAINER_STATUS_COUNT, "a name for each status");
+
+static int check_id(const char *id, Error *err) {
+    size_t n = strlen(id);
+    bool fine = n > 0 && n <= ID_LENGTH_MAX && strcmp(id, ".") != 0 && strcmp(id, "..") != 0;
+    for (size_t i = 0; fine && i < n; i++)
+        fine = isalnum((unsigned char)id[i]) || strchr("_+-.", id[i]);
+    return fine ? 0 : error_set(err, ERROR_INVALID, "invalid container ID format: '%s'", id);
+}
+
+static void init(Container *container, const char *root, const char *id) {
+    *container = (Container){.id = text_copy(id), .root = text_copy(root), .dir = -1};
+}
+
+int container_make(Container *container, const char *root, const char *id, Error *err) {
+    *container = (Container){.dir = -1};
+    TRY(check_id(id, err));
+    init(container, root, id);
+    autoclose int parent = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (parent < 0) {
+        TRY(file_make_dirs(root, 0700, err));
+        TRY(file_open(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0, &parent, err));
+    }
+    if (mkdirat(parent, id, 0700) < 0) {
+        if (errno == EEXIST)
+            return error_set(err, ERROR_EXISTS, "container with given ID already exists: '%s'", id);
+        return error_set_errno(err, errno, "cannot make '%s/%s'", root, id);
+    }
+    return file_open(parent, id, O_RDONLY | O_DIRECTORY, 0, &container->dir, err);
+}
+
+int container_load(Container *container, const char *root, const char *id, Error *err) {
+    autodone(Text) text = {};
+    *container = (Container){.dir = -1};
+    TRY(check_id(id, err));
+    init(container, root, id);
+    autofree char *path = path_join(root, id);
+    int r = file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &container->dir, err);
+    if (r == ERROR_NOT_FOUND)
+        return error_set(err, r, "container does not exist: '%s'", id);
+    TRY(r);
+    r = file_read(container->dir, "state.json", RECORD_MAX, &text, err);
+    if (r >= 0)
+        r = json_decode(&container_record_type, text.data, text.length, &container->record, err);
+    return r < 0 ? error_set(err, ERROR_CORRUPT, "container '%s' was left half made", id) : 0;
+}
+
+int container_save(Container *container, Error *err) {
+    autofree char *text = json_encode(&container_record_type, &container->record, 0);
+    return file_write(container->dir, "state.json", text, strlen(text), 0600, false, err);
+}
+
+int container_load_config(const Container *container, OciSpec *ret, Error *err) {
+    return config_load_at(container->dir, "config.json", ret, err);
+}
+
+char *container_path(const Container *container, const char *name) {
+    return text_format("%s/%s/%s", container->root, container->id, name);
+}
+
+/* A zombie is as dead as a reaped process: its parent may take its time. */
+bool container_is_alive(const Container *container) {
+    Error ignored;
+    uint64_t start;
+    char path[64], state = 0;
+    autodone(Text) stat = {};
+    if (container->record.pid.value <= 0 ||
+        process_start_time((pid_t)container->record.pid.value, &start, &ignored) < 0 ||
+        start != container->record.start_time.value)
+        return false;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)container->record.pid.value);
+    if (file_read(AT_FDCWD, path, 4096, &stat, &ignored) < 0)
+        return false;
+    const char *end = strrchr(stat.data, ')');
+    state = end && end[1] ? end[2] : 'Z';
+    return state != 'Z' && state != 'X';
+}
+
+ContainerStatus container_status(const Container *container) {
+    if (!container->record.pid.value)
+        return CONTAINER_CREATING;
+    if (!container_is_alive(container))
+        return CONTAINER_STOPPED;
+    Cgroup cgroup;
+    cgroup_load(&cgroup, &container->record.cgroup_paths);
+    bool frozen = cgroup_is_frozen(&cgroup);
+    cgroup_done(&cgroup);
+    if (frozen)
+        return CONTAINER_PAUSED;
+    return file_exists(container->dir, CONTAINER_START_SOCKET) ? CONTAINER_CREATED : CONTAINER_RUNNING;
+}
+
+const char *container_status_name(ContainerStatus status) {
+    return status_names[status];
+}
+
+OciState container_state(const Container *container, ContainerStatus status, int pid) {
+    const ContainerRecord *record = &container->record;
+    return (OciState){.oci_version = record->oci_version,
+        .id = record->id,
+        .status = (char *)(uintptr_t)status_names[status],
+        .pid = {pid > 0, pid},
+        .bundle = record->bundle,
+        .annotations = record->annotations};
+}
+
+int container_forget(Container *container, Error *err) {
+    autoclose int root = -1;
+    TRY(file_open(AT_FDCWD, container->root, O_RDONLY | O_DIRECTORY, 0, &root, err));
+    return file_remove_tree(root, container->id, err);
+}
+
+void container_done(Container *container) {
+    json_done(&container_record_type, &container->record);
+    free(container->id);
+    free(container->root);
+    if (container->dir >= 0)
+        close(container->dir);
+    *container = (Container){.dir = -1};
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/container/join.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "runtime/container/launch.h"
+#include "runtime/init/message.h"
+
+/* What the joining process inherits. */
+typedef struct Join {
+    Namespaces namespaces;
+    Cgroup cgroup;
+    Seccomp seccomp;
+    Init init;
+    pid_t pid;
+} Join;
+
+static void join_done(Join *join) {
+    namespaces_done(&join->namespaces);
+    cgroup_done(&join->cgroup);
+    seccomp_done(&join->seccomp);
+    if (join->init.channel >= 0)
+        close(join->init.channel);
+    if (join->init.peer >= 0)
+        close(join->init.peer);
+    if (join->init.console_socket >= 0)
+        close(join->init.console_socket);
+}
+
+static int open_console(const OciProcess *process, const JoinOptions *options, int *ret_fd, Error *err) {
+    if (!process->terminal.value)
+        return 0;
+    if (options->console_socket)
+        return fd_connect(options->console_socket, ret_fd, err);
+    if (options->console_fd < 0)
+        return error_set(err, ERROR_INVALID,
+            "cannot allocate tty if runtime will detach without setting console socket");
+    *ret_fd = fcntl(options->console_fd, F_DUPFD_CLOEXEC, 3);
+    return 0;
+}
+
+static int check_status(const Container *container, const JoinOptions *options, Error *err) {
+    ContainerStatus status = container_status(container);
+    if (status == CONTAINER_STOPPED)
+        return error_set(err, ERROR_STATE, "cannot exec in a stopped container");
+    if (status == CONTAINER_CREATING)
+        return error_set(err, ERROR_STATE, "cannot exec in a container that is being created");
+    if (status == CONTAINER_PAUSED && !options->ignore_paused)
+        return error_set(err, ERROR_STATE, "cannot exec in a paused container");
+    return 0;
+}
+
+static int prepare(Join *join, const Container *container, const OciSpec *spec,
+    const OciProcess *process, const JoinOptions *options, Error *err) {
+    Init *init = &join->init;
+    int pair[2];
+    TRY(open_console(process, options, &init->console_socket, err));
+    TRY(capabilities_parse(process->capabilities, &init->capabilities, err));
+    TRY(seccomp_compile(spec->linux->seccomp, &join->seccomp, err));
+    cgroup_load(&join->cgroup, &container->record.cgroup_paths);
+    TRY(cgroup_open(&join->cgroup, err));
+    TRY(namespaces_init_of_process(&join->namespaces, (pid_t)container->record.pid.value, err));
+    /* the pid may have been used anew while its namespaces were opened */
+    if (!container_is_alive(container))
+        return error_set(err, ERROR_STATE, "cannot exec in a stopped container");
+    TRY(message_pair(pair, err));
+    init->peer = pair[0];
+    init->channel = pair[1];
+    init->spec = spec;
+    init->process = process;
+    init->id = container->id;
+    init->state = container_state(container, CONTAINER_RUNNING, 0);
+    init->namespaces = &join->namespaces;
+    init->cgroup = &join->cgroup;
+    init->seccomp = &join->seccomp;
+    init->preserve_fds = options->preserve_fds;
+    return 0;
+}
+
+static int run(Join *join, const OciProcess *process, const JoinOptions *options, Error *err) {
+    int pid = init_clone(&join->init, err);
+    if (pid < 0)
+        return pid;
+    join->pid = pid;
+    if (init_waits_for_mapping(&join->init))
+        TRY(message_send(join->init.peer, MESSAGE_MAPPED, pid, err));
+    TRY(launch_set_oom_score(process, pid, err));
+    TRY(message_expect(join->init.peer, MESSAGE_READY, NULL, err));
+    TRY(launch_write_pid_file(options->pid_file, pid, err));
+    TRY(message_send(join->init.peer, MESSAGE_START, 0, err));
+    return message_expect_end(join->init.peer, err);
+}
+
+int container_join(const Container *container, const OciSpec *spec, const OciProcess *process,
+    const JoinOptions *options, pid_t *ret_pid, Error *err) {
+    Join join = {.seccomp.listener_socket = -1,
+        .init = {.channel = -1, .peer = -1, .listener = -1, .console_socket = -1, .is_exec = true}};
+    for (int i = 0; i < NAMESPACE_COUNT; i++)
+        join.namespaces.join_fd[i] = -1;
+    TRY(check_status(container, options, err));
+    int r = prepare(&join, container, spec, process, options, err);
+    r = r < 0 ? r : run(&join, process, options, err);
+    if (r < 0 && join.pid > 0) {
+        kill(join.pid, SIGKILL);
+        waitpid(join.pid, NULL, 0);
+    }
+    *ret_pid = join.pid;
+    join_done(&join);
+    return r;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/container/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/process.h"
+#include "base/time.h"
+#include "runtime/container/config.h"
+#include "runtime/init/hook.h"
+#include "runtime/init/message.h"
+
+/* What is needed only while launching, and inherited by init. */
+typedef struct Plan {
+    const LaunchOptions *options;
+    Namespaces namespaces;
+    Cgroup cgroup;
+    Rootfs rootfs;
+    Seccomp seccomp;
+    Init init;
+    bool cgroup_made;
+} Plan;
+
+static void plan_done(Plan *plan) {
+    namespaces_done(&plan->namespaces);
+    rootfs_done(&plan->rootfs);
+    cgroup_done(&plan->cgroup);
+    seccomp_done(&plan->seccomp);
+    if (plan->init.channel >= 0)
+        close(plan->init.channel);
+    if (plan->init.listener >= 0)
+        close(plan->init.listener);
+    if (plan->init.console_socket >= 0)
+        close(plan->init.console_socket);
+}
+
+static int fill_record(Launch *launch, const Plan *plan, Error *err) {
+    ContainerRecord *record = &launch->container.record;
+    char now[TIME_TEXT_SIZE];
+    record->oci_version = text_copy(launch->spec.oci_version);
+    record->id = text_copy(launch->container.id);
+    record->bundle = text_copy(plan->options->bundle);
+    record->rootfs = text_copy(plan->rootfs.path);
+    record->created = text_copy(time_format(time_now(), now));
+    record->own_pid_namespace = (JsonBool){true, plan->namespaces.create & CLONE_NEWPID};
+    for (size_t i = 0; i < launch->spec.annotations.n; i++)
+        json_map_set(&record->annotations, launch->spec.annotations.key[i],
+            launch->spec.annotations.value[i]);
+    cgroup_save(&plan->cgroup, &record->cgroup_paths);
+    return container_save(&launch->container, err);
+}
+
+static int open_console(const OciProcess *process, const LaunchOptions *options, int *ret_fd, Error *err) {
+    bool given = options->console_socket || options->console_fd >= 0;
+    if (process->terminal.value && !given)
+        return error_set(err, ERROR_INVALID, "cannot allocate tty if runtime will detach without setting console socket");
+    if (!process->terminal.value && options->console_socket)
+        return error_set(err, ERROR_INVALID, "cannot use console socket if runtime will not detach or allocate tty");
+    if (options->console_socket) {
+        if (fd_connect(options->console_socket, ret_fd, err) < 0)
+            return error_prefix(err, "console socket");
+        return 0;
+    }
+    *ret_fd = options->console_fd >= 0 ? fcntl(options->console_fd, F_DUPFD_CLOEXEC, 3) : -1;
+    return 0;
+}
+
+static int open_listener(Launch *launch, Plan *plan, Error *err) {
+    autofree char *path = container_path(&launch->container, CONTAINER_START_SOCKET);
+    return plan->options->wait_for_start ? fd_listen(path, 0600, 1, &plan->init.listener, err) : 0;
+}
+
+static bool has_runtime_hooks(const OciSpec *spec) {
+    return spec->hooks && (spec->hooks->prestart.n || spec->hooks->create_runtime.n);
+}
+
+/* Everything that can fail because of the configuration, before anything is made. */
+static int prepare(Launch *launch, Plan *plan, Error *err) {
+    const OciSpec *spec = &launch->spec;
+    TRY(open_console(spec->process, plan->options, &plan->init.console_socket, err));
+    TRY(namespaces_init(&plan->namespaces, spec->linux, err));
+    TRY(capabilities_parse(spec->process->capabilities, &plan->init.capabilities, err));
+    TRY(seccomp_compile(spec->linux->seccomp, &plan->seccomp, err));
+    return cgroup_plan(&plan->cgroup, spec->linux->cgroups_path, launch->container.id, err);
+}
+
+static int make(Launch *launch, Plan *plan, Error *err) {
+    const OciSpec *spec = &launch->spec;
+    TRY(fill_record(launch, plan, err));
+    plan->cgroup_made = true;
+    TRY(cgroup_set_up(&plan->cgroup, spec->linux->resources, err));
+    TRY(rootfs_open(&plan->rootfs, spec, plan->options->bundle, &plan->cgroup, err));
+    plan->rootfs.no_pivot = plan->options->no_pivot;
+    return open_listener(launch, plan, err);
+}
+
+static int clone_init(Launch *launch, Plan *plan, Error *err) {
+    Init *init = &plan->init;
+    int pair[2];
+    TRY(message_pair(pair, err));
+    launch->channel = init->peer = pair[0];
+    init->channel = pair[1];
+    init->spec = &launch->spec;
+    init->process = launch->spec.process;
+    init->id = launch->container.id;
+    init->state = container_state(&launch->container, CONTAINER_CREATING, 0);
+    init->namespaces = &plan->namespaces;
+    init->cgroup = &plan->cgroup;
+    init->rootfs = plan->namespaces.create & CLONE_NEWNS ? &plan->rootfs : NULL;
+    init->seccomp = &plan->seccomp;
+    init->preserve_fds = plan->options->preserve_fds;
+    init->no_new_keyring = plan->options->no_new_keyring;
+    init->hooks_before_pivot = has_runtime_hooks(&launch->spec);
+    int pid = init_clone(init, err);
+    if (pid < 0)
+        return pid;
+    launch->pid = pid;
+    return 0;
+}
+
+int launch_set_oom_score(const OciProcess *process, pid_t pid, Error *err) {
+    char path[64];
+    if (!process->oom_score_adj.set)
+        return 0;
+    autofree char *value = text_format("%lld", (long long)process->oom_score_adj.value);
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", pid);
+    if (file_write_kernel(AT_FDCWD, path, value, err) < 0)
+        return error_prefix(err, "process.oomScoreAdj");
+    return 0;
+}
+
+static int run_hooks(Launch *launch, Error *err) {
+    const OciHooks *hooks = launch->spec.hooks;
+    OciState state = container_state(&launch->container, CONTAINER_CREATING, launch->pid);
+    TRY(message_expect(launch->channel, MESSAGE_HOOK, NULL, err));
+    TRY(hooks_run(&hooks->prestart, "prestart", &state, err));
+    TRY(hooks_run(&hooks->create_runtime, "createRuntime", &state, err));
+    return message_send(launch->channel, MESSAGE_HOOKED, 0, err);
+}
+
+static int feed(Launch *launch, Plan *plan, Error *err) {
+    ContainerRecord *record = &launch->container.record;
+    TRY(launch_set_oom_score(launch->spec.process, launch->pid, err));
+    if (plan->namespaces.create & CLONE_NEWUSER)
+        TRY(namespaces_write_mappings(launch->spec.linux, launch->pid, err));
+    if (init_waits_for_mapping(&plan->init))
+        TRY(message_send(launch->channel, MESSAGE_MAPPED, launch->pid, err));
+    TRY(process_start_time(launch->pid, &record->start_time.value, err));
+    record->start_time.set = true;
+    record->pid = (JsonInt){true, launch->pid};
+    if (has_runtime_hooks(&launch->spec))
+        TRY(run_hooks(launch, err));
+    TRY(message_expect(launch->channel, MESSAGE_READY, NULL, err));
+    return 0;
+}
+
+int launch_write_pid_file(const char *path, pid_t pid, Error *err) {
+    autofree char *text = text_format("%d", pid);
+    return path ? file_write(AT_FDCWD, path, text, strlen(text), 0644, false, err) : 0;
+}
+
+static int remember(Launch *launch, const Plan *plan, const char *config, Error *err) {
+    TRY(file_write(launch->container.dir, "config.json", config, strlen(config), 0600, false, err));
+    TRY(container_save(&launch->container, err));
+    return launch_write_pid_file(plan->options->pid_file, launch->pid, err);
+}
+
+/* Undoes in reverse; its own failures are of no interest beside the first one. */
+static void take_back(Launch *launch, Plan *plan) {
+    Error ignored;
+    if (launch->pid > 0) {
+        kill(launch->pid, SIGKILL);
+        waitpid(launch->pid, NULL, 0);
+    }
+    if (plan->cgroup_made)
+        (void)cgroup_remove(&plan->cgroup, &ignored);
+    if (launch->container.dir >= 0)
+        (void)container_forget(&launch->container, &ignored);
+}
+
+static int check_cgroup_manager(const LaunchOptions *options, const OciSpec *spec, Error *err) {
+    const char *path = spec->linux->cgroups_path;
+    bool slice = path && strchr(path, ':');
+    if (slice)
+        return error_set(err, ERROR_UNSUPPORTED,
+            "linux.cgroupsPath: \"%s\" is a systemd slice; systemd cgroups are not supported yet", path);
+    if (options->systemd_cgroup)
+        return error_set(err, ERROR_UNSUPPORTED, "--systemd-cgroup is not supported yet");
+    return 0;
+}
+
+int launch_create(Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err) {
+    *launch = (Launch){.channel = -1, .container.dir = -1};
+    Plan plan = {.options = options,
+        .rootfs = {.tree = -1, .null = -1},
+        .seccomp.listener_socket = -1,
+        .init = {.channel = -1, .peer = -1, .listener = -1, .console_socket = -1}};
+    for (int i = 0; i < NAMESPACE_COUNT; i++)
+        plan.namespaces.join_fd[i] = -1;
+    autofree char *config = NULL;
+    TRY(config_load(options->bundle, &launch->spec, &config, err));
+    TRY(config_check(&launch->spec, err));
+    TRY(check_cgroup_manager(options, &launch->spec, err));
+    TRY(container_make(&launch->container, root, id, err));
+    int r = prepare(launch, &plan, err);
+    r = r < 0 ? r : make(launch, &plan, err);
+    r = r < 0 ? r : clone_init(launch, &plan, err);
+    r = r < 0 ? r : feed(launch, &plan, err);
+    r = r < 0 ? r : remember(launch, &plan, config, err);
+    if (r < 0)
+        take_back(launch, &plan);
+    plan_done(&plan);
+    return r;
+}
+
+int launch_start(Launch *launch, Error *err) {
+    TRY(message_send(launch->channel, MESSAGE_START, 0, err));
+    TRY(message_expect_end(launch->channel, err));
+    close(launch->channel);
+    launch->channel = -1;
+    if (!launch->spec.hooks)
+        return 0;
+    OciState state = container_state(&launch->container, CONTAINER_RUNNING, launch->pid);
+    return hooks_run(&launch->spec.hooks->poststart, "poststart", &state, err);
+}
+
+void launch_done(Launch *launch) {
+    if (launch->channel >= 0)
+        close(launch->channel);
+    json_done(&oci_spec_type, &launch->spec);
+    container_done(&launch->container);
+    *launch = (Launch){.channel = -1, .container.dir = -1};
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "runtime/container/container.h"
+#include "runtime/init/init.h"
+
+/* Bringing a container from its bundle to the moment before its program runs. A failure at any point
+ * takes back what was made: process, cgroups, state directory, mounts (which live in the process's
+ * own mount namespace). */
+typedef struct LaunchOptions {
+    const char *bundle;         /* absolute */
+    const char *console_socket; /* path, or NULL */
+    int console_fd;             /* or a socket; -1 */
+    const char *pid_file;
+    unsigned preserve_fds;
+    bool no_pivot, no_new_keyring, systemd_cgroup;
+    bool wait_for_start; /* create: `start` comes by another process; run: launch_start */
+} LaunchOptions;
+
+typedef struct Launch {
+    OciSpec spec;
+    Container container;
+    int channel; /* to init, until it runs the program; else -1 */
+    pid_t pid;
+} Launch;
+
+int launch_create(Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err);
+
+/* For run: lets the program begin. */
+int launch_start(Launch *launch, Error *err);
+void launch_done(Launch *launch);
+CLEANUP_DEFINE_DONE(Launch, launch_done)
+
+/* For start: knocks at the socket of a created container. */
+int container_start(Container *container, Error *err);
+
+/* Kills what lives, removes cgroups and state, runs poststop hooks. */
+int container_destroy(Container *container, Error *err);
+
+/* SIGKILL, then waits until the process is gone; a container without its own pid namespace loses
+ * every process of its cgroup. */
+int container_kill_all(Container *container, Error *err);
+
+int launch_write_pid_file(const char *path, pid_t pid, Error *err);
+
+/* process.oomScoreAdj of another process. */
+int launch_set_oom_score(const OciProcess *process, pid_t pid, Error *err);

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/time.h"
+#include "runtime/container/launch.h"
+#include "runtime/init/hook.h"
+#include "runtime/init/message.h"
+
+/* What happens to a container after its creation, by other processes than the one that made it. */
+
+enum { KILL_TIMEOUT_MS = 10000 };
+
+static int knock(Container *container, Error *err) {
+    autofree char *path = container_path(container, CONTAINER_START_SOCKET);
+    autoclose int socket = -1;
+    if (fd_connect(path, &socket, err) < 0)
+        return error_set(err, ERROR_STATE, "cannot start a container that has stopped");
+    TRY(message_send(socket, MESSAGE_START, 0, err));
+    return message_expect_end(socket, err);
+}
+
+int container_start(Container *container, Error *err) {
+    ContainerStatus status = container_status(container);
+    if (status == CONTAINER_STOPPED)
+        return error_set(err, ERROR_STATE, "cannot start a container that has stopped");
+    if (status != CONTAINER_CREATED)
+        return error_set(err, ERROR_STATE, "cannot start an already running container");
+    TRY(knock(container, err));
+    TRY(file_remove(container->dir, CONTAINER_START_SOCKET, err));
+    OciSpec spec = {};
+    TRY(container_load_config(container, &spec, err));
+    OciState state = container_state(container, CONTAINER_RUNNING, (int)container->record.pid.value);
+    int r = spec.hooks ? hooks_run(&spec.hooks->poststart, "poststart", &state, err) : 0;
+    json_done(&oci_spec_type, &spec);
+    return r;
+}
+
+/* A pidfd names one process for ever; the start time says that it is ours. */
+static int open_process(const Container *container) {
+    int fd = (int)syscall(SYS_pidfd_open, (pid_t)container->record.pid.value, 0);
+    if (fd >= 0 && !container_is_alive(container)) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static int wait_for_end(int pidfd, Error *err) {
+    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+    int n;
+    while ((n = poll(&wait, 1, KILL_TIMEOUT_MS)) < 0 && errno == EINTR)
+        ;
+    return n > 0 ? 0 : error_set(err, ERROR_TIMEOUT, "container init still running");
+}
+
+static int kill_cgroup(const Container *container, Error *err) {
+    Cgroup cgroup;
+    cgroup_load(&cgroup, &container->record.cgroup_paths);
+    int r = 0;
+    for (int i = 0; r >= 0 && i < 100 && !cgroup_is_empty(&cgroup); i++) {
+        r = cgroup_kill(&cgroup, SIGKILL, err);
+        if (cgroup_is_frozen(&cgroup)) /* v1: a frozen process dies only when it is thawed */
+            (void)cgroup_freeze(&cgroup, false, err);
+        time_sleep((i < 10 ? 1 : 20) * TIME_MILLISECOND);
+    }
+    cgroup_done(&cgroup);
+    return r;
+}
+
+int container_kill_all(Container *container, Error *err) {
+    autoclose int pidfd = container->record.pid.value > 0 ? open_process(container) : -1;
+    if (pidfd >= 0)
+        (void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    TRY(kill_cgroup(container, err));
+    return pidfd >= 0 ? wait_for_end(pidfd, err) : 0;
+}
+
+int container_destroy(Container *container, Error *err) {
+    OciSpec spec = {};
+    Error config_error;
+    bool loaded = container_load_config(container, &spec, &config_error) >= 0;
+    Cgroup cgroup;
+    if (!container->record.own_pid_namespace.value)
+        TRY(kill_cgroup(container, err));
+    cgroup_load(&cgroup, &container->record.cgroup_paths);
+    int r = cgroup_remove(&cgroup, err);
+    cgroup_done(&cgroup);
+    TRY(r);
+    TRY(container_forget(container, err));
+    if (loaded && spec.hooks) {
+        OciState state = container_state(container, CONTAINER_STOPPED, 0);
+        r = hooks_run(&spec.hooks->poststop, "poststop", &state, err);
+    }
+    json_done(&oci_spec_type, &spec);
+    return r;
+}

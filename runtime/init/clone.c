@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "runtime/init/init.h"
+#include "runtime/init/message.h"
+
+/* Later, by init itself: the cgroup namespace begins at a cgroup that is entered first, the time
+ * namespace takes its offsets before anyone lives in it. */
+#define LATE_NAMESPACES (CLONE_NEWCGROUP | CLONE_NEWTIME)
+
+static pid_t clone_process(uint64_t flags, int cgroup, bool parent) {
+    struct clone_args args = {
+        .flags = flags | (parent ? CLONE_PARENT : 0) | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+        .exit_signal = parent ? 0 : SIGCHLD,
+        .cgroup = cgroup >= 0 ? (uint64_t)cgroup : 0,
+    };
+    return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+/* CLONE_INTO_CGROUP is refused where the cgroup is threaded, or delegated too tightly; then the
+ * parent moves the child. */
+static pid_t clone_into_cgroup(uint64_t flags, const Cgroup *cgroup, bool *ret_moved) {
+    int fd = cgroup_unified_fd(cgroup);
+    pid_t pid = clone_process(flags, fd, false);
+    *ret_moved = pid >= 0;
+    return pid < 0 && fd >= 0 ? clone_process(flags, -1, false) : pid;
+}
+
+static bool needs_intermediate(const Namespaces *namespaces) {
+    return namespaces->join & (CLONE_NEWPID | CLONE_NEWUSER) ||
+           (namespaces->join && namespaces->create & CLONE_NEWUSER);
+}
+
+/* We are a short-lived child of the runtime, still on the host. Our child is the runtime's. */
+_Noreturn static void run_intermediate(Init *init, uint64_t flags) {
+    Error err = {};
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    int r = cgroup_enter(init->cgroup, &err);
+    if (r >= 0)
+        r = namespaces_enter(init->namespaces, 0, &err);
+    if (r >= 0) {
+        init->in_cgroup = init->in_namespaces = true;
+        pid_t pid = clone_process(flags, -1, true);
+        if (pid == 0)
+            init_run(init);
+        r = pid < 0 ? error_set_errno(&err, errno, "cannot clone the container's process")
+                    : message_send(init->channel, MESSAGE_PID, pid, &err);
+    }
+    if (r < 0)
+        message_send_failure(init->channel, &err);
+    _exit(r < 0);
+}
+
+static int finish_intermediate(const Init *init, pid_t intermediate, Error *err) {
+    int pid = 0;
+    int r = message_expect(init->peer, MESSAGE_PID, &pid, err);
+    waitpid(intermediate, NULL, 0);
+    return r < 0 ? r : pid;
+}
+
+int init_clone(Init *init, Error *err) {
+    uint64_t flags = (uint64_t)init->namespaces->create & ~(uint64_t)LATE_NAMESPACES;
+    bool intermediate = needs_intermediate(init->namespaces), moved;
+    pid_t pid = clone_into_cgroup(intermediate ? 0 : flags, init->cgroup, &moved);
+    if (pid == 0) {
+        close(init->peer);
+        if (intermediate)
+            run_intermediate(init, flags);
+        init_run(init);
+    }
+    if (pid < 0)
+        return error_set_errno(err, errno, "cannot clone the container's process");
+    if (!moved) {
+        int r = cgroup_add_unified(init->cgroup, pid, err);
+        if (r < 0 && init->cgroup->v2) {
+            kill(pid, SIGKILL);
+            waitpid(pid, NULL, 0);
+            return r;
+        }
+    }
+    close(init->channel);
+    init->channel = -1;
+    return intermediate ? finish_intermediate(init, pid, err) : pid;
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/init/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "runtime/init/hook.h"
+#include "runtime/init/message.h"
+#include "runtime/init/process.h"
+#include "runtime/init/terminal.h"
+#include "runtime/security/label.h"
+#include "runtime/security/procfs.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+/* keyctl(2): possessor all, user search */
+#define KEYRING_PERMISSIONS 0x3f080000U
+
+/* We are the only thread of a process that was just cloned: in the new namespaces that clone3 made,
+ * with the host's file system still ours. Each step may assume those above it. */
+
+static int hide(Init *init, Error *err) {
+    /* nobody in a shared pid namespace may trace us or open our files (CVE-2016-9962) */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot hide from debuggers");
+    umask(0); /* modes below are meant exactly */
+    return 0;
+}
+
+bool init_waits_for_mapping(const Init *init) {
+    return init->namespaces->create & CLONE_NEWUSER || init->seccomp->listener_socket >= 0;
+}
+
+static int enter_cgroup(Init *init, Error *err) {
+    return init->in_cgroup ? 0 : cgroup_enter(init->cgroup, err);
+}
+
+static int join_namespaces(Init *init, Error *err) {
+    return init->in_namespaces ? 0 : namespaces_enter(init->namespaces, 0, err);
+}
+
+static int become_mapped(Init *init, Error *err) {
+    if (!init_waits_for_mapping(init))
+        return 0;
+    int pid;
+    TRY(message_expect(init->channel, MESSAGE_MAPPED, &pid, err));
+    init->state.pid = (JsonInt){true, pid};
+    return 0;
+}
+
+/* Root of a user namespace, ours or joined: without this our ids stay those of the host. */
+static int become_root(Init *init, Error *err) {
+    if (!((init->namespaces->create | init->namespaces->join) & CLONE_NEWUSER))
+        return 0;
+    if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot become root of the user namespace");
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+static int start_session(Init *init, Error *err) {
+    if (setsid() < 0)
+        return error_set_errno(err, errno, "cannot start a session");
+    return 0;
+}
+
+static int open_procfs(Init *init, Error *err) {
+    const OciLinux *config = init->spec->linux;
+    bool needed = init->namespaces->create & CLONE_NEWTIME || label_is_wanted(init->process) ||
+                  (config && config->sysctl.n && !init->is_exec);
+    return needed ? procfs_open(&init->procfs, err) : 0;
+}
+
+/* Not by clone3: the namespace shall begin at the cgroup that we have just entered, and time needs
+ * its offsets first. */
+static int unshare_late(Init *init, Error *err) {
+    if (init->namespaces->create & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
+        return error_set_errno(err, errno, "cannot make a cgroup namespace");
+    if (init->namespaces->create & CLONE_NEWTIME)
+        return namespaces_unshare_time(init->spec->linux, init->procfs, err);
+    return 0;
+}
+
+static int raise_loopback(Init *init, Error *err) {
+    return init->namespaces->create & CLONE_NEWNET ? namespaces_loopback_up(err) : 0;
+}
+
+static int join_keyring(Init *init, Error *err) {
+    if (init->no_new_keyring)
+        return 0;
+    autofree char *name = text_format("_ses.%s", init->id);
+    long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
+    if (ring < 0 && errno != ENOSYS)
+        return error_set_errno(err, errno, "cannot join a session keyring");
+    if (ring >= 0 && !init->is_exec) { /* the owner may search it: exec joins by name */
+        unsigned permissions = KEYRING_PERMISSIONS;
+        if (syscall(SYS_keyctl, KEYCTL_SETPERM, ring, permissions, 0, 0) < 0 && errno != EACCES)
+            return error_set_errno(err, errno, "cannot set the permissions of the session keyring");
+    }
+    return 0;
+}
+
+static int set_names(Init *init, Error *err) {
+    const char *host = init->spec->hostname, *domain = init->spec->domainname;
+    if (!text_is_empty(host) && sethostname(host, strlen(host)) < 0)
+        return error_set_errno(err, errno, "cannot set hostname '%s'", host);
+    if (!text_is_empty(domain) && setdomainname(domain, strlen(domain)) < 0)
+        return error_set_errno(err, errno, "cannot set domainname '%s'", domain);
+    return 0;
+}
+
+static int attach_root(Init *init, Error *err) {
+    const OciHooks *hooks = init->spec->hooks;
+    bool at_path = init->hooks_before_pivot || (hooks && hooks->create_container.n);
+    return init->rootfs ? rootfs_attach(init->rootfs, at_path, err) : 0;
+}
+
+static int mount_all(Init *init, Error *err) {
+    return init->rootfs ? rootfs_mount(init->rootfs, err) : 0;
+}
+
+static int make_devices(Init *init, Error *err) {
+    return init->rootfs ? rootfs_make_devices(init->rootfs, err) : 0;
+}
+
+static int use_terminal(Init *init, Error *err) {
+    autoclose int root = -1, master = -1, slave = -1;
+    if (!init->process->terminal.value)
+        return 0;
+    TRY(file_open(init->rootfs ? init->rootfs->tree : AT_FDCWD, init->rootfs ? "." : "/",
+        O_PATH | O_DIRECTORY, 0, &root, err));
+    TRY(terminal_open(root, init->process->console_size, &master, &slave, err));
+    if (init->rootfs)
+        TRY(rootfs_bind_console(init->rootfs, slave, err));
+    return terminal_use(init->console_socket, master, slave, err);
+}
+
+static int wait_for_hooks(Init *init, Error *err) {
+    if (!init->hooks_before_pivot)
+        return 0;
+    TRY(message_send(init->channel, MESSAGE_HOOK, 0, err));
+    return message_expect(init->channel, MESSAGE_HOOKED, NULL, err);
+}
+
+static int run_create_hooks(Init *init, Error *err) {
+    const OciHooks *hooks = init->spec->hooks;
+    OciState state = init->state;
+    state.pid = (JsonInt){true, getpid()}; /* as it is seen in here */
+    return hooks ? hooks_run(&hooks->create_container, "createContainer", &state, err) : 0;
+}
+
+/* From here on there is no host file system. */
+static int pivot(Init *init, Error *err) {
+    return init->rootfs ? rootfs_pivot(init->rootfs, err) : 0;
+}
+
+static int write_sysctls(Init *init, Error *err) {
+    const OciLinux *config = init->spec->linux;
+    for (size_t i = 0; config && i < config->sysctl.n; i++)
+        TRY(procfs_write_sysctl(
+            init->procfs, config->sysctl.key[i], config->sysctl.value[i], err));
+    return 0;
+}
+
+static int protect(Init *init, Error *err) {
+    return init->rootfs ? rootfs_protect(init->rootfs, err) : 0;
+}
+
+static int set_label(Init *init, Error *err) {
+    return label_set(init->process, init->procfs, err);
+}
+
+static int forbid_new_privileges(Init *init, Error *err) {
+    if (init->process->no_new_privileges.value && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot set no_new_privs");
+    return 0;
+}
+
+static int install_filter(Init *init, Error *err) {
+    autofree char *state =
+        init->seccomp->listener_socket >= 0 ? hook_process_state(&init->state, init->seccomp) : NULL;
+    return seccomp_install(init->seccomp, state, err);
+}
+
+/* Without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before privileges go; with it, as
+ * late as possible, so that the filter need not allow what we still do. */
+static int install_filter_early(Init *init, Error *err) {
+    return init->process->no_new_privileges.value ? 0 : install_filter(init, err);
+}
+
+static int install_filter_late(Init *init, Error *err) {
+    return init->process->no_new_privileges.value ? install_filter(init, err) : 0;
+}
+
+/* A directory that only the container's user may enter is tried again once we are that user. */
+static int enter_directory(Init *init, Error *err) {
+    int r = process_enter_directory(init, err);
+    return r == ERROR_DENIED && err->sys == EACCES ? 0 : r;
+}
+
+/* Waits for `start` at the socket; from then on failures are reported to it. */
+static int wait_at_listener(Init *init, Error *err) {
+    int fd;
+    TRY(message_send(init->channel, MESSAGE_READY, 0, err));
+    close(init->channel);
+    init->channel = -1;
+    while ((fd = accept4(init->listener, NULL, NULL, SOCK_CLOEXEC)) < 0 && errno == EINTR)
+        ;
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot wait for start");
+    close(init->listener);
+    init->channel = fd;
+    return message_expect(init->channel, MESSAGE_START, NULL, err);
+}
+
+static int wait_for_start(Init *init, Error *err) {
+    if (init->listener >= 0)
+        return wait_at_listener(init, err);
+    TRY(message_send(init->channel, MESSAGE_READY, 0, err));
+    return message_expect(init->channel, MESSAGE_START, NULL, err);
+}
+
+static int run_start_hooks(Init *init, Error *err) {
+    const OciHooks *hooks = init->spec->hooks;
+    OciState state = init->state;
+    state.status = (char[]){"created"};
+    state.pid = (JsonInt){true, getpid()};
+    return hooks ? hooks_run(&hooks->start_container, "startContainer", &state, err) : 0;
+}
+
+static int reset_signals(Init *init, Error *err) {
+    sigset_t none;
+    sigemptyset(&none);
+    for (int i = 1; i < NSIG; i++)
+        if (i != SIGKILL && i != SIGSTOP)
+            signal(i, SIG_DFL);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    return 0;
+}
+
+static int execute(Init *init, Error *err) {
+    int first = 3 + (int)init->preserve_fds;
+    if (close_range((unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return error_set_errno(err, errno, "cannot close descriptors");
+    for (int fd = 3; fd < first; fd++)
+        TRY(fd_set_cloexec(fd, false, err));
+    execve(init->program, init->process->args.item, init->environment);
+    error_set_errno(err, errno, "exec %s", init->program);
+    return error_set_reason(
+        err, err->sys == ENOENT ? "COMMAND_NOT_FOUND" : "COMMAND_NOT_EXECUTABLE");
+}
+
+typedef struct InitStep {
+    const char *name; /* for readers */
+    int (*run)(Init *init, Error *err);
+    bool first_only; /* a process that joins a container finds this done */
+} InitStep;
+
+static const InitStep steps[] = {
+    {"hide", hide},
+    {"enter the cgroup", enter_cgroup},
+    {"join namespaces", join_namespaces},
+    {"wait for id mappings", become_mapped},
+    {"become root", become_root},
+    {"start a session", start_session},
+    {"open a private procfs", open_procfs},
+    {"make late namespaces", unshare_late},
+    {"join a keyring", join_keyring},
+    {"raise lo", raise_loopback, true},
+    {"attach the rootfs", attach_root, true},
+    {"mount", mount_all, true},
+    {"make devices", make_devices, true},
+    {"use a terminal", use_terminal},
+    {"wait for hooks", wait_for_hooks, true},
+    {"run createContainer hooks", run_create_hooks, true},
+    {"pivot", pivot, true},
+    {"set host and domain name", set_names, true},
+    {"write sysctls", write_sysctls, true},
+    {"protect paths", protect, true},
+    {"set limits", process_set_limits},
+    {"set scheduling", process_set_scheduling},
+    {"set the security label", set_label},
+    {"forbid new privileges", forbid_new_privileges},
+    {"prepare the environment", process_set_environment},
+    {"enter the directory", enter_directory},
+    {"install an early seccomp filter", install_filter_early},
+    {"become the user", process_set_user},
+    {"find the program", process_find_program},
+    {"wait for start", wait_for_start},
+    {"run startContainer hooks", run_start_hooks, true},
+    {"reset signals", reset_signals},
+    {"install a late seccomp filter", install_filter_late},
+    {"execute", execute},
+};
+
+_Noreturn void init_run(Init *init) {
+    Error err = {};
+    init->procfs = -1;
+    for (size_t i = 0; i < array_size(steps); i++) {
+        if (init->is_exec && steps[i].first_only)
+            continue;
+        if (steps[i].run(init, &err) < 0)
+            break;
+    }
+    if (init->channel >= 0)
+        message_send_failure(init->channel, &err);
+    _exit(err.reason[0] && strcmp(err.reason, "COMMAND_NOT_FOUND") == 0 ? 127 : 1);
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "base/error.h"
+
+/* What the runtime and the process that it prepares say to each other, over a SOCK_SEQPACKET pair.
+ * Every message has the same size; an Error travels whole.
+ *
+ *     runtime                               init
+ *       │  clone3 ─────────────────────────► │ enters its cgroup
+ *       │  user namespace mappings           │
+ *       │  MESSAGE_MAPPED ─────────────────► │ (only with a new user namespace)
+ *       │                                    │ namespaces, mounts, devices, terminal
+ *       │ ◄──────────────────── MESSAGE_HOOK │ (only when there are hooks)
+ *       │  prestart, createRuntime hooks     │
+ *       │  MESSAGE_HOOKED ─────────────────► │ createContainer hooks, pivot, privileges
+ *       │ ◄─────────────────── MESSAGE_READY │
+ *       │  state.json                        │
+ *   run │  MESSAGE_START ──────────────────► │ startContainer hooks, exec
+ *       │ ◄──────────────────── end of file  │ (exec closed our end: the program runs)
+ *
+ * After `create` the pair is closed at MESSAGE_READY, and `start` plays the last act over the socket
+ * start.sock. At any time MESSAGE_FAILED may come from init instead, and end of file means that the
+ * peer died. A process that joins a pid or user namespace is cloned by an intermediate one, which
+ * says MESSAGE_PID first. */
+typedef enum MessageType {
+    MESSAGE_PID = 1,
+    MESSAGE_MAPPED,
+    MESSAGE_HOOK,
+    MESSAGE_HOOKED,
+    MESSAGE_READY,
+    MESSAGE_START,
+    MESSAGE_FAILED,
+} MessageType;
+
+typedef struct Message {
+    int type;
+    int pid;     /* MESSAGE_PID */
+    Error error; /* MESSAGE_FAILED */
+} Message;
+
+int message_pair(int ret[2], Error *err);
+int message_send(int socket, MessageType type, int pid, Error *err);
+void message_send_failure(int socket, const Error *failure);
+
+/* Waits for a message of this type. MESSAGE_FAILED becomes its error; ERROR_UNAVAILABLE: the peer
+ * is gone. */
+int message_expect(int socket, MessageType type, int *ret_pid, Error *err);
+
+/* Waits for the end of file; MESSAGE_FAILED becomes its error. */
+int message_expect_end(int socket, Error *err);

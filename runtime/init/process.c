@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/init/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+
+enum { PASSWD_MAX = 10 << 20 };
+
+/* setrlimit(2); the names are config.md#posix-process's. */
+static const struct {
+    const char *name;
+    int resource;
+} limits[] = {
+    {"RLIMIT_AS", RLIMIT_AS}, {"RLIMIT_CORE", RLIMIT_CORE}, {"RLIMIT_CPU", RLIMIT_CPU},
+    {"RLIMIT_DATA", RLIMIT_DATA}, {"RLIMIT_FSIZE", RLIMIT_FSIZE}, {"RLIMIT_LOCKS", RLIMIT_LOCKS},
+    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+    {"RLIMIT_NICE", RLIMIT_NICE}, {"RLIMIT_NOFILE", RLIMIT_NOFILE}, {"RLIMIT_NPROC", RLIMIT_NPROC},
+    {"RLIMIT_RSS", RLIMIT_RSS}, {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+    {"RLIMIT_RTTIME", RLIMIT_RTTIME}, {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_STACK", RLIMIT_STACK},
+};
+
+static int set_limit(const OciRlimit *config, size_t i, Error *err) {
+    struct rlimit limit = {.rlim_cur = config->soft.value, .rlim_max = config->hard.value};
+    for (size_t row = 0; row < array_size(limits); row++) {
+        if (strcmp(limits[row].name, config->type) != 0)
+            continue;
+        if (setrlimit((__rlimit_resource_t)limits[row].resource, &limit) < 0)
+            return error_set_errno(err, errno, "process.rlimits[%zu]: cannot set %s to %llu:%llu", i,
+                config->type, (unsigned long long)config->soft.value,
+                (unsigned long long)config->hard.value);
+        return 0;
+    }
+    return error_set(err, ERROR_INVALID, "process.rlimits[%zu].type: unknown limit \"%s\"", i, config->type);
+}
+
+int process_set_limits(Init *init, Error *err) {
+    const OciRlimit *config = init->process->rlimits.item;
+    for (size_t i = 0; i < init->process->rlimits.n; i++)
+        TRY(set_limit(&config[i], i, err));
+    return 0;
+}
+
+/* The name's line of /etc/passwd gives the home directory. The file is the container's: it must be
+ * a regular file inside its root, of bounded size (rule F, docs/security.md). */
+static char *home_of(uint64_t uid) {
+    autoclose int root = -1, fd = -1;
+    autodone(Text) passwd = {};
+    Error ignored;
+    struct stat st;
+    if (file_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, &root, &ignored) < 0 ||
+        file_open_in(root, "/etc/passwd", O_RDONLY | O_NONBLOCK, 0, &fd, &ignored) < 0 ||
+        fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        fd_read_all(fd, PASSWD_MAX, &passwd, &ignored) < 0)
+        return NULL;
+    char *rest = passwd.data;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        char *field[7] = {};
+        for (int i = 0; i < 7 && line; i++)
+            field[i] = strsep(&line, ":");
+        uint64_t found;
+        if (field[5] && text_parse_uint(field[2], "uid", &found, &ignored) >= 0 && found == uid)
+            return *field[5] ? text_copy(field[5]) : NULL;
+    }
+    return NULL;
+}
+
+static bool same_name(const char *a, const char *b) {
+    size_t n = strcspn(a, "=");
+    return n == strcspn(b, "=") && memcmp(a, b, n) == 0;
+}
+
+/* The last of equal names counts, at the first one's place. */
+static void add_variable(JsonTexts *list, const char *variable) {
+    for (size_t i = 0; i < list->n; i++) {
+        if (!same_name(list->item[i], variable))
+            continue;
+        free(list->item[i]);
+        list->item[i] = text_copy(variable);
+        return;
+    }
+    json_texts_add(list, variable);
+}
+
+int process_set_environment(Init *init, Error *err) {
+    JsonTexts list = {};
+    bool home = false;
+    for (size_t i = 0; i < init->process->env.n; i++) {
+        const char *variable = init->process->env.item[i];
+        if (!strchr(variable, '=') || variable[0] == '=')
+            return error_set(err, ERROR_INVALID, "process.env[%zu]: expected \"NAME=value\"", i);
+        add_variable(&list, variable);
+        home = home || (same_name(variable, "HOME") && variable[strlen("HOME=")] != '\0');
+    }
+    if (!home) {
+        autofree char *directory = home_of(init->process->user ? init->process->user->uid.value : 0);
+        autofree char *variable = text_format("HOME=%s", directory ? directory : "/");
+        add_variable(&list, variable);
+    }
+    init->environment = list.item;
+    return 0;
+}
+
+/* Magic links such as /proc/self/fd/7 are refused (CVE-2024-21626), and the kernel must agree that
+ * the directory is below our root. */
+static int enter_directory(const char *path, Error *err) {
+    autoclose int root = -1, directory = -1;
+    char here[4096];
+    TRY(file_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, &root, err));
+    TRY(file_open_in(root, path, O_PATH | O_DIRECTORY, 0, &directory, err));
+    if (fchdir(directory) < 0)
+        return error_set_errno(err, errno, "cannot enter '%s'", path);
+    if (syscall(SYS_getcwd, here, sizeof here) < 0)
+        return error_set_errno(err, errno, "cannot verify '%s'", path);
+    if (here[0] != '/') /* "(unreachable)…", getcwd(2) */
+        return error_set(err, ERROR_DENIED, "'%s' is outside of the container", path);
+    return 0;
+}
+
+/* Called with our own privileges, then once more as the container's user: a directory may be open
+ * to only one of them. */
+int process_enter_directory(Init *init, Error *err) {
+    const char *path = init->process->cwd;
+    if (init->directory_entered)
+        return 0;
+    int r = enter_directory(path, err);
+    if (r == ERROR_NOT_FOUND && !init->is_exec) {
+        autoclose int root = -1, made = -1;
+        TRY(file_open(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0, &root, err));
+        r = file_make_dirs_in(root, path, 0755, &made, err);
+        if (r >= 0)
+            r = enter_directory(path, err);
+    }
+    if (r < 0)
+        return error_prefix(err, "chdir to cwd (\"%s\") set in config.json failed", path);
+    init->directory_entered = true;
+    return 0;
+}
+
+static int set_groups(const OciUser *user, Error *err) {
+    autofree gid_t *groups = new_array(gid_t, user->additional_gids.n);
+    for (size_t i = 0; i < user->additional_gids.n; i++)
+        groups[i] = (gid_t)user->additional_gids.item[i];
+    if (setgroups(user->additional_gids.n, groups) == 0)
+        return 0;
+    /* user_namespaces(7): setgroups may be off for good; then there are no groups to drop either */
+    if (errno == EPERM && !user->additional_gids.n)
+        return 0;
+    return error_set_errno(err, errno, "cannot set additional groups");
+}
+
+/* The program's user owns its standard streams, so that it can open /dev/stdout again. Sockets,
+ * and what the user namespace cannot own, stay as they are. */
+static void own_streams(uid_t uid) {
+    for (int fd = 0; fd < 3; fd++) {
+        struct stat st;
+        if (fstat(fd, &st) < 0 || st.st_uid == uid || S_ISSOCK(st.st_mode))
+            continue;
+        if (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3))
+            continue;
+        (void)!fchown(fd, uid, (gid_t)-1);
+    }
+}
+
+int process_set_user(Init *init, Error *err) {
+    static const OciUser root = {};
+    const OciUser *user = init->process->user ? init->process->user : &root;
+    uid_t uid = (uid_t)user->uid.value;
+    gid_t gid = (gid_t)user->gid.value;
+    TRY(capabilities_drop_bounding(&init->capabilities, err));
+    if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot keep capabilities");
+    own_streams(uid);
+    umask(user->umask.set ? (mode_t)user->umask.value & 07777 : 0022);
+    TRY(set_groups(user, err));
+    if (setresgid(gid, gid, gid) < 0)
+        return error_set_errno(err, errno, "cannot become group %u", gid);
+    if (setresuid(uid, uid, uid) < 0)
+        return error_set_errno(err, errno, "cannot become user %u", uid);
+    TRY(process_enter_directory(init, err));
+    if (prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot keep capabilities");
+    /* no one may look into us before exec: changed ids reset this (prctl(2)) */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot hide from debuggers");
+    return capabilities_apply(&init->capabilities, err);
+}
+
+static const char *search_path(char *const *environment) {
+    for (; environment && *environment; environment++)
+        if (text_starts(*environment, "PATH="))
+            return *environment + strlen("PATH=");
+    return "";
+}
+
+/* 0 when `path` can be executed, else its errno. */
+static int executable_error(const char *path) {
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return errno;
+    if (S_ISDIR(st.st_mode))
+        return EISDIR;
+    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
+}
+
+static int no_program(const char *name, int sys, bool in_path, Error *err) {
+    switch (sys) {
+    case ENOENT:
+    case ENOTDIR:
+        if (in_path)
+            error_set(err, ERROR_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH", name);
+        else
+            error_set_errno(err, sys, "exec: \"%s\": stat %s", name, name);
+        return error_set_reason(err, "COMMAND_NOT_FOUND");
+    default:
+        error_set_errno(err, sys, "exec: \"%s\"", name);
+        return error_set_reason(err, "COMMAND_NOT_EXECUTABLE");
+    }
+}
+
+/* As execvp(3), but in the container's $PATH only, and an empty entry is not the current directory.
+ * Runs as the container's user, so that its permissions count. */
+static int search_program(Init *init, const char *name, Error *err) {
+    autotexts char **directories = texts_split(search_path(init->environment), ':');
+    int sys = ENOENT;
+    for (char **directory = directories; *directory; directory++) {
+        if (!path_is_absolute(*directory))
+            continue;
+        autofree char *path = path_join(*directory, name);
+        int found = executable_error(path);
+        if (found == 0) {
+            init->program = take_ptr(&path);
+            return 0;
+        }
+        if (found == EACCES)
+            sys = EACCES;
+    }
+    return no_program(name, sys, sys == ENOENT, err);
+}
+
+int process_find_program(Init *init, Error *err) {
+    const char *name = init->process->args.item[0];
+    if (!strchr(name, '/'))
+        return *name ? search_program(init, name, err) : no_program(name, ENOENT, true, err);
+    int sys = executable_error(name);
+    if (sys)
+        return no_program(name, sys, false, err);
+    init->program = text_copy(name);
+    return 0;
+}

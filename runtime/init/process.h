@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "runtime/init/init.h"
+
+/* The last steps before the program: who it runs as, where, with what limits, and where it is. All
+ * in the container's namespaces, with its root as ours. */
+int process_set_limits(Init *init, Error *err);
+int process_set_scheduling(Init *init, Error *err);
+int process_set_environment(Init *init, Error *err);
+int process_enter_directory(Init *init, Error *err);
+int process_set_user(Init *init, Error *err);
+int process_find_program(Init *init, Error *err);

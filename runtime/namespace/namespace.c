@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/namespace/namespace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "runtime/security/procfs.h"
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+const NamespaceType namespace_types[NAMESPACE_COUNT] = {
+    {"time", "time", CLONE_NEWTIME},
+    {"pid", "pid", CLONE_NEWPID},
+    {"network", "net", CLONE_NEWNET},
+    {"ipc", "ipc", CLONE_NEWIPC},
+    {"uts", "uts", CLONE_NEWUTS},
+    {"cgroup", "cgroup", CLONE_NEWCGROUP},
+    {"user", "user", CLONE_NEWUSER},
+    {"mount", "mnt", CLONE_NEWNS},
+};
+
+static int type_index(const char *name) {
+    for (int i = 0; i < NAMESPACE_COUNT; i++)
+        if (strcmp(namespace_types[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* The kernel refuses to enter the user namespace that one is in, so equality must be known. */
+static int is_own(int fd, const char *file, bool *ret, Error *err) {
+    char path[64];
+    struct stat theirs, ours;
+    snprintf(path, sizeof path, "/proc/self/ns/%s", file);
+    if (fstat(fd, &theirs) < 0 || stat(path, &ours) < 0)
+        return error_set_errno(err, errno, "cannot compare namespaces with '%s'", path);
+    *ret = theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+    return 0;
+}
+
+static int add_join(Namespaces *namespaces, int index, const char *path, Error *err) {
+    autoclose int fd = -1;
+    bool own;
+    TRY(file_open(AT_FDCWD, path, O_RDONLY, 0, &fd, err));
+    TRY(is_own(fd, namespace_types[index].file, &own, err));
+    if (own)
+        return 0;
+    namespaces->join |= namespace_types[index].flag;
+    namespaces->join_fd[index] = take_fd(&fd);
+    return 0;
+}
+
+static int add(Namespaces *namespaces, const OciNamespace *wanted, size_t i, int *seen, Error *err) {
+    int index = type_index(wanted->type);
+    if (index < 0)
+        return error_set(err, ERROR_INVALID, "linux.namespaces[%zu].type: unknown namespace \"%s\"",
+            i, wanted->type);
+    int flag = namespace_types[index].flag;
+    if (*seen & flag)
+        return error_set(err, ERROR_INVALID, "linux.namespaces[%zu].type: duplicated namespace \"%s\"",
+            i, wanted->type);
+    *seen |= flag;
+    if (text_is_empty(wanted->path)) {
+        namespaces->create |= flag;
+        return 0;
+    }
+    if (add_join(namespaces, index, wanted->path, err) < 0)
+        return error_prefix(err, "linux.namespaces[%zu].path", i);
+    return 0;
+}
+
+static void set_empty(Namespaces *namespaces) {
+    *namespaces = (Namespaces){};
+    for (int i = 0; i < NAMESPACE_COUNT; i++)
+        namespaces->join_fd[i] = -1;
+}
+
+int namespaces_init(Namespaces *namespaces, const OciLinux *linux, Error *err) {
+    const OciNamespace *wanted = linux->namespaces.item;
+    int seen = 0;
+    set_empty(namespaces);
+    for (size_t i = 0; i < linux->namespaces.n; i++)
+        TRY(add(namespaces, &wanted[i], i, &seen, err));
+    return 0;
+}
+
+int namespaces_init_of_process(Namespaces *namespaces, pid_t pid, Error *err) {
+    set_empty(namespaces);
+    for (int i = 0; i < NAMESPACE_COUNT; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, namespace_types[i].file);
+        int r = add_join(namespaces, i, path, err);
+        if (r < 0 && err->sys != ENOENT) /* a kernel without this kind */
+            return r;
+    }
+    return 0;
+}
+
+void namespaces_done(Namespaces *namespaces) {
+    for (int i = 0; i < NAMESPACE_COUNT; i++) {
+        if (namespaces->join_fd[i] >= 0)
+            close(namespaces->join_fd[i]);
+        namespaces->join_fd[i] = -1;
+    }
+}
+
+int namespaces_enter(const Namespaces *namespaces, int except, Error *err) {
+    for (int i = 0; i < NAMESPACE_COUNT; i++) {
+        if (namespaces->join_fd[i] < 0 || (namespace_types[i].flag & except))
+            continue;
+        if (setns(namespaces->join_fd[i], namespace_types[i].flag) < 0)
+            return error_set_errno(
+                err, errno, "cannot join the %s namespace", namespace_types[i].name);
+    }
+    return 0;
+}
+
+static int write_map(
+    pid_t pid, const char *file, const JsonObjects *mappings, Error *err) {
+    const OciIdMapping *mapping = mappings->item;
+    autodone(Text) lines = {};
+    char path[64];
+    for (size_t i = 0; i < mappings->n; i++)
+        text_append_format(&lines, "%llu %llu %llu\n",
+            (unsigned long long)mapping[i].container_id.value,
+            (unsigned long long)mapping[i].host_id.value, (unsigned long long)mapping[i].size.value);
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
+    return file_write_kernel(AT_FDCWD, path, lines.data ? lines.data : "", err);
+}
+
+int namespaces_write_mappings(const OciLinux *linux, pid_t pid, Error *err) {
+    /* user_namespaces(7): without CAP_SETGID in the parent namespace setgroups must be off first */
+    if (geteuid() != 0) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
+        TRY(file_write_kernel(AT_FDCWD, path, "deny", err));
+    }
+    TRY(write_map(pid, "uid_map", &linux->uid_mappings, err));
+    return write_map(pid, "gid_map", &linux->gid_mappings, err);
+}
+
+/* Offsets can be written only while no process is inside (time_namespaces(7)), which is why clone3
+ * does not make this one. */
+int namespaces_unshare_time(const OciLinux *linux, int procfs, Error *err) {
+    if (unshare(CLONE_NEWTIME) < 0)
+        return error_set_errno(err, errno, "cannot make a time namespace");
+    autodone(Text) lines = {};
+    const OciTimeOffset *offset = linux->time_offsets.value;
+    for (size_t i = 0; i < linux->time_offsets.n; i++)
+        text_append_format(&lines, "%s %lld %llu\n", linux->time_offsets.key[i],
+            (long long)offset[i].seconds.value, (unsigned long long)offset[i].nanoseconds.value);
+    if (lines.length && procfs_write(procfs, "self/timens_offsets", lines.data, err) < 0)
+        return error_prefix(err, "linux.timeOffsets");
+    autoclose int fd = -1;
+    TRY(file_open(procfs, "self/ns/time_for_children", O_RDONLY, 0, &fd, err));
+    if (setns(fd, CLONE_NEWTIME) < 0)
+        return error_set_errno(err, errno, "cannot enter the new time namespace");
+    return 0;
+}
+
+int namespaces_loopback_up(Error *err) {
+    autoclose int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 && errno == EAFNOSUPPORT)
+        return 0;
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+        return error_set_errno(err, errno, "cannot bring 'lo' up");
+    return 0;
+}

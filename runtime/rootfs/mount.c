@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "runtime/rootfs/copy_up.h"
+#include "runtime/rootfs/rootfs.h"
+#include "runtime/rootfs/tree.h"
+
+/* Runs in init, in the container's namespaces, before the pivot. */
+
+static bool is_on(int fd, long magic) {
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 && fs.f_type == magic;
+}
+
+/* Files of /proc that may be covered: programs such as lxcfs make their contents. */
+static bool may_cover(const char *destination) {
+    static const char *const names[] = {"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg",
+        "/proc/meminfo", "/proc/net/dev", "/proc/slabinfo", "/proc/stat", "/proc/swaps",
+        "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled", "/proc/uptime", NULL};
+    for (size_t i = 0; names[i]; i++)
+        if (strcmp(destination, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Decided on the file system that the place really is on, whatever symlinks led there. */
+static int check_target(int target, const char *destination, Error *err) {
+    if (is_on(target, PROC_SUPER_MAGIC) && !may_cover(destination) && strcmp(destination, "/proc") != 0)
+        return error_set(
+            err, ERROR_DENIED, "'%s' cannot be mounted on: it is inside /proc", destination);
+    return 0;
+}
+
+static int attach(Rootfs *rootfs, int tree, const char *destination, bool directory, Error *err) {
+    autoclose int target = -1;
+    TRY(tree_target(rootfs->tree, destination, directory, &target, err));
+    TRY(check_target(target, destination, err));
+    return tree_attach(tree, target, "", err);
+}
+
+/* Attributes last, in the order of mount(8): the mount, the whole tree, propagation. A bind is a
+ * private copy unless the configuration says otherwise, as for the reference runtimes below a
+ * private or slave root. */
+static int finish(RootfsMount *mount, int tree, Error *err) {
+    const MountOptions *o = &mount->options;
+    TRY(tree_set_attributes(tree, o->set, o->clear, false, err));
+    return tree_set_attributes(tree, o->recursive_set, o->recursive_clear, true, err);
+}
+
+static int mount_bind(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+    const MountOptions *o = &mount->options;
+    struct stat st;
+    if (fstat(mount->source, &st) < 0)
+        return error_set_errno(err, errno, "cannot inspect '%s'", mount->config->source);
+    if (strcmp(destination, "/proc") == 0 && !is_on(mount->source, PROC_SUPER_MAGIC))
+        return error_set(err, ERROR_DENIED, "only a procfs may be bound on /proc");
+    if (o->propagation)
+        TRY(tree_set_propagation(mount->source, o->propagation, o->propagation_recursive, err));
+    else
+        TRY(tree_set_propagation(mount->source, rootfs->propagation == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE,
+            true, err));
+    TRY(finish(mount, mount->source, err));
+    return attach(rootfs, mount->source, destination, S_ISDIR(st.st_mode), err);
+}
+
+static void make_readonly_later(Rootfs *rootfs, int tree) {
+    array_append(rootfs->readonly_later, rootfs->readonly_later_n, tree);
+}
+
+/* Symlinks on the way to a procfs or sysfs would put it where nobody expects it (CVE-2019-19921). */
+static int check_ordinary(Rootfs *rootfs, const char *destination, Error *err) {
+    autofree char *parent = path_parent(destination);
+    autoclose int dir = -1;
+    struct stat st;
+    int r = file_open_in(rootfs->tree, parent, O_PATH | O_DIRECTORY, 0, &dir, err);
+    if (r == ERROR_NOT_FOUND)
+        return 0;
+    TRY(r);
+    if (fstatat(dir, path_name(destination), &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+        return error_set(err, ERROR_DENIED, "must be mounted on an ordinary directory");
+    return 0;
+}
+
+/* A tmpfs takes the mode of the directory that it covers, unless it is told one. */
+static char *mode_option(const Rootfs *rootfs, const RootfsMount *mount, const char *destination) {
+    for (size_t i = 0; i < mount->options.data_n; i++)
+        if (text_starts(mount->options.data[i], "mode="))
+            return NULL;
+    autoclose int place = -1;
+    struct stat st;
+    Error ignored;
+    if (file_open_in(rootfs->tree, destination, O_PATH | O_DIRECTORY, 0, &place, &ignored) < 0 ||
+        fstat(place, &st) < 0)
+        return NULL;
+    return text_format("mode=%04o", st.st_mode & 07777);
+}
+
+static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+    MountOptions *o = &mount->options;
+    bool readonly = o->set & MOUNT_ATTR_RDONLY;
+    autofree char *mode = mode_option(rootfs, mount, destination);
+    autofree char **data = new_array(char *, o->data_n + 2);
+    size_t n = 0;
+    if (mode)
+        data[n++] = mode;
+    for (size_t i = 0; i < o->data_n; i++)
+        data[n++] = o->data[i];
+    autoclose int tree = -1;
+    const char *source = mount->config->source ? mount->config->source : "tmpfs";
+    TRY(tree_new("tmpfs", source, data, o->set & ~(uint64_t)MOUNT_ATTR_RDONLY, &tree, err));
+    if (o->copy_up)
+        TRY(copy_up(rootfs->tree, destination, tree, err));
+    TRY(attach(rootfs, tree, destination, true, err));
+    if (o->propagation)
+        TRY(tree_set_propagation(tree, o->propagation, o->propagation_recursive, err));
+    if (readonly) /* mount points inside it may still have to be made */
+        make_readonly_later(rootfs, take_fd(&tree));
+    return 0;
+}
+
+static int mount_new(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+    const MountOptions *o = &mount->options;
+    const char *type = mount->config->type;
+    autoclose int tree = -1;
+    if (text_is_empty(type))
+        return error_set(err, ERROR_INVALID, "type: expected a file system type");
+    if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0)
+        TRY(check_ordinary(rootfs, destination, err));
+    TRY(tree_new(type, mount->config->source, o->data, o->set, &tree, err));
+    TRY(tree_set_attributes(tree, o->recursive_set, o->recursive_clear, true, err));
+    TRY(attach(rootfs, tree, destination, true, err));
+    if (o->propagation)
+        TRY(tree_set_propagation(tree, o->propagation, o->propagation_recursive, err));
+    return 0;
+}
+
+/* "cpu,cpuacct" is also known as "cpu" and as "cpuacct". */
+static int link_controllers(int dir, const RootfsCgroup *cgroup, Error *err) {
+    if (!strchr(cgroup->name, ','))
+        return 0;
+    autotexts char **names = texts_split(cgroup->name, ',');
+    for (char **name = names; *name; name++)
+        if (symlinkat(cgroup->name, dir, *name) < 0 && errno != EEXIST)
+            return error_set_errno(err, errno, "cannot link '%s'", *name);
+    return 0;
+}
+
+static int mount_cgroup_v1(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+    char *const data[] = {(char[]){"mode=755"}, NULL};
+    uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+    autoclose int tmpfs = -1;
+    TRY(tree_new("tmpfs", "tmpfs", data, attributes, &tmpfs, err));
+    TRY(attach(rootfs, tmpfs, destination, true, err));
+    for (size_t i = 0; i < rootfs->cgroup_n; i++) {
+        const RootfsCgroup *cgroup = &rootfs->cgroup[i];
+        if (mkdirat(tmpfs, cgroup->name, 0755) < 0)
+            return error_set_errno(err, errno, "cannot make '%s'", cgroup->name);
+        TRY(tree_attach(cgroup->tree, tmpfs, cgroup->name, err));
+        TRY(link_controllers(tmpfs, cgroup, err));
+    }
+    struct mount_attr attr = {.attr_set = attributes | (mount->options.set & MOUNT_ATTR_RDONLY),
+        .propagation = MS_SLAVE};
+    if (mount_setattr(tmpfs, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
+        return error_set_errno(err, errno, "cannot change the attributes of a mount");
+    return 0;
+}
+
+static int mount_cgroup(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+    TRY(check_ordinary(rootfs, destination, err));
+    if (rootfs->cgroup_n != 1 || *rootfs->cgroup[0].name)
+        return mount_cgroup_v1(rootfs, mount, destination, err);
+    int tree = rootfs->cgroup[0].tree;
+    TRY(tree_set_propagation(tree, MS_SLAVE, true, err));
+    TRY(finish(mount, tree, err));
+    return attach(rootfs, tree, destination, true, err);
+}
+
+typedef int MountKind(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err);
+
+static MountKind *kind_of(const RootfsMount *mount) {
+    const char *type = mount->config->type;
+    if (mount->options.bind)
+        return mount_bind;
+    if (text_equal(type, "cgroup") || text_equal(type, "cgroup2"))
+        return mount_cgroup;
+    return text_equal(type, "tmpfs") ? mount_tmpfs : mount_new;
+}
+
+int rootfs_mount(Rootfs *rootfs, Error *err) {
+    for (size_t i = 0; i < rootfs->mount_n; i++) {
+        RootfsMount *mount = &rootfs->mount[i];
+        autofree char *absolute = path_join("/", mount->config->destination);
+        autofree char *destination = path_clean(absolute);
+        if (kind_of(mount)(rootfs, mount, destination, err) < 0)
+            return error_prefix(err, "cannot mount '%s' on '%s'",
+                mount->config->source ? mount->config->source : mount->config->type, destination);
+    }
+    return 0;
+}

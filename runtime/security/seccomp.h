@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "oci/runtime_seccomp.h"
+
+struct sock_filter;
+
+/* A seccomp filter, compiled from config.json by libseccomp (the only file that knows it). It is
+ * built by the runtime, outside of the container's memory limit, and loaded by init. */
+typedef struct Seccomp {
+    struct sock_filter *program; /* NULL: no filter */
+    uint16_t length;
+    unsigned flags; /* SECCOMP_FILTER_FLAG_* */
+    int listener_socket; /* connected to listenerPath, or -1 */
+    char *listener_metadata;
+} Seccomp;
+
+int seccomp_compile(const OciSeccomp *config, Seccomp *ret, Error *err);
+
+/* Into the kernel, for this process. `state` (JSON text) goes with the notify descriptor. */
+int seccomp_install(const Seccomp *seccomp, const char *state, Error *err);
+void seccomp_done(Seccomp *seccomp);
+
+/* For `features` and `--version`. */
+const char *seccomp_library_version(void);
+extern const char *const seccomp_action_names[], *const seccomp_operator_names[],
+    *const seccomp_arch_names[], *const seccomp_flag_names[]; /* each ends with NULL */
