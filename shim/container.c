@@ -123,10 +123,22 @@ static int create_init(
     return runtime_create(&container->runtime, container->id, described, &process->pid, err);
 }
 
+/* The program may look at its terminal's size as soon as it runs: it must be right from the start.
+ * Where the object has the key already, that one is the last and wins. */
+static char *exec_spec(const Process *exec) {
+    TerminalSize size = stdio_size(exec->stdio);
+    const char *rest = strchr(exec->spec, '{');
+    if (!exec->terminal || !rest || !size.rows || !size.columns)
+        return text_copy(exec->spec);
+    return text_format(
+        "{\"consoleSize\":{\"height\":%u,\"width\":%u},%s", size.rows, size.columns, rest + 1);
+}
+
 static int exec_process(
     Container *container, Process *process, const RuntimeProcess *described, Error *err) {
     autofree char *path = path_join(container->bundle, exec_spec_file);
-    TRY(file_write(AT_FDCWD, path, process->spec, strlen(process->spec), 0600, false, err));
+    autofree char *spec = exec_spec(process);
+    TRY(file_write(AT_FDCWD, path, spec, strlen(spec), 0600, false, err));
     int r = runtime_exec(&container->runtime, container->id, described, path, &process->pid, err);
     unlink(path);
     return r;

@@ -44,16 +44,18 @@ static const JsonType line_type = {sizeof(T), line_fields};
 
 /* What runtimes say that know no codes; the words are runc's and crun's. */
 static const struct {
-    const char *words;
+    const char *words, *more; /* both must be there */
     int code;
     const char *reason;
 } known_words[] = {
-    {"executable file not found", ERROR_NOT_FOUND, "COMMAND_NOT_FOUND"},
-    {"executable file `", ERROR_NOT_FOUND, "COMMAND_NOT_FOUND"},
-    {"does not exist", ERROR_NOT_FOUND, ""},
-    {"container not running", ERROR_NOT_FOUND, ""},
-    {"no such process", ERROR_NOT_FOUND, ""},
-    {"process already finished", ERROR_NOT_FOUND, ""},
+    {"executable file not found", "", ERROR_NOT_FOUND, "COMMAND_NOT_FOUND"},
+    {"executable file `", "not found", ERROR_NOT_FOUND, "COMMAND_NOT_FOUND"},
+    {"exec: \"", "no such file or directory", ERROR_NOT_FOUND, "COMMAND_NOT_FOUND"},
+    {"exec: \"", "permission denied", ERROR_DENIED, "COMMAND_NOT_EXECUTABLE"},
+    {"does not exist", "", ERROR_NOT_FOUND, ""},
+    {"container not running", "", ERROR_NOT_FOUND, ""},
+    {"no such process", "", ERROR_NOT_FOUND, ""},
+    {"process already finished", "", ERROR_NOT_FOUND, ""},
 };
 
 static int line_error(const LogLine *line, Error *err) {
@@ -64,7 +66,8 @@ static int line_error(const LogLine *line, Error *err) {
     if (line->reason)
         error_set_reason(err, line->reason);
     for (size_t i = 0; !line->code.set && i < array_size(known_words); i++)
-        if (strstr(err->message, known_words[i].words)) {
+        if (strstr(err->message, known_words[i].words) &&
+            strstr(err->message, known_words[i].more)) {
             err->code = known_words[i].code;
             return error_set_reason(err, known_words[i].reason);
         }

@@ -290,6 +290,10 @@ void stdio_resize(Stdio *stdio, TerminalSize size) {
         terminal_resize(stdio->streams[0].source.fd, size, &ignored);
 }
 
+TerminalSize stdio_size(const Stdio *stdio) {
+    return stdio->size;
+}
+
 static void stream_init(Stdio *stdio, LogStream kind) {
     stdio->streams[kind] = (Stream){.stdio = stdio,
         .kind = kind,

@@ -54,7 +54,8 @@ void stdio_input(Stdio *stdio, const char *bytes, size_t n);
 bool stdio_input_full(const Stdio *stdio);
 void stdio_close_input(Stdio *stdio);   /* once the program has read what waits */
 void stdio_release_input(Stdio *stdio); /* CloseIO: the FIFO ends with its last writer */
-void stdio_resize(Stdio *stdio, TerminalSize size);
+void stdio_resize(Stdio *stdio, TerminalSize size); /* kept for a terminal that is yet to come */
+TerminalSize stdio_size(const Stdio *stdio);
 
 /* The process has ended: reads what it left, then calls drained(owner), now or later, but within
  * seconds; what descendants write afterwards is still passed on until stdio_free. */

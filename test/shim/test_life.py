@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The life of a container and its execs, as an engine drives it."""
+
+import json
+import os
+import shutil
+import signal
+
+import pytest
+
+from shim.shimclient import EXISTS, INVALID, NOT_FOUND, STATE, UNSUPPORTED, CallError, spec, wait_for
+
+CREATED, RUNNING, STOPPED = 1, 2, 3
+
+
+def fails(code, call, *arguments, **more):
+    with pytest.raises(CallError) as caught:
+        call(*arguments, **more)
+    assert caught.value.code == code, caught.value
+    return caught.value
+
+
+def test_container_runs_and_ends(shim):
+    pid = shim.create(spec(["sh", "-c", "echo out; echo err >&2; exit 7"]))
+    assert shim.call("State").status == CREATED and shim.call("State").pid == pid
+    client = shim.attach()
+    assert shim.call("Start").pid == pid
+    assert client.read_all() == (b"out\n", b"err\n", 7)
+    ended = shim.call("Wait")
+    assert ended.exit_status == 7
+    state = shim.call("State")
+    assert (state.status, state.exit_status, state.id) == (STOPPED, 7, "c1")
+    deleted = shim.call("Delete")
+    assert (deleted.pid, deleted.exit_status, deleted.exited_at) == (pid, 7, ended.exited_at)
+    fails(NOT_FOUND, shim.call, "State")
+    assert [(entry["stream"], entry["log"]) for entry in shim.log_entries()] == [("stdout", "out\n"), ("stderr", "err\n")]
+
+
+@pytest.mark.parametrize("peer", ["runc", "crun"])
+def test_other_runtimes_work(new_shim, peer):
+    if not shutil.which(peer):
+        pytest.skip(f"{peer} is not installed")
+    shim = new_shim(runtime=shutil.which(peer))
+    try:
+        assert shim.run_to_end(spec(["sh", "-c", "echo $0 hello"])) == (b"sh hello\n", b"", 0)
+    except CallError as error:
+        if peer == "crun" and "cgroup" in error.message:
+            pytest.skip(f"crun does not like this machine's cgroups: {error.message}")
+        raise
+    assert shim.call("Delete").exit_status == 0
+
+
+def test_both_service_names_answer(shim):
+    for version in ("v2", "v3"):
+        assert shim.connect(service=f"containerd.task.{version}.Task").call("Connect").shim_pid == shim.pid
+    error = fails(UNSUPPORTED, shim.connect(service="containerd.task.v1.Task").call, "Connect")
+    assert "not implemented" in error.message
+
+
+def test_wait_is_answered_at_the_exit(shim):
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    connection = shim.connect()
+    call = connection.send("Wait", id="c1")
+    shim.call("Kill", signal=signal.SIGKILL)
+    assert connection.receive(call).exit_status == 137
+
+
+def test_exit_record_is_there_before_wait_is_answered(shim):
+    shim.create(spec(["sh", "-c", "exit 3"]))
+    connection = shim.connect()
+    call = connection.send("Wait", id="c1")
+    shim.call("Start")
+    assert connection.receive(call).exit_status == 3
+    record = json.loads(shim.exit_record.read_text())
+    assert record["exitStatus"] == 3 and record["oomKilled"] is False and record["exitedAt"].endswith("Z")
+    assert [path for path in os.listdir(shim.directory) if path.startswith(".")] == []
+
+
+def test_terminating_signal_becomes_the_status(shim):
+    shim.create(spec(["sh", "-c", "kill -TERM $$ ; sleep 10"], linux={"namespaces": [{"type": "mount"}]}))
+    shim.call("Start")
+    assert shim.call("Wait").exit_status == 143
+
+
+def test_created_container_can_be_deleted(shim):
+    pid = shim.create(spec(["true"]))
+    assert shim.call("Delete").pid == pid
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the end of init")
+    fails(NOT_FOUND, shim.call, "State")
+
+
+def test_running_container_is_not_deleted(shim):
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    error = fails(STATE, shim.call, "Delete")
+    assert error.message == "cannot delete container 'c1': it is running"
+    fails(STATE, shim.call, "Start")
+    fails(EXISTS, shim.call, "Create", bundle=str(shim.bundle), options=shim.options())
+
+
+def test_failed_create_leaves_nothing(shim):
+    error = fails(NOT_FOUND, shim.create, spec(["/no/such/program"]))
+    assert "/no/such/program" in error.message and error.reasons == ["COMMAND_NOT_FOUND"]
+    assert not os.path.ismount(shim.rootfs)
+    shim.create(spec(["true"]))
+    shim.call("Start")
+    assert shim.call("Wait").exit_status == 0
+
+
+def test_bad_requests_are_refused(shim):
+    fails(INVALID, shim.connect().call, "Create", id="../x", bundle=str(shim.bundle))
+    fails(INVALID, shim.connect().call, "Create", id="c1", bundle="b")
+    fails(INVALID, shim.create, spec(["true"]), options={"type_url": "nobody.Options", "value": b"x"})
+    fails(INVALID, shim.create, spec(["true"]), options={"type_url": "tare.shim.v1.Options", "value": b"\xff\xff"})
+    fails(INVALID, shim.create, spec(["true"]), options=shim.options(log_path="relative"))
+    fails(NOT_FOUND, shim.create, spec(["true"]), options=shim.options(runtime="no-such-runtime"))
+
+
+def test_exec_runs_beside_the_container(shim):
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    shim.exec("e1", ["sh", "-c", "echo in exec; echo oops >&2; exit 9"])
+    assert shim.call("State", exec_id="e1").status == CREATED
+    client = shim.attach("e1")
+    pid = shim.call("Start", exec_id="e1").pid
+    assert client.read_all() == (b"in exec\n", b"oops\n", 9)
+    assert shim.call("Wait", exec_id="e1").exit_status == 9
+    assert shim.call("Delete", exec_id="e1").pid == pid
+    fails(NOT_FOUND, shim.call, "State", exec_id="e1")
+    assert shim.call("State").status == RUNNING
+    assert not shim.log.exists() or shim.log_entries() == [], "an exec does not write to the container's log"
+
+
+def test_exec_ids_are_unique_and_sane(shim):
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    shim.exec("e1", ["true"])
+    fails(EXISTS, shim.exec, "e1", ["true"])
+    for bad in ("../e", "a/b", "-x", "", "e" * 200):
+        fails(INVALID, shim.exec, bad, ["true"])
+
+
+def test_exec_can_be_killed(shim):
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    shim.exec("e1", ["sleep", "1000"])
+    shim.call("Start", exec_id="e1")
+    shim.call("Kill", exec_id="e1", signal=9)
+    assert shim.call("Wait", exec_id="e1").exit_status == 137
+    assert fails(NOT_FOUND, shim.call, "Kill", exec_id="e1", signal=9).message == "process already finished"
+
+
+def test_exec_of_a_missing_program_says_so(shim):
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    shim.exec("e1", ["nonesuch"])
+    client = shim.attach("e1")
+    error = fails(NOT_FOUND, shim.call, "Start", exec_id="e1")
+    assert "nonesuch" in error.message and error.reasons == ["COMMAND_NOT_FOUND"]
+    assert client.read_all()[2] == 127
+    shim.call("Delete", exec_id="e1")
+
+
+def test_container_end_ends_its_execs(shim):
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    shim.exec("e1", ["sleep", "1000"])
+    shim.call("Start", exec_id="e1")
+    waiter = shim.connect()
+    call = waiter.send("Wait", id="c1", exec_id="e1")
+    shim.call("Kill", signal=9)
+    assert shim.call("Wait").exit_status == 137
+    assert waiter.receive(call).exit_status == 137
+
+
+def test_shared_pid_namespace_is_cleared_at_the_end(shim):
+    shim.create(spec(["sh", "-c", "sleep 1234 & exit 5"], linux={"namespaces": [{"type": "mount"}, {"type": "uts"}]}))
+    shim.call("Start")
+    assert shim.call("Wait").exit_status == 5
+    shim.call("Delete")
+
+    def sleepers():
+        import glob
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                if open(path, "rb").read() == b"sleep\0001234\0":
+                    found.append(path)
+            except OSError:
+                pass
+        return found
+
+    wait_for(lambda: not sleepers(), "the end of the background process")
+
+
+def test_pids_names_execs(shim):
+    pid = shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    shim.exec("e1", ["sleep", "1000"])
+    exec_pid = shim.call("Start", exec_id="e1").pid
+    found = {process.pid: process.info.type_url for process in shim.call("Pids").processes}
+    assert found == {pid: "", exec_pid: "containerd.runc.v1.ProcessDetails"}
+
+
+def test_what_is_not_there_yet_says_so(shim):
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    assert fails(UNSUPPORTED, shim.call, "Checkpoint").message == "checkpoints are not supported"
+    assert fails(UNSUPPORTED, shim.call, "Stats").message == "statistics are not supported"
+
+
+def test_shutdown_waits_for_the_container_to_be_deleted(shim):
+    shim.create(spec(["true"]))
+    shim.call("Start")
+    shim.call("Wait")
+    shim.call("Shutdown")
+    assert shim.call("State").status == STOPPED
+    os.kill(shim.pid, signal.SIGTERM)
+    assert shim.call("State").status == STOPPED, "a shim with a container ignores SIGTERM"
+    shim.call("Delete")
+    shim.call("Shutdown")
+    wait_for(lambda: not shim.alive(), "the shim's end")
+    assert not shim.socket.exists()
+
+
+def test_sockets_are_private(shim):
+    shim.create(spec(["true"]))
+    for path in (shim.socket, shim.attach_socket):
+        assert path.stat().st_mode & 0o777 == 0o600
+    with open("/proc/net/unix") as file:
+        ours = [line for line in file if str(shim.directory) in line and "@" in line.split()[-1]]
+    assert ours == []
+
+
+def test_many_layers_fit(shim, lower):
+    folders = []
+    for number in range(100):
+        folder = shim.directory / "layers" / f"{number:03}-{'x' * 50}"
+        folder.mkdir(parents=True)
+        (folder / f"file{number}").write_text("x")
+        folders.append(str(folder))
+    mounts = shim.mounts()
+    mounts[0]["options"][0] = "lowerdir=" + ":".join([*folders, str(lower)])
+    assert len(mounts[0]["options"][0]) > 4096
+    shim.create(spec(["sh", "-c", "ls /file* | wc -l"]), rootfs=mounts)
+    client = shim.attach()
+    shim.call("Start")
+    assert client.read_all()[0] == b"100\n"
+
+
+def test_read_only_bind_rootfs(shim, lower):
+    shim.create(spec(["sh", "-c", "touch /x 2>&1 || echo no"]),
+                rootfs=[{"type": "bind", "source": str(lower), "options": ["rbind", "ro"]}])
+    client = shim.attach()
+    shim.call("Start")
+    assert client.read_all()[0].endswith(b"no\n")
+    assert not (lower / "x").exists()

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The log in Docker's json-file format."""
+
+import json
+import os
+import re
+import subprocess
+
+from shim.shimclient import spec
+
+
+def run(shim, command, **options):
+    shim.create(spec(["sh", "-c", command]), options=shim.options(**options))
+    shim.call("Start")
+    shim.call("Wait")
+
+
+def test_entries_look_like_dockers(shim):
+    run(shim, r"""printf 'a "quoted"\tline\n'; printf 'bad \377 byte\n' >&2; printf '\n'; printf unfinished""")
+    lines = shim.log.read_text().splitlines()
+    assert all(re.fullmatch(r'\{"log":".*","stream":"(stdout|stderr)","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"\}', line)
+               for line in lines)
+    out = [entry["log"] for entry in shim.log_entries() if entry["stream"] == "stdout"]
+    assert out == ['a "quoted"\tline\n', "\n", "unfinished"]
+    assert [entry["log"] for entry in shim.log_entries() if entry["stream"] == "stderr"] == ["bad \ufffd byte\n"]
+
+
+def test_long_lines_are_split_at_16_kib(shim):
+    run(shim, "head -c 40000 /dev/zero | tr '\\0' x; echo; echo short")
+    entries = [entry["log"] for entry in shim.log_entries()]
+    assert [len(entry) for entry in entries] == [16384, 16384, 7233, 6]
+    assert "".join(entries) == "x" * 40000 + "\nshort\n"
+
+
+def test_rotation_keeps_the_newest_files(shim):
+    run(shim, "seq 1 3000", log_max_size=20000, log_max_files=3)
+    names = sorted(path for path in os.listdir(shim.directory) if path.startswith("log"))
+    assert names == ["log", "log.1", "log.2"]
+    assert all(os.path.getsize(shim.directory / name) < 20200 for name in names)
+    numbers = [int(entry["log"]) for suffix in (".2", ".1", "") for entry in shim.log_entries(suffix)]
+    assert numbers == list(range(numbers[0], 3001)), "the newest lines without a gap"
+
+
+def test_rotation_with_one_file_truncates(shim):
+    run(shim, "seq 1 3000", log_max_size=20000, log_max_files=1)
+    assert sorted(path for path in os.listdir(shim.directory) if path.startswith("log")) == ["log"]
+    numbers = [int(entry["log"]) for entry in shim.log_entries()]
+    assert numbers == list(range(numbers[0], 3001)) and len(numbers) < 3000
+
+
+def test_full_disk_does_not_stop_the_container(shim):
+    disk = shim.directory / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk], check=True)
+    try:
+        filler = disk / "filler"
+        shim.create(spec(["sh", "-c", "seq 1 5000; read go; echo after"]),
+                    options=shim.options(log_path=str(disk / "log"), open_stdin=True))
+        client = shim.attach()
+        shim.call("Start")
+        client.read_until(b"\n5000\n")
+        entries = [json.loads(line) for line in open(disk / "log")]
+        assert 0 < len(entries) < 5000, "whole entries only"
+        subprocess.run(["mount", "-o", "remount,size=1m", disk], check=True)
+        client.send(0, b"go\n")
+        assert client.read_all()[2] == 0
+        entries = [json.loads(line)["log"] for line in open(disk / "log")]
+        notes = [entry for entry in entries if entry.startswith("tare:")]
+        assert notes and all(re.fullmatch(r"tare: \d+ log entries were lost here: No space left on device\n", note) for note in notes)
+        lost = sum(int(note.split()[1]) for note in notes)
+        assert entries[-1] == "after\n" and lost + len(entries) - len(notes) == 5001
+        shim.call("Delete")
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_log_goes_on_after_a_restart(shim):
+    run(shim, "echo one")
+    shim.call("Delete")
+    run(shim, "echo two")
+    assert [entry["log"] for entry in shim.log_entries()] == ["one\n", "two\n"]
