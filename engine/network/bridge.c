@@ -244,10 +244,14 @@ static int bridge_attach(
 
 /* ---- detach ---- */
 
+/* The ports are free as soon as no packet is led to the container: in one go, so that the filter is
+ * never made from a table that still holds them. */
 static int unpublish(Bridge *bridge, const Endpoint *endpoint, Error *err) {
     pthread_mutex_lock(&bridge->lock);
     FirewallState state = bridge_firewall_state(bridge);
     int r = firewall_remove(bridge->firewall, &state, endpoint->id, err);
+    if (r == 0)
+        port_table_release(&bridge->ports, endpoint->id);
     pthread_mutex_unlock(&bridge->lock);
     return r;
 }
@@ -269,7 +273,6 @@ static int disconnect(const Endpoint *endpoint, Error *err) {
 static void forget(Bridge *bridge, const Endpoint *endpoint) {
     pthread_mutex_lock(&bridge->lock);
     Attachment *attachment = find_attachment(bridge, endpoint->id);
-    port_table_release(&bridge->ports, endpoint->id);
     if (attachment) {
         address_pool_release(&bridge->addresses, attachment->ip);
         *attachment = bridge->attachment[--bridge->attachments_n];

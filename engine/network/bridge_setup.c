@@ -177,22 +177,33 @@ static bool is_claimed(const Bridge *bridge, const char *interface) {
 }
 
 /* Only ports of our bridge with names of our making: an administrator may have added others. */
+static bool is_orphan(const Bridge *bridge, const Link *own, const Link *link) {
+    return link->master == own->index && text_equal(link->kind, "veth") &&
+           text_starts(link->name, BRIDGE_VETH_PREFIX) && !is_claimed(bridge, link->name);
+}
+
+/* Some may go by themselves meanwhile: their namespaces were released a moment ago. */
 int bridge_sweep(const Bridge *bridge, Error *err) {
+    static const uint32_t orphans = 0x74617265;
     autoptr(Netlink) netlink = NULL;
     autofree Link *links = NULL;
-    size_t n = 0;
+    size_t n = 0, found = 0;
     Link own;
     TRY(netlink_open(&netlink, err));
     TRY(netlink_find_link(netlink, bridge->name, &own, err));
     TRY(netlink_list_links(netlink, &links, &n, err));
     for (size_t i = 0; i < n; i++) {
-        if (links[i].master != own.index || !text_equal(links[i].kind, "veth") ||
-            !text_starts(links[i].name, BRIDGE_VETH_PREFIX) || is_claimed(bridge, links[i].name))
+        if (!is_orphan(bridge, &own, &links[i]))
             continue;
-        netlink_remove_link(netlink, links[i].name);
+        netlink_set_group(netlink, links[i].name, orphans);
         int r = netlink_flush(netlink, err);
         if (r < 0 && r != ERROR_NOT_FOUND)
             return r;
+        found++;
     }
-    return 0;
+    if (found == 0)
+        return 0;
+    netlink_remove_group(netlink, orphans);
+    int r = netlink_flush(netlink, err);
+    return r == ERROR_NOT_FOUND ? 0 : r;
 }

@@ -181,6 +181,22 @@ void netlink_remove_link(Netlink *netlink, const char *name) {
     request_end(netlink, message);
 }
 
+void netlink_set_group(Netlink *netlink, const char *name, uint32_t group) {
+    struct nlmsghdr *message =
+        request_begin(netlink, RTM_SETLINK, 0, "mark the interface '%s'", name);
+    put_link(message, false);
+    mnl_attr_put_strz(message, IFLA_IFNAME, name);
+    mnl_attr_put_u32(message, IFLA_GROUP, group);
+    request_end(netlink, message);
+}
+
+void netlink_remove_group(Netlink *netlink, uint32_t group) {
+    struct nlmsghdr *message = request_begin(netlink, RTM_DELLINK, 0, "remove interfaces");
+    put_link(message, false);
+    mnl_attr_put_u32(message, IFLA_GROUP, group);
+    request_end(netlink, message);
+}
+
 void netlink_add_address(Netlink *netlink, int index, const Subnet *address) {
     char text[NETWORK_SUBNET_SIZE];
     struct nlmsghdr *message = request_begin(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,

@@ -59,6 +59,12 @@ void netlink_add_port(Netlink *netlink, const BridgePort *port);
 void netlink_set_up(Netlink *netlink, const char *name);
 void netlink_set_down(Netlink *netlink, const char *name);
 void netlink_remove_link(Netlink *netlink, const char *name);
+
+/* Many at once: removing an interface waits for a grace period, removing a group waits only once.
+ */
+void netlink_set_group(Netlink *netlink, const char *name, uint32_t group);
+void netlink_remove_group(Netlink *netlink, uint32_t group);
+
 void netlink_add_address(Netlink *netlink, int index, const Subnet *address);
 void netlink_add_default_route(Netlink *netlink, int index, uint32_t gateway);
 

@@ -63,8 +63,9 @@ static void refuse_datagrams(int socket) {
 /* A listener's own connections may linger in TIME_WAIT after it has gone, and only SO_REUSEADDR
  * gets past them. But two sockets with that option share a port as long as neither listens. So:
  * bind with it, listen for a moment, which makes the kernel look closely, and stop; then take the
- * option away, so that nobody shares with us. shutdown(2) of a listener keeps its port. */
-static int claim_tcp(int socket, const struct sockaddr_in *address) {
+ * option away, so that nobody shares with us. shutdown(2) of a listener keeps a port that was asked
+ * for by number, and only such. */
+static int claim_this_port(int socket, const struct sockaddr_in *address) {
     int on = 1, off = 0;
     if (setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) < 0 ||
         bind(socket, (const struct sockaddr *)address, sizeof *address) < 0 ||
@@ -74,9 +75,17 @@ static int claim_tcp(int socket, const struct sockaddr_in *address) {
     return 0;
 }
 
+static int claim_any_port(int socket, const struct sockaddr_in *address) {
+    return bind(socket, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
+}
+
+static int claim_tcp(int socket, const struct sockaddr_in *address) {
+    return address->sin_port ? claim_this_port(socket, address) : claim_any_port(socket, address);
+}
+
 static int claim_udp(int socket, const struct sockaddr_in *address) {
     refuse_datagrams(socket);
-    return bind(socket, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
+    return claim_any_port(socket, address);
 }
 
 static int claim(PortBinding *binding, uint32_t host_ip, int *ret_socket, int *ret_errno) {

@@ -154,6 +154,7 @@ static int run_bench(Network *network, char **argv, Error *err) {
     Bench bench[THREADS_MAX];
     unsigned times = (unsigned)atoi(argv[1]), n = (unsigned)atoi(argv[2]);
     int64_t begin = time_monotonic(), attach = 0, detach = 0;
+    int result = 1;
     for (unsigned i = 0; i < n && i < THREADS_MAX; i++) {
         bench[i] = (Bench){.network = network,
             .mode = argv[3],
@@ -168,12 +169,14 @@ static int run_bench(Network *network, char **argv, Error *err) {
         detach += bench[i].detach;
         if (bench[i].result < 0) {
             *err = bench[i].error;
-            return err->code;
+            result = err->code;
         }
     }
+    if (result < 0)
+        return result;
     printf("ok attach %.3f detach %.3f per second %.0f\n", (double)attach / 1e6 / times / n,
         (double)detach / 1e6 / times / n, times * n * 1e9 / (double)(time_monotonic() - begin));
-    return 1;
+    return result;
 }
 
 /* 1: has answered. */
