@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -22,7 +23,8 @@
 /* The server: one thread, one loop. Started by start.c with the listening socket as descriptor 3,
  * in the bundle, as leader of a session; its standard error is the shim's log. */
 enum {
-    LISTENER_FD = 3
+    LISTENER_FD = 3,
+    RETURN_SIZE = 32768
 };
 
 static const int64_t idle_timeout = 60 * TIME_SECOND, /* without container and connection */
@@ -146,6 +148,9 @@ int shim_serve(const ShimArguments *arguments, Error *err) {
         .ttrpc_address = getenv("TTRPC_ADDRESS"),
         .binary = arguments->publish_binary,
         .address = arguments->address};
+    /* buffers go back to the kernel when they are freed: a shim lives long, and there are many */
+    mallopt(M_MMAP_THRESHOLD, RETURN_SIZE);
+    mallopt(M_TRIM_THRESHOLD, RETURN_SIZE);
     shim.bundle = getcwd(NULL, 0);
     if (!shim.bundle)
         return error_set_errno(err, errno, "cannot find the bundle");

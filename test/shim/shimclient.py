@@ -106,7 +106,8 @@ class Attached:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
         self.socket.settimeout(30)
-        self.pending, self.output, self.exit_code = b"", {STDOUT: b"", STDERR: b""}, None
+        self.pending, self.exit_code = bytearray(), None
+        self.output = {STDOUT: bytearray(), STDERR: bytearray()}
         self.send(HELLO, bytes([wants]) + exec_id.encode())
         if ready:
             kind, payload = self.frame()
@@ -124,7 +125,8 @@ class Attached:
             if len(self.pending) >= 8:
                 kind, length = struct.unpack(">B3xI", self.pending[:8])
                 if len(self.pending) >= 8 + length:
-                    payload, self.pending = self.pending[8 : 8 + length], self.pending[8 + length :]
+                    payload = bytes(self.pending[8 : 8 + length])
+                    del self.pending[: 8 + length]
                     return kind, payload
             piece = self.socket.recv(65536)
             if not piece:
@@ -151,7 +153,7 @@ class Attached:
         """(stdout, stderr, exit code) once the shim closes."""
         while self.take():
             pass
-        return self.output[STDOUT], self.output[STDERR], self.exit_code
+        return bytes(self.output[STDOUT]), bytes(self.output[STDERR]), self.exit_code
 
 
 def spec(args, terminal=False, **more):

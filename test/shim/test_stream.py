@@ -208,7 +208,7 @@ def test_hostile_clients_are_refused(shim):
         client.close()
         client = Attached.__new__(Attached)
         import socket
-        client.socket, client.pending = socket.socket(socket.AF_UNIX), b""
+        client.socket, client.pending = socket.socket(socket.AF_UNIX), bytearray()
         client.socket.connect(str(shim.attach_socket))
         client.socket.settimeout(10)
         for kind, payload in frames:
