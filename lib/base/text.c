@@ -209,10 +209,14 @@ int text_parse_size(const char *string, const char *what, uint64_t *ret, Error *
 
 void text_random_hex(char *ret, size_t bytes) {
     static const char digits[] = "0123456789abcdef";
+    unsigned char *raw = (unsigned char *)ret + bytes; /* the half that is written last */
+    size_t have = 0;
+    while (have < bytes) {
+        ssize_t n = getrandom(raw + have, bytes - have, 0);
+        have += n > 0 ? (size_t)n : 0;
+    }
     for (size_t i = 0; i < bytes; i++) {
-        unsigned char byte;
-        while (getrandom(&byte, 1, 0) != 1)
-            ;
+        unsigned char byte = raw[i];
         ret[2 * i] = digits[byte >> 4];
         ret[2 * i + 1] = digits[byte & 15];
     }
