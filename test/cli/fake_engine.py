@@ -48,6 +48,7 @@ class FakeEngine:
         self.server = grpc.server(futures.ThreadPoolExecutor(8))
         self.server.add_generic_rpc_handlers([self._handlers(module) for module in messages.values()])
         self.server.add_insecure_port(f"unix:{socket_path}")
+        self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
 
     def on(self, service, method, function):
@@ -167,6 +168,8 @@ class FakeShim:
             self.error = error
 
     def finish(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept
         self.listener.close()
         self.thread.join(30)
         if self.error:
