@@ -81,6 +81,7 @@ static char *default_root(void) {
 static int run(Globals *globals, int argc, char **argv, Error *err) {
     const OptionParse parse = {.options = global_options, .mode = OPTION_UNTIL_COMMAND};
     int first;
+    char **all = argv;
     TRY(option_parse(&parse, argc, argv, globals, &first, err));
     if (globals->version)
         return print_version(), 0;
@@ -92,6 +93,8 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
         return error_set(err, ERROR_INVALID, "unknown command \"%s\"", argv[first]);
     autofree char *root = globals->root ? text_copy(globals->root) : default_root();
     globals->root = root;
+    if (command->meets_container)
+        TRY(executable_protect(all, err));
     return command->run(globals, argc - first, argv + first, err);
 }
 
@@ -123,8 +126,6 @@ int main(int argc, char **argv) {
     Error err = {};
     open_standard_streams();
     survey_descriptors();
-    if (executable_protect(argv, &err) < 0)
-        return fail(&globals, &err);
     int r = run(&globals, argc, argv, &err);
     return r < 0 ? fail(&globals, &err) : r;
 }

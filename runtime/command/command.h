@@ -14,6 +14,7 @@ typedef struct Command {
     /* argv[0] is the verb. Returns the exit code, or an error. */
     int (*run)(const Globals *globals, int argc, char **argv, Error *err);
     const Option *options;
+    bool meets_container; /* one of its processes enters a container */
 } Command;
 
 extern const Command command_create, command_delete, command_exec, command_features, command_kill,

@@ -20,4 +20,4 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
 }
 
 const Command command_create = {"create", "ID", "make a container, up to the moment before its program runs",
-    run, options};
+    run, options, .meets_container = true};

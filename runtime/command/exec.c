@@ -168,4 +168,4 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
 }
 
 const Command command_exec = {"exec", "ID COMMAND [ARGUMENT…]", "run another program in a running container",
-    run, options};
+    run, options, .meets_container = true};

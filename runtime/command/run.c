@@ -66,4 +66,4 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return run_attached(&launch, &parsed, terminal ? console[0] : -1, err);
 }
 
-const Command command_run = {"run", "ID", "make a container and run its program", run, options};
+const Command command_run = {"run", "ID", "make a container and run its program", run, options, .meets_container = true};

@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "base/time.h"
 #include "runtime/container/config.h"
@@ -48,7 +49,9 @@ static int fill_record(Launch *launch, const Plan *plan, Error *err) {
     record->oci_version = text_copy(launch->spec.oci_version);
     record->id = text_copy(launch->container.id);
     record->bundle = text_copy(plan->options->bundle);
-    record->rootfs = text_copy(plan->rootfs.path);
+    const char *rootfs = launch->spec.root->path;
+    record->rootfs = path_is_absolute(rootfs) ? text_copy(rootfs)
+                                              : path_join(plan->options->bundle, rootfs);
     record->created = text_copy(time_format(time_now(), now));
     record->own_pid_namespace = (JsonBool){true, plan->namespaces.create & CLONE_NEWPID};
     for (size_t i = 0; i < launch->spec.annotations.n; i++)
