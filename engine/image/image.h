@@ -26,7 +26,7 @@ typedef enum ImageUse {
 } ImageUse;
 typedef ImageUse ImageUser(void *user, const char *image_id, char ret_container[65]);
 
-/* Everything is borrowed for the life of Images; events, registry and in_use may be NULL. */
+/* Everything is borrowed for the life of Images; events and registry may be NULL. */
 typedef struct ImagesOptions {
     const char *root; /* ROOT: content/ is below it */
     Store *store;

@@ -32,7 +32,7 @@ typedef struct SnapshotUsage {
 
 typedef struct SnapshotLayer {
     uint64_t number;
-    int fd; /* O_PATH of its tree; owned */
+    int fd; /* its tree; owned */
 } SnapshotLayer;
 
 /* Opens ROOT/snapshots with driver ("overlay"). The store is borrowed. */
@@ -48,7 +48,7 @@ int snapshot_layer_commit(Snapshots *snapshots, SnapshotLayer *layer, const char
     const char *parent, SnapshotUsage usage, Error *err);
 void snapshot_layer_abandon(Snapshots *snapshots, SnapshotLayer *layer);
 
-/* A committed layer's trees, its own first, as O_PATH descriptors that the caller closes. */
+/* A committed layer's trees, its own first, as descriptors that the caller closes. */
 int snapshot_open_trees(
     Snapshots *snapshots, const char *chain_id, int **ret_fds, size_t *ret_n, Error *err);
 
@@ -65,6 +65,10 @@ int snapshot_remove(Snapshots *snapshots, const char *key, Error *err);
 
 /* A layer's is recorded; a writable one's is counted now (as du does). ERROR_NOT_FOUND. */
 int snapshot_usage(Snapshots *snapshots, const char *key, SnapshotUsage *ret, Error *err);
+
+/* Of a layer and all below it, as recorded. ERROR_NOT_FOUND. */
+int snapshot_chain_usage(
+    Snapshots *snapshots, const char *chain_id, SnapshotUsage *ret, Error *err);
 
 /* Chain ids of committed layers that `keep` does not want and nothing stands on, leaves first, are
  * removed; their keys are appended to removed (may be NULL). */

@@ -28,6 +28,10 @@ typedef struct ProcessSpawn {
 /* The caller reaps *ret_pid. ERROR_NOT_FOUND: no such program. */
 int process_spawn(const ProcessSpawn *spawn, pid_t *ret_pid, Error *err);
 
+/* One of our programs: beside this executable, then in ../libexec/tare, then in $PATH. New string;
+ * ERROR_NOT_FOUND. */
+int process_find_program(const char *name, char **ret, Error *err);
+
 /* waitpid(2) status; exit code as a shell has it (128 + signal). timeout in ns, -1 for ever;
  * ERROR_TIMEOUT leaves the child alone. */
 int process_wait(pid_t pid, int64_t timeout, int *ret_status, Error *err);

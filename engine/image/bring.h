@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "engine/image/layers.h"
+#include "engine/image/platform.h"
+#include "engine/image/register.h"
+
+/* From manifest to registered image, wherever the documents come from. Private to engine/image. */
+typedef struct Bring {
+    Images *images;
+    Progress *progress;
+    const char *lease;
+    const Platform *platform;
+    bool platform_wanted; /* named by the user: another one is refused */
+    const char *target;   /* digest that names mean; NULL: none */
+    const Reference *const *names;
+    size_t names_n;
+    int (*fetch)(void *user, const OciDescriptor *blob, Error *err); /* into the content store */
+    void *user;
+    JsonTexts blobs; /* collected on the way */
+} Bring;
+
+typedef struct Brought {
+    char *id;
+    bool newer;
+} Brought;
+
+/* The manifest is in the content store. */
+int bring_manifest(Bring *bring, const char *digest, const Text *body, Brought *ret, Error *err);
+
+/* Keeps a document under the lease and in the content store. */
+int bring_document(Bring *bring, const char *digest, const Text *body, Error *err);

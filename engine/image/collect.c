@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/image/collect.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "base/time.h"
+
+#define LEASE_LIFE (24 * 3600 * TIME_SECOND)
+
+/* Digests borrowed from records, sorted; valid while the mutex is held. */
+typedef struct Marks {
+    const char **item;
+    size_t n, capacity;
+} Marks;
+
+static void mark_all(Marks *marks, const JsonTexts *texts) {
+    if (marks->n + texts->n > marks->capacity) {
+        marks->capacity = 2 * (marks->n + texts->n);
+        marks->item = memory_resize(marks->item, marks->capacity, sizeof(*marks->item));
+    }
+    for (size_t i = 0; i < texts->n; i++)
+        marks->item[marks->n++] = texts->item[i];
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* With the mutex held. */
+static Marks mark_blobs(const Images *images) {
+    Marks marks = {};
+    for (size_t i = 0; i < images->images; i++)
+        mark_all(&marks, &images->image[i]->blobs);
+    for (size_t i = 0; i < images->references; i++)
+        mark_all(&marks, &images->reference[i]->blobs);
+    for (size_t i = 0; i < images->leases; i++)
+        mark_all(&marks, &images->lease[i]->blobs);
+    if (marks.n > 0)
+        qsort(marks.item, marks.n, sizeof(*marks.item), compare_texts);
+    return marks;
+}
+
+static bool is_marked(void *user, const char *digest) {
+    const Marks *marks = user;
+    return marks->n > 0 &&
+           bsearch(&digest, marks->item, marks->n, sizeof(*marks->item), compare_texts);
+}
+
+/* The mutex is held while files are unlinked: a pull adds to its lease, then looks for the blob,
+ * and must not see one that is about to go. */
+static int sweep_blobs_locked(Images *images, const JsonTexts *digests, Error *err) {
+    Marks marks = mark_blobs(images);
+    int code = 0;
+    for (size_t i = 0; i < digests->n && code == 0; i++)
+        if (!is_marked(&marks, digests->item[i]))
+            code = content_remove(images->content, digests->item[i], err);
+    if (code == 0)
+        code = content_sweep_ingest(images->content, is_marked, &marks, err);
+    free(marks.item);
+    return code;
+}
+
+static int sweep_blobs(Images *images, Error *err) {
+    autodone(JsonTexts) digests = {};
+    TRY(content_list(images->content, &digests, err));
+    pthread_mutex_lock(&images->mutex);
+    int code = sweep_blobs_locked(images, &digests, err);
+    pthread_mutex_unlock(&images->mutex);
+    return code;
+}
+
+/* Asked by engine/snapshot under its own mutex: that one comes before ours. */
+static bool keep_chain(void *user, const char *chain_id) {
+    Images *images = user;
+    bool keep = false;
+    pthread_mutex_lock(&images->mutex);
+    for (size_t i = 0; !keep && i < images->images; i++)
+        keep = text_equal(images->image[i]->chain, chain_id);
+    for (size_t i = 0; !keep && i < images->leases; i++)
+        keep = texts_have(&images->lease[i]->chains, chain_id);
+    pthread_mutex_unlock(&images->mutex);
+    return keep;
+}
+
+int collect(Images *images, JsonTexts *removed_chains, Error *err) {
+    TRY(snapshot_sweep(images->snapshots, keep_chain, images, removed_chains, err));
+    return sweep_blobs(images, err);
+}
+
+static int drop_old_leases(Images *images, Error *err) {
+    int64_t now = time_now();
+    for (size_t i = images->leases; i > 0; i--) {
+        const LeaseRecord *lease = images->lease[i - 1];
+        /* a clock that was set back makes a lease old too */
+        if (lease->added.value <= now && now - lease->added.value < LEASE_LIFE)
+            continue;
+        TRY(store_remove(images->store, STORE_LEASE, lease->name, err));
+        record_drop_lease(images, lease->name);
+    }
+    return 0;
+}
+
+int collect_at_start(Images *images, Error *err) {
+    TRY(drop_old_leases(images, err));
+    autofree char *imports = path_join(images->root, COLLECT_IMPORTS);
+    TRY(file_remove_tree(AT_FDCWD, imports, err));
+    return collect(images, NULL, err);
+}

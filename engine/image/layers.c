@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/image/layers.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/image/document.h"
+#include "engine/layer/layer.h"
+
+/* Threads take layers from the bottom up and each stays with its layer to the end:
+ *
+ *     flight "layer"    nobody else makes this chain id, until it is committed
+ *       flight "blob"     nobody else downloads it
+ *         gate downloads    the network, a few at a time
+ *       gate unpacks      the processor
+ *       wait              until the layer below is committed
+ *       commit
+ *
+ * Waiting always looks downwards, and the bottom one waits for nobody: no deadlock, also between
+ * pulls that share layers. */
+enum {
+    THREADS_MAX = 8
+};
+#define REPORT_EVERY (100 * TIME_MILLISECOND)
+
+typedef struct Work {
+    const Layers *layers;
+    char **chain;          /* ids */
+    pthread_mutex_t mutex; /* guards all below */
+    pthread_cond_t changed;
+    size_t next, committed; /* layers below `committed` are snapshots */
+    Error error;            /* the first; code 0: none */
+} Work;
+
+/* One layer's reports, at most a few a second. */
+typedef struct Report {
+    Progress *progress;
+    ImagePhase phase;
+    const OciDescriptor *layer;
+    int64_t last;
+} Report;
+
+static int report(void *user, uint64_t current) {
+    Report *self = user;
+    int64_t now = time_monotonic();
+    if (progress_stopped(self->progress))
+        return -1;
+    if (now - self->last < REPORT_EVERY)
+        return 0;
+    self->last = now;
+    return progress_layer(self->progress, self->phase, self->layer->digest, (int64_t)current,
+        (int64_t)self->layer->size.value);
+}
+
+static void tell(
+    const Layers *layers, ImagePhase phase, const OciDescriptor *layer, uint64_t current) {
+    progress_layer(
+        layers->progress, phase, layer->digest, (int64_t)current, (int64_t)layer->size.value);
+}
+
+static int download(const Layers *layers, const OciDescriptor *layer, Error *err) {
+    Images *images = layers->images;
+    if (content_has(images->content, layer->digest))
+        return 0;
+    if (!layers->fetch)
+        return error_set(err, ERROR_NOT_FOUND, "layer %s is missing", layer->digest);
+    tell(layers, IMAGE_WAITING, layer, 0);
+    TRY(gate_enter(&images->flights, &images->downloads, progress_stopped, layers->progress, err));
+    int code = layers->fetch(layers->user, layer, err);
+    gate_leave(&images->flights, &images->downloads);
+    TRY(code);
+    tell(layers, IMAGE_DOWNLOADED, layer, layer->size.value);
+    return 0;
+}
+
+static int bring_blob(const Layers *layers, const OciDescriptor *layer, Error *err) {
+    Flights *flights = &layers->images->flights;
+    autofree char *key = text_format("blob:%s", layer->digest);
+    TRY(flight_begin(flights, key, progress_stopped, layers->progress, err));
+    int code = download(layers, layer, err);
+    flight_end(flights, key);
+    return code;
+}
+
+static int unpack_gated(
+    const Layers *layers, size_t index, int tree, LayerResult *ret, Error *err) {
+    const OciDescriptor *layer = &layers->item[index];
+    autoclose int blob = -1;
+    uint64_t size;
+    TRY(content_open_blob(layers->images->content, layer->digest, &blob, &size, err));
+    Report extracting = {layers->progress, IMAGE_EXTRACTING, layer, 0};
+    LayerUnpack job = {
+        .program = layers->images->unpack_program,
+        .blob = blob,
+        .tree = tree,
+        .diff_id = layers->diff_ids->item[index],
+        .progress = report,
+        .user = &extracting,
+    };
+    int code = layer_unpack(&job, ret, err);
+    return code < 0 && code != ERROR_CANCELLED ? error_prefix(err, "layer %s", layer->digest)
+                                               : code;
+}
+
+static int unpack(const Layers *layers, size_t index, int tree, LayerResult *ret, Error *err) {
+    Images *images = layers->images;
+    TRY(gate_enter(&images->flights, &images->unpacks, progress_stopped, layers->progress, err));
+    int code = unpack_gated(layers, index, tree, ret, err);
+    gate_leave(&images->flights, &images->unpacks);
+    return code;
+}
+
+static int wait_for_parent(Work *work, size_t index, Error *err) {
+    pthread_mutex_lock(&work->mutex);
+    while (work->committed < index && work->error.code == 0)
+        pthread_cond_wait(&work->changed, &work->mutex);
+    bool ready = work->committed >= index;
+    pthread_mutex_unlock(&work->mutex);
+    return ready ? 0 : error_set(err, ERROR_CANCELLED, "cancelled");
+}
+
+/* The layers below are complete: what needs them, and the marks that need our rights. */
+static int finish(
+    Work *work, size_t index, const SnapshotLayer *tree, const LayerResult *result, Error *err) {
+    Snapshots *snapshots = work->layers->images->snapshots;
+    int *parents = NULL;
+    size_t n = 0;
+    if (index > 0 && result->implicit.n > 0)
+        TRY(snapshot_open_trees(snapshots, work->chain[index - 1], &parents, &n, err));
+    int code = layer_finish(tree->fd, result, parents, n, err);
+    while (n > 0)
+        close(parents[--n]);
+    free(parents);
+    return code;
+}
+
+static int fill_and_commit(Work *work, size_t index, SnapshotLayer *tree, Error *err) {
+    autodone(LayerResult) result = {};
+    TRY(unpack(work->layers, index, tree->fd, &result, err));
+    TRY(wait_for_parent(work, index, err));
+    TRY(finish(work, index, tree, &result, err));
+    return snapshot_layer_commit(work->layers->images->snapshots, tree, work->chain[index],
+        index > 0 ? work->chain[index - 1] : NULL, (SnapshotUsage){result.bytes, result.inodes},
+        err);
+}
+
+static int bring_layer(Work *work, size_t index, Error *err) {
+    const Layers *layers = work->layers;
+    Snapshots *snapshots = layers->images->snapshots;
+    const OciDescriptor *layer = &layers->item[index];
+    if (snapshot_exists(snapshots, work->chain[index])) {
+        tell(layers, IMAGE_LAYER_EXISTS, layer, 0);
+        return 0;
+    }
+    TRY(bring_blob(layers, layer, err));
+    SnapshotLayer tree;
+    TRY(snapshot_layer_begin(snapshots, &tree, err));
+    int code = fill_and_commit(work, index, &tree, err);
+    snapshot_layer_abandon(snapshots, &tree); /* nothing once committed */
+    TRY(code);
+    tell(layers, IMAGE_COMPLETE, layer, layer->size.value);
+    return 0;
+}
+
+static int bring_alone(Work *work, size_t index, Error *err) {
+    const Layers *layers = work->layers;
+    Flights *flights = &layers->images->flights;
+    autofree char *key = text_format("layer:%s", work->chain[index]);
+    TRY(flight_begin(flights, key, progress_stopped, layers->progress, err));
+    int code = bring_layer(work, index, err);
+    flight_end(flights, key);
+    return code < 0 ? code : wait_for_parent(work, index, err);
+}
+
+/* A failure stops the others; they then fail with "cancelled", which is not the first. */
+static void record_result(Work *work, size_t index, int code, const Error *error) {
+    pthread_mutex_lock(&work->mutex);
+    if (code == 0) {
+        work->committed = index + 1;
+    } else if (work->error.code == 0) {
+        work->error = *error;
+        progress_stop(work->layers->progress);
+    }
+    pthread_cond_broadcast(&work->changed);
+    pthread_mutex_unlock(&work->mutex);
+}
+
+static bool take_next(Work *work, size_t *ret) {
+    pthread_mutex_lock(&work->mutex);
+    bool more = work->next < work->layers->n && work->error.code == 0;
+    if (more)
+        *ret = work->next++;
+    pthread_mutex_unlock(&work->mutex);
+    return more;
+}
+
+static void *run(void *user) {
+    Work *work = user;
+    size_t index;
+    while (take_next(work, &index)) {
+        Error error = {};
+        int code = bring_alone(work, index, &error);
+        record_result(work, index, code, &error);
+    }
+    return NULL;
+}
+
+static void run_threads(Work *work) {
+    pthread_t thread[THREADS_MAX];
+    size_t n = 0, wanted = work->layers->n < THREADS_MAX ? work->layers->n : THREADS_MAX;
+    /* This thread is one of them, and enough when no other can be started. */
+    while (n + 1 < wanted && pthread_create(&thread[n], NULL, run, work) == 0)
+        n++;
+    run(work);
+    while (n > 0)
+        pthread_join(thread[--n], NULL);
+}
+
+int layers_bring(const Layers *layers, Error *err) {
+    Work work = {.layers = layers};
+    pthread_mutex_init(&work.mutex, NULL);
+    pthread_cond_init(&work.changed, NULL);
+    work.chain = new_array(char *, layers->n + 1);
+    for (size_t i = 0; i < layers->n; i++)
+        work.chain[i] = document_chain_id(layers->diff_ids, i + 1);
+    run_threads(&work);
+    texts_free(work.chain);
+    pthread_cond_destroy(&work.changed);
+    pthread_mutex_destroy(&work.mutex);
+    if (work.error.code < 0) {
+        *err = work.error;
+        return err->code;
+    }
+    return 0;
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "engine/image/progress.h"
+#include "engine/image/record.h"
+
+/* Layers of one image become snapshots: fetched and unpacked several at a time, committed from the
+ * bottom up. Private to engine/image. */
+typedef struct Layers {
+    Images *images;
+    Progress *progress;
+    const char *lease; /* that already holds all blobs and chains */
+    const OciDescriptor *item;
+    size_t n;
+    const JsonTexts *diff_ids;
+    /* Brings a blob into the content store; NULL: all are there. */
+    int (*fetch)(void *user, const OciDescriptor *layer, Error *err);
+    void *user;
+} Layers;
+
+/* The first failure; what was committed before it stays for the next attempt. */
+int layers_bring(const Layers *layers, Error *err);

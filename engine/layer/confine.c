@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/layer/confine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1 /* shadow memory takes terabytes of address space */
+#else
+#define SANITIZED 0
+#endif
+
+enum {
+    MEMORY_MAX = 1 << 30, /* 128 MiB of zstd window, 320 MiB of remembered paths, and ease */
+    CPU_SECONDS_MAX = 3600,
+    DESCRIPTORS_MAX = 1024,
+};
+
+static int limit_resources(int *tree, Error *err) {
+    const struct {
+        int resource;
+        rlim_t value;
+    } limits[] = {
+        {RLIMIT_CORE, 0},
+        {RLIMIT_NOFILE, DESCRIPTORS_MAX},
+        {RLIMIT_CPU, CPU_SECONDS_MAX},
+        {SANITIZED ? RLIMIT_CORE : RLIMIT_AS, SANITIZED ? 0 : MEMORY_MAX},
+    };
+    for (size_t i = 0; i < array_size(limits); i++) {
+        struct rlimit old, limit = {limits[i].value, limits[i].value};
+        if (getrlimit(limits[i].resource, &old) == 0 && old.rlim_max < limit.rlim_max)
+            limit = (struct rlimit){old.rlim_max, old.rlim_max};
+        if (setrlimit(limits[i].resource, &limit) < 0)
+            return error_set_errno(err, errno, "cannot limit resources");
+    }
+    return 0;
+}
+
+static int forbid_new_privileges(int *tree, Error *err) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot forbid new privileges");
+    return 0;
+}
+
+/* A mount of its own whose root is the tree: there is no way up from it. Still in the engine's
+ * mount namespace: only mounts of one's own can be copied. */
+static int detach_tree(int *tree, Error *err) {
+    int fd =
+        (int)syscall(SYS_open_tree, *tree, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot detach the layer's directory");
+    /* dup2 keeps the number; the program reads and writes through this descriptor only. */
+    autoclose int at = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    close(fd);
+    if (at < 0 || dup3(at, *tree, O_CLOEXEC) < 0)
+        return error_set_errno(err, errno, "cannot open the layer's directory");
+    return 0;
+}
+
+/* In a mount namespace of its own, whose only mount is an empty read-only tmpfs: libraries that
+ * look for files (iconv, locales) find none, and absolute paths lead nowhere. */
+static int leave_file_system(int *tree, Error *err) {
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return error_set_errno(err, errno, "cannot make a mount namespace");
+    if (mount("none", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
+            "size=4k,nr_inodes=2") < 0 ||
+        chdir("/proc") < 0 || syscall(SYS_pivot_root, ".", ".") < 0 ||
+        umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+        return error_set_errno(err, errno, "cannot leave the machine's files");
+    return 0;
+}
+
+/* Beneath the tree everything but running programs; elsewhere nothing. Rights that the kernel does
+ * not know yet are left out; a kernel without Landlock leaves the other steps. */
+static int landlock(int *tree, Error *err) {
+    static const uint64_t first = LANDLOCK_ACCESS_FS_EXECUTE |
+                                  (LANDLOCK_ACCESS_FS_MAKE_SYM | (LANDLOCK_ACCESS_FS_MAKE_SYM - 1));
+    int version =
+        (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (version < 1)
+        return 0;
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = first};
+    if (version >= 2)
+        attributes.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
+#ifdef LANDLOCK_ACCESS_FS_TRUNCATE
+    if (version >= 3)
+        attributes.handled_access_fs |= LANDLOCK_ACCESS_FS_TRUNCATE;
+#endif
+    struct landlock_path_beneath_attr rule = {
+        .allowed_access = attributes.handled_access_fs & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE,
+        .parent_fd = *tree,
+    };
+    autoclose int ruleset = (int)syscall(
+        SYS_landlock_create_ruleset, &attributes, sizeof(attributes.handled_access_fs), 0);
+    if (ruleset < 0 ||
+        syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
+        syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+        return error_set_errno(err, errno, "cannot set up Landlock");
+    return 0;
+}
+
+static int drop_capabilities(int *tree, Error *err) {
+    static const uint64_t kept = 1 << CAP_CHOWN | 1 << CAP_DAC_OVERRIDE | 1 << CAP_FOWNER |
+                                 1 << CAP_FSETID | 1 << CAP_MKNOD | UINT64_C(1) << CAP_SETFCAP;
+    struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+    struct __user_cap_data_struct data[2] = {};
+    if (syscall(SYS_capget, &header, data) < 0)
+        return error_set_errno(err, errno, "cannot read capabilities");
+    for (size_t i = 0; i < array_size(data); i++) {
+        data[i].permitted &= (uint32_t)(kept >> (32 * i));
+        data[i].effective = data[i].permitted;
+        data[i].inheritable = 0;
+    }
+    if (syscall(SYS_capset, &header, data) < 0)
+        return error_set_errno(err, errno, "cannot drop capabilities");
+    return 0;
+}
+
+typedef struct Step {
+    int (*run)(int *tree, Error *err);
+    bool needs_root;
+} Step;
+
+static const Step steps[] = {
+    {limit_resources},
+    {detach_tree, true},
+    {leave_file_system, true},
+    {forbid_new_privileges},
+    {landlock},
+    {drop_capabilities},
+};
+
+int confine(int *tree, Error *err) {
+    for (size_t i = 0; i < array_size(steps); i++)
+        if (!steps[i].needs_root || geteuid() == 0)
+            TRY(steps[i].run(tree, err));
+    return 0;
+}

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/layer/decompress.h"
+
+#include <errno.h>
+#include <isa-l/igzip_lib.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "base/memory.h"
+
+enum {
+    INPUT_SIZE = 1 << 18,
+    ZSTD_WINDOW_LOG_MAX = 27, /* 128 MiB, what the zstd program takes without --long */
+};
+
+/* One step of a format: consumes input, fills output; never both nothing at once except at the end
+ * of the input. */
+typedef struct Format {
+    const char *name;
+    const char *magic;
+    size_t magic_length;
+    int (*set_up)(Decompressor *decompressor, Error *err);
+    int (*step)(Decompressor *decompressor, Error *err);
+} Format;
+
+struct Decompressor {
+    int fd;
+    const Format *format;
+    uint8_t *input;
+    size_t input_at, input_n;
+    bool input_ended;
+    uint8_t *output;
+    size_t output_n;
+    bool between; /* at the border of two gzip members or zstd frames: the end is allowed here */
+    uint64_t position;
+    struct inflate_state *inflate;
+    ZSTD_DStream *zstd;
+};
+
+static int refill(Decompressor *d, Error *err) {
+    while (d->input_at == d->input_n && !d->input_ended) {
+        ssize_t n = read(d->fd, d->input, INPUT_SIZE);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set_errno(err, errno, "cannot read the layer");
+        d->input_at = 0;
+        d->input_n = (size_t)n;
+        d->input_ended = n == 0;
+        d->position += (uint64_t)n;
+    }
+    return 0;
+}
+
+static int plain_step(Decompressor *d, Error *err) {
+    size_t n = d->input_n - d->input_at;
+    if (n > d->output_n)
+        n = d->output_n;
+    memcpy(d->output, d->input + d->input_at, n);
+    d->input_at += n;
+    d->output += n;
+    d->output_n -= n;
+    return 0;
+}
+
+static int gzip_set_up(Decompressor *d, Error *err) {
+    d->inflate = new (struct inflate_state);
+    isal_inflate_init(d->inflate);
+    d->inflate->crc_flag = ISAL_GZIP;
+    return 0;
+}
+
+/* Zeros after the last member are padding (gzip(1) ignores them too). */
+static void skip_padding(Decompressor *d) {
+    while (d->between && d->input_at < d->input_n && d->input[d->input_at] == 0)
+        d->input_at++;
+}
+
+static int gzip_step(Decompressor *d, Error *err) {
+    struct inflate_state *state = d->inflate;
+    skip_padding(d);
+    if (d->input_at == d->input_n)
+        return 0;
+    if (d->between) {
+        isal_inflate_reset(state);
+        state->crc_flag = ISAL_GZIP;
+    }
+    d->between = false;
+    state->next_in = d->input + d->input_at;
+    state->avail_in = (uint32_t)(d->input_n - d->input_at);
+    state->next_out = d->output;
+    state->avail_out = (uint32_t)d->output_n;
+    int result = isal_inflate(state);
+    if (result < 0)
+        return error_set(err, ERROR_CORRUPT, "damaged gzip data (%d)", result);
+    d->input_at = d->input_n - state->avail_in;
+    d->output = state->next_out;
+    d->output_n = state->avail_out;
+    d->between = state->block_state == ISAL_BLOCK_FINISH;
+    return 0;
+}
+
+static int zstd_set_up(Decompressor *d, Error *err) {
+    d->zstd = ZSTD_createDStream();
+    if (!d->zstd)
+        return error_set(err, ERROR_EXHAUSTED, "not enough memory for zstd");
+    ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_windowLogMax, ZSTD_WINDOW_LOG_MAX);
+    return 0;
+}
+
+static int zstd_step(Decompressor *d, Error *err) {
+    ZSTD_inBuffer in = {d->input, d->input_n, d->input_at};
+    ZSTD_outBuffer out = {d->output, d->output_n, 0};
+    size_t result = ZSTD_decompressStream(d->zstd, &out, &in);
+    if (ZSTD_isError(result))
+        return error_set(err, ERROR_CORRUPT, "damaged zstd data: %s", ZSTD_getErrorName(result));
+    d->input_at = in.pos;
+    d->output += out.pos;
+    d->output_n -= out.pos;
+    d->between = result == 0;
+    return 0;
+}
+
+static int refuse(Decompressor *d, Error *err) {
+    return error_set(
+        err, ERROR_UNSUPPORTED, "layers compressed with %s are not supported", d->format->name);
+}
+
+static const Format formats[] = {
+    {"gzip", "\x1f\x8b", 2, gzip_set_up, gzip_step},
+    {"zstd", "\x28\xb5\x2f\xfd", 4, zstd_set_up, zstd_step},
+    /* a skippable frame first: zstd:chunked */
+    {"zstd", "\x50\x2a\x4d\x18", 4, zstd_set_up, zstd_step},
+    {"bzip2", "BZh", 3, refuse, NULL},
+    {"xz",
+        "\xfd"
+        "7zXZ",
+        5, refuse, NULL},
+    {"nothing", "", 0, NULL, plain_step},
+};
+
+int decompressor_new(int fd, Decompressor **ret, Error *err) {
+    autoptr(Decompressor) d = new (Decompressor);
+    d->fd = fd;
+    d->input = memory_new(INPUT_SIZE);
+    TRY(refill(d, err));
+    d->format = formats;
+    while (d->input_n < d->format->magic_length ||
+           memcmp(d->input, d->format->magic, d->format->magic_length) != 0)
+        d->format++;
+    if (d->format->set_up)
+        TRY(d->format->set_up(d, err));
+    else
+        d->between = true;
+    *ret = take_ptr(&d);
+    return 0;
+}
+
+void decompressor_free(Decompressor *d) {
+    if (!d)
+        return;
+    ZSTD_freeDStream(d->zstd);
+    free(d->inflate);
+    free(d->input);
+    free(d);
+}
+
+int decompressor_read(Decompressor *d, void *buffer, size_t size, size_t *ret_n, Error *err) {
+    d->output = buffer;
+    d->output_n = size;
+    while (d->output_n > 0) {
+        TRY(refill(d, err));
+        size_t before = d->output_n;
+        TRY(d->format->step(d, err));
+        /* Decoders may hold output back when the input is used up: ask until they are dry. */
+        if (d->input_ended && d->output_n == before) {
+            if (!d->between)
+                return error_set(
+                    err, ERROR_CORRUPT, "the layer's %s data is cut off", d->format->name);
+            break;
+        }
+    }
+    *ret_n = size - d->output_n;
+    return 0;
+}
+
+uint64_t decompressor_position(const Decompressor *d) {
+    return d->position;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+/* Plain, gzip or zstd, told apart by their first bytes as every engine does: the media types of
+ * layers in the wild cannot be relied on. One thread. The doors to ISA-L and libzstd. */
+typedef struct Decompressor Decompressor;
+
+/* fd is borrowed and read from where it stands. ERROR_UNSUPPORTED: xz, bzip2. */
+int decompressor_new(int fd, Decompressor **ret, Error *err);
+void decompressor_free(Decompressor *decompressor);
+CLEANUP_DEFINE(Decompressor, decompressor_free)
+
+/* Fills the buffer, *ret_n less than size only at the end. ERROR_CORRUPT: cut off or damaged. */
+int decompressor_read(
+    Decompressor *decompressor, void *buffer, size_t size, size_t *ret_n, Error *err);
+
+/* Compressed bytes read so far. */
+uint64_t decompressor_position(const Decompressor *decompressor);

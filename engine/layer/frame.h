@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdint.h>
+
+/* What tare-unpack writes to its standard output, in this machine's byte order. The engine believes
+ * lengths and counts only within the bounds below: the writer has read hostile bytes.
+ *
+ *     tare-unpack (0: blob, 1: frames, 2: standard error, 3: tree; argv[1]: diff id)
+ *     PROGRESS u64          now and then
+ *     IMPLICIT path         0 or more, at the end
+ *     OPAQUE path           0 or more, at the end
+ *     DONE LayerDone | FAILED Error
+ */
+typedef enum LayerFrameType {
+    LAYER_PROGRESS = 1,
+    LAYER_IMPLICIT = 2,
+    LAYER_OPAQUE = 3,
+    LAYER_DONE = 4,
+    LAYER_FAILED = 5,
+} LayerFrameType;
+
+typedef struct LayerFrame {
+    uint32_t type, length; /* of what follows */
+} LayerFrame;
+
+typedef struct LayerDone {
+    uint64_t bytes, inodes;
+} LayerDone;
+
+enum {
+    LAYER_FRAME_MAX = 4096,
+    LAYER_PATHS_MAX = 1 << 18, /* IMPLICIT and OPAQUE frames together */
+    LAYER_TREE_FD = 3,
+};

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "engine/content/digest.h"
+
+/* The uncompressed tar as a ring of buffers: one thread decompresses, one hashes, and the caller
+ * reads, each a few buffers apart. So a layer takes the time of the slowest of the three. */
+typedef struct Stream Stream;
+
+/* fd is borrowed. More than `limit` bytes is ERROR_EXHAUSTED. */
+int stream_open(int fd, uint64_t limit, Stream **ret, Error *err);
+void stream_close(Stream *stream); /* stops the threads */
+CLEANUP_DEFINE(Stream, stream_close)
+
+/* The next piece, valid until the next call; *ret_n 0 = end. */
+int stream_next(Stream *stream, const void **ret, size_t *ret_n, Error *err);
+
+/* Reads on to the end: what follows the tar's end mark belongs to the digest too. */
+int stream_finish(Stream *stream, char ret_digest[DIGEST_TEXT_SIZE], Error *err);
+
+uint64_t stream_position(Stream *stream); /* compressed bytes read so far */

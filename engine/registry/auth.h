@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "engine/registry/address.h"
+#include "engine/registry/http.h"
+
+/* How to answer a registry's 401: RFC 7235 challenges, Docker's token protocol. Private to
+ * engine/registry. */
+typedef struct Authentication {
+    const Endpoint *endpoint;
+    const RegistryCredentials *credentials;
+    const char *path; /* repository */
+    HttpPool *pool;
+} Authentication;
+
+/* The Authorization value to try next. ERROR_DENIED: nothing to answer with, or refused. */
+int auth_answer(
+    const Authentication *authentication, const JsonTexts *challenges, char **ret, Error *err);

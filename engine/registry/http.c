@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/registry/http.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/memory.h"
+#include "version.h"
+
+enum {
+    REDIRECTS_MAX = 5,
+    CONNECT_SECONDS = 15,
+    STALL_SECONDS = 30, /* with less than a byte a second */
+    HEADER_MAX = 16384,
+    ERROR_BODY_MAX = 65536,
+};
+
+typedef struct Exchange {
+    CURL *curl;
+    const HttpRequest *request;
+    HttpResponse *response;
+    bool started; /* the sink knows the status */
+    Error error;  /* of the sink, or a bound of ours; code 0: none */
+} Exchange;
+
+void http_pool_init(HttpPool *pool) {
+    *pool = (HttpPool){};
+    pthread_mutex_init(&pool->mutex, NULL);
+}
+
+void http_pool_done(HttpPool *pool) {
+    for (size_t i = 0; i < pool->n; i++)
+        curl_easy_cleanup(pool->idle[i]);
+    free(pool->idle);
+    pthread_mutex_destroy(&pool->mutex);
+}
+
+static CURL *take_handle(HttpPool *pool) {
+    pthread_mutex_lock(&pool->mutex);
+    CURL *curl = pool->n > 0 ? pool->idle[--pool->n] : NULL;
+    pthread_mutex_unlock(&pool->mutex);
+    if (!curl)
+        curl = curl_easy_init();
+    if (!curl)
+        abort(); /* no memory */
+    return curl;
+}
+
+static void give_handle(HttpPool *pool, CURL *curl) {
+    curl_easy_reset(curl); /* options go, connections stay */
+    pthread_mutex_lock(&pool->mutex);
+    pool->idle = memory_resize(pool->idle, pool->n + 1, sizeof(*pool->idle));
+    pool->idle[pool->n++] = curl;
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+static char *header_value(const char *line, size_t n, const char *name) {
+    size_t length = strlen(name);
+    if (n <= length || strncasecmp(line, name, length) != 0 || line[length] != ':')
+        return NULL;
+    const char *at = line + length + 1, *end = line + n;
+    while (at < end && (*at == ' ' || *at == '\t'))
+        at++;
+    while (end > at && strchr(" \t\r\n", end[-1]))
+        end--;
+    return text_copy_n(at, (size_t)(end - at));
+}
+
+static void keep_header(char **keep, const char *line, size_t n, const char *name) {
+    char *value = header_value(line, n, name);
+    if (!value)
+        return;
+    free(*keep);
+    *keep = value;
+}
+
+static size_t on_header(char *line, size_t size, size_t n, void *user) {
+    HttpResponse *response = ((Exchange *)user)->response;
+    n *= size;
+    if (n > HEADER_MAX)
+        return 0;
+    if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+        /* a later response of the same exchange: 100 Continue, a proxy's answer */
+        http_response_done(response);
+        return n;
+    }
+    keep_header(&response->content_type, line, n, "content-type");
+    keep_header(&response->location, line, n, "location");
+    keep_header(&response->digest, line, n, "docker-content-digest");
+    autofree char *range = header_value(line, n, "content-range");
+    if (range && text_starts(range, "bytes "))
+        response->range_from = strtoull(range + 6, NULL, 10);
+    autofree char *challenge = header_value(line, n, "www-authenticate");
+    if (challenge && response->challenges.n < 8)
+        json_texts_add(&response->challenges, challenge);
+    return n;
+}
+
+static int sink_body(Exchange *exchange, const char *data, size_t n) {
+    const HttpSink *sink = exchange->request->sink;
+    HttpResponse *response = exchange->response;
+    if (!exchange->started)
+        TRY(sink->start(sink->user, response->status, response->range_from, &exchange->error));
+    exchange->started = true;
+    return sink->write(sink->user, data, n, &exchange->error);
+}
+
+static int keep_body(Exchange *exchange, const char *data, size_t n) {
+    Text *body = &exchange->response->body;
+    bool good = exchange->response->status < 300;
+    size_t limit = good ? exchange->request->limit : ERROR_BODY_MAX;
+    if (body->length + n > limit) {
+        if (!good)
+            return 0;
+        return error_set(&exchange->error, ERROR_EXHAUSTED,
+            "the registry's answer is larger than %zu bytes", limit);
+    }
+    text_append_bytes(body, data, n);
+    return 0;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *user) {
+    Exchange *exchange = user;
+    n *= size;
+    curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &exchange->response->status);
+    long status = exchange->response->status;
+    bool wanted = exchange->request->sink && (status == 200 || status == 206);
+    int code = wanted ? sink_body(exchange, data, n) : keep_body(exchange, data, n);
+    return code < 0 ? 0 : n;
+}
+
+static int on_progress(
+    void *user, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up) {
+    Exchange *exchange = user;
+    const HttpSink *sink = exchange->request->sink;
+    if (sink && sink->progress && sink->progress(sink->user) < 0) {
+        error_set(&exchange->error, ERROR_CANCELLED, "cancelled");
+        return 1;
+    }
+    return 0;
+}
+
+static struct curl_slist *list_headers(const HttpRequest *request, bool first) {
+    struct curl_slist *list = NULL;
+    autofree char *accept = request->accept ? text_format("Accept: %s", request->accept) : NULL;
+    autofree char *authorization = first && request->authorization
+                                       ? text_format("Authorization: %s", request->authorization)
+                                       : NULL;
+    if (accept)
+        list = curl_slist_append(list, accept);
+    if (authorization)
+        list = curl_slist_append(list, authorization);
+    return list;
+}
+
+static void set_options(Exchange *exchange, const char *url) {
+    CURL *curl = exchange->curl;
+    const HttpRequest *request = exchange->request;
+    curl_easy_setopt(curl, CURLOPT_URL, url);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR,
+        text_starts(request->url, "https://") ? "https" : "http,https");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "tare/" TARE_VERSION);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, 262144L);
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, exchange);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, exchange);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, exchange);
+    if (!request->verify) {
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
+        curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
+    }
+    if (request->direct)
+        curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    if (request->form)
+        curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, request->form);
+    if (request->offset) {
+        char range[32];
+        snprintf(range, sizeof(range), "%" PRIu64 "-", request->offset);
+        curl_easy_setopt(curl, CURLOPT_RANGE, range);
+    }
+}
+
+/* The user's words: host, then what curl says about it. */
+static int explain(
+    Exchange *exchange, CURLcode result, const char *url, const char *detail, Error *err) {
+    if (exchange->error.code < 0) {
+        *err = exchange->error;
+        return err->code;
+    }
+    const char *host = strstr(url, "://") + 3;
+    error_set(err, ERROR_UNAVAILABLE, "cannot reach registry %.*s: %s", (int)strcspn(host, "/?"),
+        host, *detail ? detail : curl_easy_strerror(result));
+    switch ((int)result) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+        return error_set_reason(err, "NOT_SENT");
+    default:
+        return err->code;
+    }
+}
+
+static int perform_once(Exchange *exchange, const char *url, bool first, Error *err) {
+    char detail[CURL_ERROR_SIZE] = "";
+    struct curl_slist *headers = list_headers(exchange->request, first);
+    set_options(exchange, url);
+    curl_easy_setopt(exchange->curl, CURLOPT_HTTPHEADER, headers);
+    curl_easy_setopt(exchange->curl, CURLOPT_ERRORBUFFER, detail);
+    CURLcode result = curl_easy_perform(exchange->curl);
+    curl_easy_setopt(exchange->curl, CURLOPT_ERRORBUFFER, NULL);
+    curl_slist_free_all(headers);
+    curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &exchange->response->status);
+    if (result != CURLE_OK)
+        return explain(exchange, result, url, detail, err);
+    if (exchange->response->content_type)
+        exchange->response->content_type[strcspn(exchange->response->content_type, "; ")] = '\0';
+    return 0;
+}
+
+static bool is_redirect(const HttpResponse *response) {
+    long status = response->status;
+    return (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) &&
+           response->location;
+}
+
+static char *next_url(Exchange *exchange) {
+    char *next = NULL; /* curl's memory */
+    curl_easy_getinfo(exchange->curl, CURLINFO_REDIRECT_URL, &next);
+    return text_copy(next);
+}
+
+static int follow(Exchange *exchange, Error *err) {
+    const HttpRequest *request = exchange->request;
+    autofree char *url = text_copy(request->url);
+    for (int hops = 0;; hops++) {
+        TRY(perform_once(exchange, url, hops == 0, err));
+        if (!is_redirect(exchange->response) || request->form)
+            return 0;
+        char *next = next_url(exchange);
+        free(url);
+        url = next;
+        if (!url || hops == REDIRECTS_MAX ||
+            (text_starts(request->url, "https://") && !text_starts(url, "https://")))
+            return error_set(err, ERROR_UNAVAILABLE, "the registry redirects where it must not");
+        curl_easy_reset(exchange->curl);
+    }
+}
+
+int http_perform(HttpPool *pool, const HttpRequest *request, HttpResponse *ret, Error *err) {
+    *ret = (HttpResponse){};
+    Exchange exchange = {.curl = take_handle(pool), .request = request, .response = ret};
+    int code = follow(&exchange, err);
+    give_handle(pool, exchange.curl);
+    if (code < 0)
+        http_response_done(ret);
+    return code;
+}
+
+void http_response_done(HttpResponse *response) {
+    free(response->content_type);
+    free(response->location);
+    free(response->digest);
+    json_texts_done(&response->challenges);
+    text_done(&response->body);
+    *response = (HttpResponse){};
+}

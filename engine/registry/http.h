@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/json.h"
+#include "base/text.h"
+
+/* One HTTP exchange, redirects followed by hand: no header of ours travels with them. Private to
+ * engine/registry. A pool keeps idle connections; any thread. */
+typedef struct HttpPool {
+    pthread_mutex_t mutex;
+    CURL **idle;
+    size_t n;
+} HttpPool;
+
+void http_pool_init(HttpPool *pool);
+void http_pool_done(HttpPool *pool);
+
+/* The body of an answer with this status, in pieces. `from`: where a 206 begins. */
+typedef struct HttpSink {
+    int (*start)(void *user, long status, uint64_t from, Error *err);
+    int (*write)(void *user, const void *data, size_t n, Error *err);
+    int (*progress)(void *user); /* at least once a second; negative = stop; may be NULL */
+    void *user;
+} HttpSink;
+
+typedef struct HttpRequest {
+    const char *url;
+    const char *accept;        /* header value, or NULL */
+    const char *authorization; /* header value, or NULL; only to the first URL */
+    const char *form;          /* POST body, or NULL */
+    uint64_t offset;           /* Range: bytes=offset- */
+    bool verify;
+    bool direct;          /* no proxy */
+    const HttpSink *sink; /* for 200 and 206; NULL: into body */
+    size_t limit;         /* of body */
+} HttpRequest;
+
+typedef struct HttpResponse {
+    long status;
+    char *content_type; /* without parameters */
+    char *location, *digest;
+    JsonTexts challenges; /* WWW-Authenticate */
+    uint64_t range_from;
+    Text body; /* of errors too, at most 64 KiB of those */
+} HttpResponse;
+
+/* ERROR_UNAVAILABLE with reason NOT_SENT: no connection was made. Other transport failures are
+ * ERROR_UNAVAILABLE, or what the sink said, or ERROR_CANCELLED. */
+int http_perform(HttpPool *pool, const HttpRequest *request, HttpResponse *ret, Error *err);
+void http_response_done(HttpResponse *response);
+CLEANUP_DEFINE_DONE(HttpResponse, http_response_done)

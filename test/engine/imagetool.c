@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+/* imagetool ROOT UNPACK COMMAND [ARGUMENT…]: what the daemon does with images, as one process per
+ * command. Progress goes to standard output, one line a report. */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "engine/image/image.h"
+#include "engine/image/pull.h"
+
+typedef struct Tool {
+    Store *store;
+    Snapshots *snapshots;
+    Images *images;
+    RegistryConfig registry;
+} Tool;
+
+static int print_progress(void *user, const ImageProgress *progress) {
+    static const char *const names[] = {"resolved", "waiting", "downloading", "verifying",
+        "downloaded", "extracting", "complete", "exists", "done"};
+    printf("%s %s %" PRId64 "/%" PRId64 " %s %s %s\n", names[progress->phase], progress->layer,
+        progress->current, progress->total, progress->reference ? progress->reference : "-",
+        progress->digest ? progress->digest : "-", progress->newer ? "newer" : "-");
+    fflush(stdout);
+    return 0;
+}
+
+static int run_pull(Tool *tool, char **argument, Error *err) {
+    RegistryCredentials credentials = {getenv("REGISTRY_USER"), getenv("REGISTRY_PASSWORD"), NULL};
+    ImagePull pull = {
+        .reference = argument[0],
+        .platform = getenv("PLATFORM"),
+        .credentials = &credentials,
+        .listener = print_progress,
+    };
+    autofree char *id = NULL;
+    TRY(image_pull(tool->images, &pull, &id, err));
+    printf("id %s\n", id);
+    return 0;
+}
+
+static int run_list(Tool *tool, char **argument, Error *err) {
+    ImageFilter filter = {.reference = argument[0]};
+    autodone(ImageList) list = {};
+    TRY(image_list(tool->images, &filter, &list, err));
+    for (size_t i = 0; i < list.n; i++) {
+        const Image *image = list.item[i];
+        printf("%s %" PRIu64 " %s %s\n", image->id, image->size,
+            image->references.n ? image->references.item[0] : "<none>",
+            image->digests.n ? image->digests.item[0] : "<none>");
+    }
+    return 0;
+}
+
+static int run_tag(Tool *tool, char **argument, Error *err) {
+    return image_tag(tool->images, argument[0], argument[1], err);
+}
+
+static int run_remove(Tool *tool, char **argument, Error *err) {
+    ImageRemove remove = {.name = argument[0], .force = getenv("FORCE")};
+    autodone(ImageRemoval) removal = {};
+    TRY(image_remove(tool->images, &remove, &removal, err));
+    for (size_t i = 0; i < removal.untagged.n; i++)
+        printf("untagged %s\n", removal.untagged.item[i]);
+    for (size_t i = 0; i < removal.deleted.n; i++)
+        printf("deleted %s\n", removal.deleted.item[i]);
+    return 0;
+}
+
+static int run_mounts(Tool *tool, char **argument, Error *err) {
+    autoptr(Image) image = NULL;
+    autodone(SnapshotMount) mount = {};
+    TRY(image_load(tool->images, argument[0], &image, err));
+    TRY(snapshot_prepare(tool->snapshots, argument[1], image->chain_id, err));
+    TRY(snapshot_mounts(tool->snapshots, argument[1], &mount, err));
+    printf("%s %s", mount.type, mount.source);
+    for (size_t i = 0; i < mount.options.n; i++)
+        printf("%c%s", i ? ',' : ' ', mount.options.item[i]);
+    printf("\n");
+    return 0;
+}
+
+static int run_unprepare(Tool *tool, char **argument, Error *err) {
+    return snapshot_remove(tool->snapshots, argument[0], err);
+}
+
+static ssize_t read_archive(void *user, void *buffer, size_t size, Error *err) {
+    return read(*(int *)user, buffer, size);
+}
+
+static int run_load(Tool *tool, char **argument, Error *err) {
+    autoclose int fd = -1;
+    autodone(ImageLoaded) loaded = {};
+    TRY(file_open(AT_FDCWD, argument[0], O_RDONLY, 0, &fd, err));
+    TRY(image_import(tool->images, read_archive, &fd, &loaded, err));
+    for (size_t i = 0; i < loaded.references.n; i++)
+        printf("loaded %s\n", loaded.references.item[i]);
+    for (size_t i = 0; i < loaded.ids.n; i++)
+        printf("loaded-id %s\n", loaded.ids.item[i]);
+    return 0;
+}
+
+static int run_sweep(Tool *tool, char **argument, Error *err) {
+    return 0; /* opening has swept */
+}
+
+static const struct {
+    const char *name;
+    int arguments;
+    int (*run)(Tool *tool, char **argument, Error *err);
+} commands[] = {
+    {"pull", 1, run_pull},
+    {"list", 0, run_list},
+    {"tag", 2, run_tag},
+    {"remove", 1, run_remove},
+    {"prepare", 2, run_mounts},
+    {"unprepare", 1, run_unprepare},
+    {"load", 1, run_load},
+    {"sweep", 0, run_sweep},
+};
+
+static int open_all(Tool *tool, char **argv, Error *err) {
+    TRY(file_make_dirs(argv[1], 0700, err));
+    TRY(registry_set_up(err));
+    if (getenv("MIRROR"))
+        json_texts_add(&tool->registry.mirrors, getenv("MIRROR"));
+    if (getenv("INSECURE"))
+        json_texts_add(&tool->registry.insecure, getenv("INSECURE"));
+    TRY(store_open(argv[1], &tool->store, err));
+    TRY(snapshots_open(argv[1], "overlay", tool->store, &tool->snapshots, err));
+    ImagesOptions options = {
+        .root = argv[1],
+        .store = tool->store,
+        .snapshots = tool->snapshots,
+        .registry = &tool->registry,
+        .unpack_program = argv[2],
+    };
+    return images_open(&options, &tool->images, err);
+}
+
+static int run(Tool *tool, int argc, char **argv, Error *err) {
+    for (size_t i = 0; i < array_size(commands); i++)
+        if (strcmp(commands[i].name, argv[3]) == 0 && argc - 4 >= commands[i].arguments) {
+            TRY(open_all(tool, argv, err));
+            return commands[i].run(tool, argv + 4, err);
+        }
+    return error_set(err, ERROR_INVALID, "unknown command");
+}
+
+int main(int argc, char **argv) {
+    Tool tool = {};
+    Error error = {};
+    if (argc < 4) {
+        fprintf(stderr, "usage: imagetool ROOT UNPACK COMMAND [ARGUMENT...]\n");
+        return 2;
+    }
+    int code = run(&tool, argc, argv, &error);
+    if (code < 0)
+        fprintf(stderr, "%s\n", error.message);
+    images_close(tool.images);
+    snapshots_close(tool.snapshots);
+    store_close(tool.store);
+    registry_config_done(&tool.registry);
+    return code < 0 ? -code : 0;
+}
