@@ -16,13 +16,25 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/api/tare/services.h"
+#include "engine/container/container.h"
+#include "engine/image/image.h"
+#include "engine/network/network.h"
 #include "engine/notify.h"
 #include "engine/rpc/server.h"
 #include "version.h"
 
+#define META_SUBNET "network_subnet"
+
 struct Engine {
     const Config *config;
     int root_lock, state_lock;
+    Store *store;
+    Snapshots *snapshots;
+    Events *events;
+    RegistryConfig registry;
+    Images *images;
+    Network *network;
+    Containers *containers;
     TareServices services;
     RpcServer *server;
     size_t steps_done;
@@ -66,7 +78,122 @@ static void end_lock(Engine *engine) {
         close(engine->root_lock);
 }
 
+static int start_store(Engine *engine, Error *err) {
+    return store_open(engine->config->root, &engine->store, err);
+}
+
+static void end_store(Engine *engine) {
+    if (engine->store)
+        store_close(engine->store);
+}
+
+static int start_snapshots(Engine *engine, Error *err) {
+    return snapshots_open(
+        engine->config->root, "overlay", engine->store, &engine->snapshots, err);
+}
+
+static void end_snapshots(Engine *engine) {
+    if (engine->snapshots)
+        snapshots_close(engine->snapshots);
+}
+
+static int start_events(Engine *engine, Error *err) {
+    engine->events = events_new();
+    return 0;
+}
+
+static void end_events(Engine *engine) {
+    if (engine->events)
+        events_free(engine->events);
+}
+
+/* The registries' lists are the configuration's: borrowed. */
+static int start_images(Engine *engine, Error *err) {
+    engine->registry = (RegistryConfig){
+        .mirrors = engine->config->registry_mirrors,
+        .insecure = engine->config->insecure_registries,
+    };
+    const ImagesOptions options = {
+        .root = engine->config->root,
+        .store = engine->store,
+        .snapshots = engine->snapshots,
+        .events = engine->events,
+        .registry = &engine->registry,
+        .max_downloads = engine->config->max_concurrent_downloads,
+    };
+    TRY(registry_set_up(err));
+    return images_open(&options, &engine->images, err);
+}
+
+static void end_images(Engine *engine) {
+    if (engine->images)
+        images_close(engine->images);
+}
+
+static const char *const *texts_of(const JsonTexts *texts) {
+    return texts->n ? (const char *const *)texts->item : NULL;
+}
+
+static int start_network(Engine *engine, Error *err) {
+    const Config *config = engine->config;
+    autofree char *stored = NULL;
+    Error ignored = {};
+    store_get(engine->store, STORE_META, META_SUBNET, &stored, &ignored);
+    const NetworkConfig options = {
+        .state = config->state,
+        .bridge = config->bridge,
+        .subnet = config->bip ? config->bip : stored,
+        .host_ip = config->publish_ip,
+        .mtu = config->mtu,
+        .no_icc = config->no_icc,
+        .no_masquerade = config->no_masquerade,
+        .no_forward = config->no_forward,
+        .dns = texts_of(&config->dns),
+        .dns_search = texts_of(&config->dns_search),
+        .dns_options = texts_of(&config->dns_options),
+    };
+    return network_new(&options, &engine->network, err);
+}
+
+static void end_network(Engine *engine) {
+    if (engine->network)
+        network_free(engine->network);
+}
+
+static int start_containers(Engine *engine, Error *err) {
+    const ContainersOptions options = {
+        .config = engine->config,
+        .store = engine->store,
+        .snapshots = engine->snapshots,
+        .images = engine->images,
+        .network = engine->network,
+        .events = engine->events,
+    };
+    return containers_open(&options, &engine->containers, err);
+}
+
+static void end_containers(Engine *engine) {
+    if (engine->containers)
+        containers_close(engine->containers);
+}
+
+/* A bridge that cannot be made is no reason to serve nobody: host and none work without. */
+static int start_bridge(Engine *engine, Error *err) {
+    char subnet[NETWORK_SUBNET_SIZE];
+    Error why = {};
+    if (network_start(engine->network, &why) < 0)
+        log_warning("network: %s", why.message);
+    network_subnet(engine->network, subnet);
+    return *subnet ? store_put(engine->store, STORE_META, META_SUBNET, subnet, err) : 0;
+}
+
+static int start_recovery(Engine *engine, Error *err) {
+    return containers_recover(engine->containers, err);
+}
+
 static int start_server(Engine *engine, Error *err) {
+    engine->services.images = engine->images;
+    engine->services.containers = engine->containers;
     engine->server = rpc_server_new(&(RpcServerOptions){});
     return tare_services_add(engine->server, &engine->services, err);
 }
@@ -128,6 +255,14 @@ static const struct {
 } steps[] = {
     {"directories", start_directories, NULL},
     {"lock", start_lock, end_lock},
+    {"store", start_store, end_store},
+    {"snapshots", start_snapshots, end_snapshots},
+    {"events", start_events, end_events},
+    {"images", start_images, end_images},
+    {"network", start_network, end_network},
+    {"containers", start_containers, end_containers},
+    {"bridge", start_bridge, NULL},
+    {"recovery", start_recovery, NULL},
     {"server", start_server, end_server},
     {"listening", start_listening, NULL},
     {"ready", start_ready, end_ready},

@@ -4,12 +4,16 @@
 
 #include "base/error.h"
 #include "engine/config.h"
+#include "engine/container/container.h"
+#include "engine/image/image.h"
 #include "engine/rpc/server.h"
 
 /* The tare.v1 services: messages to domain calls and back, nothing else. What their handlers need
  * is filled in by engine.c while it starts; everything is borrowed. */
 typedef struct TareServices {
     const Config *config;
+    Images *images;
+    Containers *containers;
     int64_t started;
 } TareServices;
 

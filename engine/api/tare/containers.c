@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/api/tare/containers.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/api/tare/services.h"
+#include "engine/container/exec.h"
+
+RPC_SERVICE(containers_service, CONTAINERS_METHODS, tare__v1__containers__descriptor);
+
+static Containers *containers_of(const RpcCall *call) {
+    return ((TareServices *)rpc_call_user(call))->containers;
+}
+
+static void copy_texts(JsonTexts *to, char *const *from, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        json_texts_add(to, from[i]);
+}
+
+/* "" means nothing was said. */
+static char *copy_text(const char *from) {
+    return text_is_empty(from) ? NULL : text_copy(from);
+}
+
+static JsonBool flag(int value) {
+    return (JsonBool){value != 0, value != 0};
+}
+
+static int copy_ports(
+    const Tare__V1__CreateContainerRequest *request, ContainerSettings *settings, Error *err) {
+    for (size_t i = 0; i < request->n_ports; i++) {
+        const Tare__V1__PortMapping *from = request->ports[i];
+        if (from->host_port > UINT16_MAX || from->container_port > UINT16_MAX ||
+            from->container_port == 0)
+            return error_set(err, ERROR_INVALID, "invalid port mapping %u:%u: ports are 1 to 65535",
+                from->host_port, from->container_port);
+        PortProtocol protocol;
+        TRY(port_protocol_parse(from->protocol, &protocol, err));
+        ContainerPort *port = json_objects_add(&settings->ports, &container_port_type);
+        port->host_ip = text_copy(from->host_ip);
+        port->protocol = text_copy(port_protocol_name(protocol));
+        port->host_port = (JsonUint){true, from->host_port};
+        port->container_port = (JsonUint){true, from->container_port};
+    }
+    return 0;
+}
+
+static void copy_mounts(
+    const Tare__V1__CreateContainerRequest *request, ContainerSettings *settings) {
+    for (size_t i = 0; i < request->n_mounts; i++) {
+        const Tare__V1__BindMount *from = request->mounts[i];
+        ContainerMount *mount = json_objects_add(&settings->mounts, &container_mount_type);
+        mount->source = text_copy(from->source);
+        mount->target = text_copy(from->target);
+        mount->propagation = text_copy(from->propagation);
+        mount->mode = text_copy(from->mode);
+        mount->read_only = flag(from->read_only);
+    }
+}
+
+static void copy_flags(
+    const Tare__V1__CreateContainerRequest *request, ContainerSettings *settings) {
+    settings->has_entrypoint = flag(request->has_entrypoint);
+    settings->terminal = flag(request->terminal);
+    settings->open_stdin = flag(request->open_stdin);
+    settings->stdin_once = flag(request->stdin_once);
+    settings->attach_stdin = flag(request->attach_stdin);
+    settings->attach_stdout = flag(request->attach_stdout);
+    settings->attach_stderr = flag(request->attach_stderr);
+    settings->auto_remove = flag(request->auto_remove);
+    settings->read_only = flag(request->read_only);
+    settings->privileged = flag(request->privileged);
+}
+
+static int copy_settings(
+    const Tare__V1__CreateContainerRequest *request, ContainerSettings *settings, Error *err) {
+    settings->image = text_copy(request->image);
+    copy_texts(&settings->command, request->command, request->n_command);
+    copy_texts(&settings->environment, request->environment, request->n_environment);
+    copy_texts(&settings->labels, request->labels, request->n_labels);
+    copy_texts(&settings->entrypoint, request->entrypoint, request->n_entrypoint);
+    copy_texts(&settings->capabilities_add, request->capabilities_add, request->n_capabilities_add);
+    copy_texts(
+        &settings->capabilities_drop, request->capabilities_drop, request->n_capabilities_drop);
+    settings->user = copy_text(request->user);
+    settings->working_directory = copy_text(request->working_directory);
+    settings->hostname = copy_text(request->hostname);
+    settings->network = copy_text(request->network);
+    settings->stop_signal = copy_text(request->stop_signal);
+    settings->platform = copy_text(request->platform);
+    settings->memory = (JsonInt){true, request->memory};
+    settings->nano_cpus = (JsonInt){true, request->nano_cpus};
+    settings->pids_limit = (JsonInt){true, request->pids_limit};
+    settings->terminal_rows = (JsonUint){true, request->terminal_rows};
+    settings->terminal_columns = (JsonUint){true, request->terminal_columns};
+    copy_flags(request, settings);
+    copy_mounts(request, settings);
+    return copy_ports(request, settings, err);
+}
+
+int api_containers_create(RpcCall *call, const Tare__V1__CreateContainerRequest *request,
+    Tare__V1__CreateContainerResponse *response, Error *err) {
+    autoptr(ContainerRecord) record = NULL;
+    ContainerCreate create = {.name = request->name, .settings = new (ContainerSettings)};
+    int r = copy_settings(request, create.settings, err);
+    if (r == 0)
+        r = container_create(containers_of(call), &create, &record, err);
+    container_settings_free(create.settings);
+    TRY(r);
+    response->id = rpc_call_copy(call, record->id);
+    return 0;
+}
+
+int api_containers_start(RpcCall *call, const Tare__V1__ContainerRequest *request,
+    Tare__V1__ContainerEmpty *response, Error *err) {
+    return container_start(containers_of(call), request->container, err);
+}
+
+int api_containers_attach(RpcCall *call, const Tare__V1__ContainerRequest *request,
+    Tare__V1__AttachResponse *response, Error *err) {
+    autofree char *socket = NULL;
+    autoptr(ContainerRecord) record = NULL;
+    TRY(container_attach(containers_of(call), request->container, &socket, &record, err));
+    response->socket = rpc_call_copy(call, socket);
+    response->terminal = record->settings->terminal.value;
+    response->open_stdin = record->settings->open_stdin.value;
+    return 0;
+}
+
+int api_containers_exec_create(RpcCall *call, const Tare__V1__ExecCreateRequest *request,
+    Tare__V1__ExecCreateResponse *response, Error *err) {
+    autodone(ExecSettings) settings = {
+        .user = copy_text(request->user),
+        .working_directory = copy_text(request->working_directory),
+        .terminal = request->terminal,
+        .open_stdin = request->open_stdin,
+        .privileged = request->privileged,
+        .terminal_rows = request->terminal_rows,
+        .terminal_columns = request->terminal_columns,
+    };
+    autofree char *id = NULL, *socket = NULL;
+    copy_texts(&settings.command, request->command, request->n_command);
+    copy_texts(&settings.environment, request->environment, request->n_environment);
+    TRY(container_exec_create(
+        containers_of(call), request->container, &settings, &id, &socket, err));
+    response->exec_id = rpc_call_copy(call, id);
+    response->socket = rpc_call_copy(call, socket);
+    return 0;
+}
+
+int api_containers_exec_start(RpcCall *call, const Tare__V1__ExecRequest *request,
+    Tare__V1__ContainerEmpty *response, Error *err) {
+    return container_exec_start(containers_of(call), request->container, request->exec_id, err);
+}
+
+int api_containers_kill(RpcCall *call, const Tare__V1__KillContainerRequest *request,
+    Tare__V1__ContainerEmpty *response, Error *err) {
+    return container_kill(containers_of(call), request->container, request->signal, err);
+}
+
+int api_containers_stop(RpcCall *call, const Tare__V1__StopContainerRequest *request,
+    Tare__V1__ContainerEmpty *response, Error *err) {
+    if (request->has_timeout && (request->timeout < -1 || request->timeout > INT32_MAX))
+        return error_set(err, ERROR_INVALID, "stop timeout %lld is out of range",
+            (long long)request->timeout);
+    const ContainerStop stop = {
+        .signal = request->signal,
+        .has_timeout = request->has_timeout,
+        .timeout = request->timeout < 0 ? -1 : request->timeout * TIME_SECOND,
+    };
+    return container_stop(containers_of(call), request->container, &stop, err);
+}
+
+int api_containers_remove(RpcCall *call, const Tare__V1__RemoveContainerRequest *request,
+    Tare__V1__ContainerEmpty *response, Error *err) {
+    return container_remove(containers_of(call), request->container, request->force, err);
+}

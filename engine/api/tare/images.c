@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/api/tare/images.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/api/docker/image.h"
+#include "engine/api/tare/services.h"
+#include "engine/image/pull.h"
+
+RPC_SERVICE(images_service, IMAGES_METHODS, tare__v1__images__descriptor);
+
+static Images *images_of(const RpcCall *call) {
+    return ((TareServices *)rpc_call_user(call))->images;
+}
+
+static char *shown(const char *text) {
+    return (char *)(uintptr_t)(text ? text : "");
+}
+
+static int send_progress(void *user, const ImageProgress *progress) {
+    Error ignored;
+    Tare__V1__PullProgress message = TARE__V1__PULL_PROGRESS__INIT;
+    message.phase = (Tare__V1__PullProgress__Phase)progress->phase;
+    message.layer = shown(progress->layer);
+    message.current = progress->current;
+    message.total = progress->total;
+    message.reference = shown(progress->reference);
+    message.tag = shown(progress->tag);
+    message.path = shown(progress->path);
+    message.digest = shown(progress->digest);
+    message.newer = progress->newer;
+    message.familiar = shown(progress->familiar);
+    return rpc_call_send(user, &message.base, &ignored);
+}
+
+int api_images_pull(RpcCall *call, const Tare__V1__PullRequest *request,
+    Tare__V1__PullProgress *response, Error *err) {
+    RegistryCredentials credentials = {};
+    autofree char *id = NULL;
+    ImagePull pull = {
+        .reference = request->reference,
+        .platform = request->platform,
+        .listener = send_progress,
+        .user = call,
+    };
+    if (request->credentials) {
+        credentials.username = request->credentials->username;
+        credentials.password = request->credentials->password;
+        credentials.identity_token = request->credentials->identity_token;
+        pull.credentials = &credentials;
+    }
+    return image_pull(images_of(call), &pull, &id, err);
+}
+
+static void summary_texts(
+    RpcCall *call, const JsonTexts *texts, char ***ret, size_t *ret_n) {
+    *ret = rpc_call_copy_all(call, texts->item, texts->n);
+    *ret_n = texts->n;
+}
+
+static Tare__V1__ImageSummary *summarize(RpcCall *call, const Image *image) {
+    Tare__V1__ImageSummary *summary = rpc_call_alloc(call, sizeof *summary);
+    const JsonMap *labels = &image->config.config->labels;
+    tare__v1__image_summary__init(summary);
+    summary->id = rpc_call_copy(call, image->id);
+    summary_texts(call, &image->references, &summary->references, &summary->n_references);
+    summary_texts(call, &image->digests, &summary->digests, &summary->n_digests);
+    summary->created = image->created;
+    summary->size = (int64_t)image->size;
+    summary->labels = rpc_call_alloc(call, (labels->n + 1) * sizeof(char *));
+    summary->n_labels = labels->n;
+    for (size_t i = 0; i < labels->n; i++) {
+        autofree char *label = text_format("%s=%s", labels->key[i], labels->value[i]);
+        summary->labels[i] = rpc_call_copy(call, label);
+    }
+    return summary;
+}
+
+int api_images_list(RpcCall *call, const Tare__V1__ListImagesRequest *request,
+    Tare__V1__ListImagesResponse *response, Error *err) {
+    autodone(ImageList) list = {};
+    const ImageFilter filter = {
+        .reference = request->reference,
+        .filters = {.n = request->n_filters, .item = request->filters},
+    };
+    TRY(image_list(images_of(call), &filter, &list, err));
+    response->images = rpc_call_alloc(call, (list.n + 1) * sizeof *response->images);
+    response->n_images = list.n;
+    for (size_t i = 0; i < list.n; i++)
+        response->images[i] = summarize(call, list.item[i]);
+    return 0;
+}
+
+int api_images_inspect(RpcCall *call, const Tare__V1__ImageRequest *request,
+    Tare__V1__InspectImageResponse *response, Error *err) {
+    autoptr(Image) image = NULL;
+    TRY(image_load(images_of(call), request->image, &image, err));
+    autofree char *json = docker_image_inspect(image);
+    response->json = rpc_call_copy(call, json);
+    return 0;
+}
+
+int api_images_remove(RpcCall *call, const Tare__V1__RemoveImageRequest *request,
+    Tare__V1__RemoveImageResponse *response, Error *err) {
+    autodone(ImageRemoval) removal = {};
+    const ImageRemove remove = {request->image, request->force, request->no_prune};
+    TRY(image_remove(images_of(call), &remove, &removal, err));
+    summary_texts(call, &removal.untagged, &response->untagged, &response->n_untagged);
+    summary_texts(call, &removal.deleted, &response->deleted, &response->n_deleted);
+    return 0;
+}
+
+int api_images_tag(RpcCall *call, const Tare__V1__TagImageRequest *request,
+    Tare__V1__TagImageResponse *response, Error *err) {
+    return image_tag(images_of(call), request->source, request->target, err);
+}
+
+/* The client's stream as one file: a message's bytes until they are used up. */
+typedef struct Upload {
+    RpcCall *call;
+    const ProtobufCMessage *message;
+    size_t used;
+} Upload;
+
+static ssize_t upload_read(void *user, void *buffer, size_t size, Error *err) {
+    Upload *upload = user;
+    const Tare__V1__LoadRequest *request = (const void *)upload->message;
+    while (!request || upload->used == request->data.len) {
+        TRY(rpc_call_receive(upload->call, &upload->message, err));
+        request = (const void *)upload->message;
+        upload->used = 0;
+        if (!request)
+            return 0;
+    }
+    size_t n = request->data.len - upload->used;
+    n = n > size ? size : n;
+    memcpy(buffer, request->data.data + upload->used, n);
+    upload->used += n;
+    return (ssize_t)n;
+}
+
+int api_images_load(RpcCall *call, const Tare__V1__LoadRequest *request,
+    Tare__V1__LoadResponse *response, Error *err) {
+    autodone(ImageLoaded) loaded = {};
+    Upload upload = {.call = call};
+    TRY(image_import(images_of(call), upload_read, &upload, &loaded, err));
+    summary_texts(call, &loaded.references, &response->references, &response->n_references);
+    summary_texts(call, &loaded.ids, &response->ids, &response->n_ids);
+    return 0;
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "engine/container/container.h"
+#include "engine/container/exec.h"
+
+/* STATE/bundles/ID: config.json and the mount point of the root file system; and what the program
+ * finds in /etc, which is in ROOT/containers/ID. Under the container's operation lock. */
+int bundle_write_files(Containers *containers, const ContainerRecord *record, Error *err);
+int bundle_make(Containers *containers, const ContainerRecord *record, Error *err);
+void bundle_remove(Containers *containers, const char *id);
+
+/* The process document of an exec in a running container. New string. */
+int bundle_exec_process(Containers *containers, const ContainerRecord *record,
+    const ExecSettings *exec, char **ret_json, Error *err);

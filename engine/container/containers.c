@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "engine/container/private.h"
+
+#define SHIM "containerd-shim-tare-v2"
+
+char *container_path(const Containers *containers, const char *id, const char *name) {
+    return text_format("%s/containers/%s%s%s", containers->with.config->root, id,
+        *name ? "/" : "", name);
+}
+
+char *path_bundle(const Containers *containers, const char *id) {
+    return text_format("%s/bundles/%s", containers->with.config->state, id);
+}
+
+char *path_shim_socket(const Containers *containers, const char *id) {
+    return text_format("%s/shim/%s.sock", containers->with.config->state, id);
+}
+
+char *path_attach_socket(const Containers *containers, const char *id) {
+    return text_format("%s/shim/%s.attach", containers->with.config->state, id);
+}
+
+char *path_lookup(const Containers *containers, const char *id) {
+    return text_format("%s/lookup/%s", containers->with.config->state, id);
+}
+
+/* Beside the executable, then in ../libexec/tare, then in $PATH. */
+static int find_program(const char *name, char **ret, Error *err) {
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    self[n > 0 ? n : 0] = '\0';
+    autofree char *directory = path_parent(self);
+    autofree char *places = text_format(
+        "%s:%s/../libexec/tare:%s", directory, directory, getenv("PATH") ? getenv("PATH") : "");
+    autotexts char **list = texts_split(places, ':');
+    for (char **place = list; *place; place++) {
+        autofree char *path = path_join(*place, name);
+        if (path_is_absolute(path) && access(path, X_OK) == 0) {
+            *ret = path_clean(path);
+            return 0;
+        }
+    }
+    return error_set(err, ERROR_NOT_FOUND,
+        "cannot find %s beside tared, in ../libexec/tare or in $PATH", name);
+}
+
+static int load_one(Containers *containers, const StoreRecord *row, Error *err) {
+    autoptr(ContainerRecord) record = NULL;
+    autoptr(Container) container = NULL;
+    TRY(container_record_decode(row->value, &record, err));
+    if (strlen(record->id) != 64 || !text_equal(record->id, row->key))
+        return error_set(err, ERROR_CORRUPT, "the id is not its key");
+    return table_add(containers, record, record->state->status != CONTAINER_REMOVING, &container, err);
+}
+
+/* A record that cannot be read hides one container, not all of them. */
+static int load_all(Containers *containers, Error *err) {
+    autodone(StoreRecords) rows = {};
+    TRY(store_list(containers->with.store, STORE_CONTAINER, &rows, err));
+    for (size_t i = 0; i < rows.n; i++) {
+        Error why = {};
+        if (load_one(containers, &rows.item[i], &why) < 0)
+            log_error("container record %.12s: %s", rows.item[i].key, why.message);
+    }
+    return 0;
+}
+
+static void adopt_endpoints(Containers *containers) {
+    for (size_t i = 0; i < containers->n; i++) {
+        const ContainerRecord *record = containers->container[i]->record;
+        if (!record->state->endpoint)
+            continue;
+        autodone(Endpoint) endpoint = {};
+        Error err = {};
+        endpoint_decode(record->state->endpoint, record->id, &endpoint);
+        if (network_adopt(containers->with.network, &endpoint, &err) < 0)
+            log_warning("network of container %.12s: %s", record->id, err.message);
+    }
+}
+
+static int make_directories(const Containers *containers, Error *err) {
+    const Config *config = containers->with.config;
+    const char *const names[] = {"bundles", "shim", "runtime", "lookup"};
+    autofree char *root = path_join(config->root, "containers");
+    TRY(file_make_dirs(root, 0700, err));
+    for (size_t i = 0; i < array_size(names); i++) {
+        autofree char *path = path_join(config->state, names[i]);
+        TRY(file_make_dirs(path, 0700, err));
+    }
+    return 0;
+}
+
+static ImageUse image_use(void *user, const char *image_id, char ret_container[65]) {
+    Containers *containers = user;
+    ImageUse use = IMAGE_UNUSED;
+    pthread_mutex_lock(&containers->mutex);
+    for (size_t i = 0; i < containers->n && use != IMAGE_RUNNING; i++) {
+        const ContainerRecord *record = containers->container[i]->record;
+        if (!text_equal(record->image->id, image_id))
+            continue;
+        use = record->state->status == CONTAINER_RUNNING ? IMAGE_RUNNING : IMAGE_USED;
+        memcpy(ret_container, containers->container[i]->id, 65);
+    }
+    pthread_mutex_unlock(&containers->mutex);
+    return use;
+}
+
+int containers_open(const ContainersOptions *options, Containers **ret, Error *err) {
+    autoptr(Containers) containers = new (Containers);
+    pthread_condattr_t attributes;
+    containers->with = *options;
+    pthread_mutex_init(&containers->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&containers->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    containers->engine_address = text_format("%s/tared.sock", options->config->state);
+    TRY(find_program(SHIM, &containers->shim_program, err));
+    TRY(make_directories(containers, err));
+    TRY(load_all(containers, err));
+    adopt_endpoints(containers);
+    TRY(monitor_new(exit_ended, containers, &containers->monitor, err));
+    images_set_user(options->images, image_use, containers);
+    *ret = take_ptr(&containers);
+    return 0;
+}
+
+void containers_close(Containers *containers) {
+    if (containers->with.images)
+        images_set_user(containers->with.images, NULL, NULL);
+    monitor_free(containers->monitor);
+    for (size_t i = 0; i < containers->n; i++)
+        container_unref(containers->container[i]);
+    free(containers->container);
+    free(containers->shim_program);
+    free(containers->engine_address);
+    pthread_mutex_destroy(&containers->mutex);
+    pthread_cond_destroy(&containers->changed);
+    free(containers);
+}
+
+void container_event(Containers *containers, const ContainerRecord *record, const char *action) {
+    static const JsonField fields[] = {{"", JSON_MAP, 0}, {}};
+    static const JsonType map_type = {sizeof(JsonMap), fields};
+    Event event = {.type = "container", .action = action, .id = record->id};
+    if (!containers->with.events)
+        return;
+    json_map_set(&event.attributes, "name", record->name);
+    json_map_set(&event.attributes, "image", record->settings->image);
+    if (text_equal(action, "die")) {
+        autofree char *code = text_format("%lld", (long long)record->state->exit_code.value);
+        json_map_set(&event.attributes, "exitCode", code);
+    }
+    event_publish(containers->with.events, &event);
+    json_done(&map_type, &event.attributes);
+}

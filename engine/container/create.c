@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/container/names.h"
+#include "engine/container/private.h"
+#include "engine/container/spec.h"
+
+enum { NAME_ATTEMPTS = 64 };
+
+/* A copy of its own: the record outlives the image's. */
+static OciImageConfig *config_copy(const OciImageConfig *config) {
+    OciImageConfig *copy = new (OciImageConfig);
+    autofree char *text = json_encode(&oci_image_config_type, config, 0);
+    Error err = {};
+    if (json_decode(&oci_image_config_type, text, strlen(text), copy, &err) < 0)
+        abort(); /* we wrote it ourselves */
+    return copy;
+}
+
+static int record_build(
+    Containers *containers, ContainerCreate *create, ContainerRecord **ret, Error *err) {
+    autoptr(ContainerRecord) record = container_record_new();
+    autoptr(Image) image = NULL;
+    char id[65];
+    free(record->settings);
+    record->settings = take_ptr(&create->settings);
+    TRY(image_load(containers->with.images, record->settings->image, &image, err));
+    text_random_hex(id, 32);
+    record->id = text_copy(id);
+    record->created = (JsonInt){true, time_now()};
+    record->image->id = text_copy(image->id);
+    record->image->chain_id = text_copy(image->chain_id);
+    free(record->image->config);
+    record->image->config = config_copy(image->config.config);
+    /* until its snapshot exists, a crash leaves something to be removed */
+    record->state->status = CONTAINER_REMOVING;
+    *ret = take_ptr(&record);
+    return 0;
+}
+
+/* Not listed yet: it only holds the name. */
+static int name_take(Containers *containers, const char *name, ContainerRecord *record,
+    Container **ret, Error *err) {
+    if (!text_is_empty(name)) {
+        const char *bare = *name == '/' ? name + 1 : name;
+        TRY(name_check(bare, err));
+        record->name = text_copy(bare);
+        return table_add(containers, record, false, ret, err);
+    }
+    int r = ERROR_EXISTS;
+    for (unsigned attempt = 0; r == ERROR_EXISTS && attempt < NAME_ATTEMPTS; attempt++) {
+        free(record->name);
+        record->name = name_generate(attempt);
+        r = table_add(containers, record, false, ret, err);
+    }
+    return r;
+}
+
+static int parts_make(Containers *containers, Container *container, Error *err) {
+    ContainerRecord *record = container->record;
+    autofree char *directory = container_path(containers, container->id, "");
+    autofree char *text = container_record_encode(record);
+    TRY(store_put(containers->with.store, STORE_CONTAINER, container->id, text, err));
+    TRY(file_make_dirs(directory, 0700, err));
+    TRY(snapshot_prepare(containers->with.snapshots, container->id, record->image->chain_id, err));
+    ContainerRecord *created = container_record_copy(record);
+    created->state->status = CONTAINER_CREATED;
+    return table_update(containers, container, created, err);
+}
+
+int container_create(
+    Containers *containers, ContainerCreate *create, ContainerRecord **ret, Error *err) {
+    autoptr(ContainerRecord) record = NULL;
+    autoptr(Container) container = NULL;
+    TRY(record_build(containers, create, &record, err));
+    TRY(spec_check(record, err));
+    TRY(name_take(containers, create->name, record, &container, err));
+    pthread_mutex_lock(&container->operation);
+    int r = parts_make(containers, container, err);
+    if (r < 0) {
+        Error ignored = {};
+        remove_finish(containers, container, &ignored);
+    } else {
+        table_show(containers, container);
+    }
+    pthread_mutex_unlock(&container->operation);
+    if (r < 0)
+        return r;
+    *ret = table_record(containers, container);
+    container_event(containers, *ret, "create");
+    return 0;
+}

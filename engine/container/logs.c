@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/container/logs.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/time.h"
+#include "engine/container/log_files.h"
+#include "engine/container/private.h"
+
+/* Woken by inotify on the container's directory; the timeouts are for what inotify does not tell
+ * (a state that changed without a file), and for hosts that have run out of inotify instances. */
+enum { WAIT_WITH_INOTIFY = 1000, WAIT_WITHOUT = 100 }; /* ms */
+
+typedef struct Reader {
+    Containers *containers;
+    Container *container;
+    const ContainerLogs *logs;
+    LogFiles *files;
+    LogRecord record;
+    int inotify;
+    char *exit_path;
+} Reader;
+
+static void reader_done(Reader *reader) {
+    if (reader->files)
+        log_files_close(reader->files);
+    if (reader->inotify >= 0)
+        close(reader->inotify);
+    text_done(&reader->record.data);
+    free(reader->exit_path);
+    container_unref(reader->container);
+}
+CLEANUP_DEFINE_DONE(Reader, reader_done)
+
+/* 1: beyond `until`, nothing more will be wanted. */
+static int pass_on(Reader *reader, Error *err) {
+    const ContainerLogs *logs = reader->logs;
+    const LogRecord *record = &reader->record;
+    if (logs->until && record->time > logs->until)
+        return 1;
+    if (record->time < logs->since ||
+        (record->is_stderr ? !logs->wants_stderr : !logs->wants_stdout))
+        return 0;
+    return logs->sink(logs->user, record, err);
+}
+
+/* Everything that is there. A line that is no entry (a disk that was full) is left out. */
+static int read_all(Reader *reader, Error *err) {
+    for (;;) {
+        const char *line;
+        size_t n;
+        Error ignored;
+        TRY(log_files_next(reader->files, &line, &n, err));
+        if (!line)
+            return 0;
+        if (log_record_parse(line, n, &reader->record, &ignored) < 0)
+            continue;
+        int r = pass_on(reader, err);
+        if (r != 0)
+            return r;
+    }
+}
+
+/* The exit record is written after the last output and before the engine hears of the end. */
+static bool has_stopped(Reader *reader) {
+    autoptr(ContainerRecord) record = table_record(reader->containers, reader->container);
+    return record->state->status != CONTAINER_RUNNING ||
+        file_exists(AT_FDCWD, reader->exit_path) ||
+        !table_is_listed(reader->containers, reader->container);
+}
+
+static bool is_cancelled(Reader *reader) {
+    char events[4096];
+    struct pollfd fds[] = {
+        {reader->logs->cancel_fd, POLLIN, 0},
+        {reader->inotify, POLLIN, 0},
+    };
+    poll(fds, 2, reader->inotify >= 0 ? WAIT_WITH_INOTIFY : WAIT_WITHOUT);
+    while (reader->inotify >= 0 && read(reader->inotify, events, sizeof events) > 0) {
+    }
+    return fds[0].revents;
+}
+
+static bool is_late(const Reader *reader) {
+    return reader->logs->until && time_now() > reader->logs->until;
+}
+
+static int follow(Reader *reader, Error *err) {
+    for (;;) {
+        /* asked before reading: what was written before the end is read before we leave */
+        bool last = has_stopped(reader) || is_late(reader);
+        int r = read_all(reader, err);
+        if (r != 0 || last)
+            return r;
+        if (is_cancelled(reader))
+            return error_set(err, ERROR_CANCELLED, "the client has gone");
+    }
+}
+
+int container_logs(
+    Containers *containers, const char *reference, const ContainerLogs *logs, Error *err) {
+    autodone(Reader) reader = {.containers = containers, .logs = logs, .inotify = -1};
+    TRY(table_find(containers, reference, &reader.container, err));
+    const char *id = reader.container->id;
+    autofree char *directory = container_path(containers, id, "");
+    autofree char *path = text_format("%s/%s-json.log", directory, id);
+    reader.exit_path = container_path(containers, id, "exit.json");
+    int64_t tail = LOG_TAIL_ALL;
+    if (logs->has_tail)
+        tail = logs->tail > INT64_MAX ? INT64_MAX : (int64_t)logs->tail;
+    if (logs->follow) {
+        reader.inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+        if (reader.inotify >= 0)
+            inotify_add_watch(reader.inotify, directory,
+                IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
+    }
+    TRY(log_files_open(path, tail, &reader.files, err));
+    int r = logs->follow ? follow(&reader, err) : read_all(&reader, err);
+    return r < 0 ? r : 0;
+}

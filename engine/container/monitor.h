@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/container/task.h"
+
+/* Waits for the ends of all tasks and execs: one thread watches one connection with a pending Wait
+ * for each; what has to be done then runs on a few threads of its own. */
+typedef struct Monitor Monitor;
+
+typedef struct MonitorWatch {
+    TtrpcClient *client; /* with a Wait under way; taken, also on failure */
+    void *subject;
+    uint64_t generation; /* for the subject's own use */
+    char exec_id[65];    /* "": the task itself */
+} MonitorWatch;
+
+typedef void MonitorEnded(void *user, const MonitorWatch *watch, const TaskExit *exit);
+
+int monitor_new(MonitorEnded *ended, void *user, Monitor **ret, Error *err);
+void monitor_free(Monitor *monitor); /* pending watches are forgotten */
+
+/* The watch is copied. `ended` is called once, unless the monitor is freed before. */
+int monitor_watch(Monitor *monitor, const MonitorWatch *watch, Error *err);

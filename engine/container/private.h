@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "engine/container/container.h"
+#include "engine/container/monitor.h"
+#include "engine/container/wait.h"
+
+/* What the files of this folder share.
+ *
+ * Locks, in this order: Container.operation, held by whoever changes the container, also over I/O;
+ * Containers.mutex, held for a few instructions; then the store's. Nobody holds the mutex while
+ * calling out. */
+typedef struct Exec {
+    struct Exec *next;
+    char id[65];
+    bool started, exited;
+    int exit_code;
+    ContainerWaiter *waiters;
+} Exec;
+
+typedef struct Container {
+    char id[65];
+    atomic_int references;
+    pthread_mutex_t operation;
+    bool has_task;           /* under operation: a shim holds a task that was not started yet */
+    uint64_t generation;     /* under operation: counts tasks, so that late news are known as such */
+    ContainerRecord *record; /* from here on under Containers.mutex */
+    ContainerWaiter *waiters;
+    Exec *execs;
+    bool listed; /* false: being created, or removed */
+} Container;
+
+struct Containers {
+    ContainersOptions with;
+    char *shim_program;   /* absolute */
+    char *engine_address; /* what shims are told */
+    Monitor *monitor;
+    pthread_mutex_t mutex; /* guards what follows */
+    pthread_cond_t changed;
+    Container **container; /* sorted by id */
+    size_t n;
+};
+
+Container *container_ref(Container *container);
+void container_unref(Container *container);
+CLEANUP_DEFINE(Container, container_unref)
+
+/* table.c. All take the mutex themselves. */
+int table_add(Containers *containers, ContainerRecord *record, bool listed, Container **ret, Error *err);
+void table_remove(Containers *containers, Container *container);
+void table_show(Containers *containers, Container *container);
+bool table_is_listed(Containers *containers, Container *container);
+int table_find(Containers *containers, const char *reference, Container **ret, Error *err);
+Container **table_all(Containers *containers, size_t *ret_n); /* references; ends with NULL */
+
+/* The current record (a reference), and its replacement: stored first, then shown to readers; takes
+ * the record. Under container->operation. */
+ContainerRecord *table_record(Containers *containers, Container *container);
+int table_update(Containers *containers, Container *container, ContainerRecord *record, Error *err);
+
+/* Waits until the container does not run; timeout in ns, -1 for ever. ERROR_TIMEOUT. */
+int table_wait_stopped(Containers *containers, Container *container, int64_t timeout, Error *err);
+
+/* wait.c: takes the waiters whose condition holds off the container and calls them. */
+void waiters_wake(Containers *containers, Container *container, bool removed);
+void exec_waiters_wake(Containers *containers, Container *container, Exec *exec, int exit_code);
+
+/* Paths of the parts of a container; new strings. */
+char *path_bundle(const Containers *containers, const char *id);
+char *path_shim_socket(const Containers *containers, const char *id);
+char *path_attach_socket(const Containers *containers, const char *id);
+char *path_lookup(const Containers *containers, const char *id);
+
+/* start.c, under operation. prepare: everything up to a created task; abandon: undoes it. */
+int start_prepare(Containers *containers, Container *container, Error *err);
+void start_abandon(Containers *containers, Container *container);
+
+/* exit.c. exit_watch: from now on the monitor tells exit_ended, which takes operation, about the
+ * task (exec_id "") or exec. exit_handle, under operation: the program of a running container has
+ * ended, or its shim is gone. exit_clean_up, under operation: nothing of a task is left. */
+int exit_watch(Containers *containers, Container *container, const char *exec_id, Error *err);
+void exit_ended(void *containers, const MonitorWatch *watch, const TaskExit *exit);
+void exit_handle(Containers *containers, Container *container, const TaskExit *exit);
+void exit_clean_up(Containers *containers, Container *container);
+
+/* exec.c */
+void exec_ended(Containers *containers, Container *container, const char *exec_id, const TaskExit *exit);
+
+/* endpoint.c: the network's endpoint and the record's. */
+ContainerEndpoint *endpoint_encode(const Endpoint *endpoint);
+void endpoint_decode(const ContainerEndpoint *from, const char *container, Endpoint *ret);
+PortBinding *ports_decode(const JsonObjects *ports, size_t *ret_n);
+
+/* remove.c, under operation: the rest of a removal, however far it had come. */
+int remove_finish(Containers *containers, Container *container, Error *err);
+
+void container_event(Containers *containers, const ContainerRecord *record, const char *action);

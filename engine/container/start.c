@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/container/bundle.h"
+#include "engine/container/failure.h"
+#include "engine/container/private.h"
+
+/* A start is a table of steps, each undone in reverse when a later one fails. The record is written
+ * before what only it can undo (the endpoint), and after what the shim can tell by itself. */
+typedef struct Start {
+    Containers *containers;
+    Container *container;
+    ContainerRecord *record; /* current; ours */
+    char *bundle, *socket;
+    TtrpcClient *client;
+} Start;
+
+static int update(Start *start, ContainerRecord *changed, Error *err) {
+    TRY(table_update(start->containers, start->container, changed, err));
+    container_record_unref(start->record);
+    start->record = table_record(start->containers, start->container);
+    return 0;
+}
+
+static int sources_make(Start *start, Error *err) {
+    const JsonObjects *mounts = &start->record->settings->mounts;
+    for (size_t i = 0; i < mounts->n; i++) {
+        const ContainerMount *mount = (const ContainerMount *)mounts->item + i;
+        struct stat st;
+        if (stat(mount->source, &st) == 0)
+            continue;
+        if (errno != ENOENT)
+            return error_set_errno(err, errno, "cannot stat '%s'", mount->source);
+        TRY(file_make_dirs(mount->source, 0755, err));
+        if (chmod(mount->source, 0755) < 0) /* whatever our umask */
+            return error_set_errno(err, errno, "cannot set the mode of '%s'", mount->source);
+    }
+    return 0;
+}
+
+/* The exit record of the last run must not be taken for this one's. */
+static int traces_remove(Start *start, Error *err) {
+    autofree char *exit = container_path(start->containers, start->container->id, "exit.json");
+    exit_clean_up(start->containers, start->container);
+    return file_remove(AT_FDCWD, exit, err);
+}
+
+static int network_connect(Start *start, Error *err) {
+    const ContainerSettings *settings = start->record->settings;
+    autodone(Endpoint) endpoint = {};
+    EndpointRequest request = {
+        .container = start->record->id,
+        .name = start->record->name,
+        .network = settings->network ? settings->network : "",
+    };
+    autofree PortBinding *ports = ports_decode(&settings->ports, &request.ports_n);
+    request.ports = ports;
+    TRY(network_attach(start->containers->with.network, &request, &endpoint, err));
+    ContainerRecord *changed = container_record_copy(start->record);
+    changed->state->endpoint = endpoint_encode(&endpoint);
+    int r = update(start, changed, err);
+    Error ignored = {};
+    if (r < 0)
+        network_detach(start->containers->with.network, &endpoint, &ignored);
+    return r;
+}
+
+static void network_disconnect(Start *start) {
+    Error err = {};
+    if (!start->record->state->endpoint)
+        return;
+    autodone(Endpoint) endpoint = {};
+    endpoint_decode(start->record->state->endpoint, start->record->id, &endpoint);
+    if (network_detach(start->containers->with.network, &endpoint, &err) < 0)
+        log_warning("network of container %.12s: %s", start->record->id, err.message);
+}
+
+static int files_write(Start *start, Error *err) {
+    return bundle_write_files(start->containers, start->record, err);
+}
+
+static int bundle_step(Start *start, Error *err) {
+    return bundle_make(start->containers, start->record, err);
+}
+
+static void bundle_undo(Start *start) {
+    bundle_remove(start->containers, start->container->id);
+}
+
+static int shim_step(Start *start, Error *err) {
+    const TaskShim shim = {
+        .program = start->containers->shim_program,
+        .id = start->container->id,
+        .bundle = start->bundle,
+        .socket = start->socket,
+        .address = start->containers->engine_address,
+    };
+    TRY(task_shim_start(&shim, err));
+    return ttrpc_client_connect(start->socket, &start->client, err);
+}
+
+/* Also after a shim that started but could not be reached. */
+static void shim_undo(Start *start) {
+    Error err = {};
+    if (start->client && task_shutdown(start->client, start->container->id, &err) == 0)
+        return;
+    exit_clean_up(start->containers, start->container);
+}
+
+static int task_step(Start *start, Error *err) {
+    const Config *config = start->containers->with.config;
+    const ContainerSettings *settings = start->record->settings;
+    autodone(SnapshotMount) rootfs = {};
+    autofree char *name = text_format("%s-json.log", start->container->id);
+    autofree char *log = container_path(start->containers, start->container->id, name);
+    autofree char *exit = container_path(start->containers, start->container->id, "exit.json");
+    autofree char *attach = path_attach_socket(start->containers, start->container->id);
+    autofree char *runtime_root = path_join(config->state, "runtime");
+    const char *runtime;
+    unsigned pid;
+    TRY(config_runtime(config, "", &runtime, err));
+    TRY(snapshot_mounts(start->containers->with.snapshots, start->container->id, &rootfs, err));
+    const TaskCreate create = {
+        .id = start->container->id,
+        .bundle = start->bundle,
+        .rootfs = &rootfs,
+        .terminal = settings->terminal.value,
+        .open_stdin = settings->open_stdin.value,
+        .stdin_once = settings->stdin_once.value,
+        .terminal_rows = (unsigned)settings->terminal_rows.value,
+        .terminal_columns = (unsigned)settings->terminal_columns.value,
+        .runtime = runtime,
+        .runtime_root = runtime_root,
+        .log_path = log,
+        .attach_socket = attach,
+        .exit_record = exit,
+        .log_max_size = config->log_max_size,
+        .log_max_files = config->log_max_files,
+    };
+    int r = task_create(start->client, &create, &pid, err);
+    return r < 0 ? error_prefix(err, "failed to create task for container") : 0;
+}
+
+typedef struct Step {
+    int (*make)(Start *start, Error *err);
+    void (*undo)(Start *start);
+} Step;
+
+static const Step steps[] = {
+    {traces_remove, NULL},
+    {sources_make, NULL},
+    {network_connect, network_disconnect},
+    {files_write, NULL},
+    {bundle_step, bundle_undo},
+    {shim_step, shim_undo},
+    {task_step, NULL}, /* a task that was not made leaves nothing; else shim_undo ends it */
+};
+
+static void start_init(Start *start, Containers *containers, Container *container) {
+    *start = (Start){.containers = containers, .container = container};
+    start->record = table_record(containers, container);
+    start->bundle = path_bundle(containers, container->id);
+    start->socket = path_shim_socket(containers, container->id);
+}
+
+static void start_done(Start *start) {
+    container_record_unref(start->record);
+    free(start->bundle);
+    free(start->socket);
+    ttrpc_client_free(start->client);
+}
+CLEANUP_DEFINE_DONE(Start, start_done)
+
+/* Docker's exit codes of a program that never ran. */
+static void failure_record(Start *start, const Error *err) {
+    Error why = {};
+    ContainerRecord *changed = container_record_copy(start->record);
+    container_state_reset(changed->state);
+    changed->state->error = text_copy(err->message);
+    changed->state->exit_code = (JsonInt){true, command_failure_exit_code(err)};
+    if (update(start, changed, &why) < 0)
+        log_warning("container %.12s: %s", start->container->id, why.message);
+}
+
+int start_prepare(Containers *containers, Container *container, Error *err) {
+    autodone(Start) start;
+    start_init(&start, containers, container);
+    container->generation++;
+    for (size_t i = 0; i < array_size(steps); i++) {
+        if (steps[i].make(&start, err) >= 0)
+            continue;
+        command_failure_classify(err);
+        for (size_t undo = i + 1; undo-- > 0;) {
+            if (steps[undo].undo)
+                steps[undo].undo(&start);
+        }
+        failure_record(&start, err);
+        return err->code;
+    }
+    container->has_task = true;
+    return 0;
+}
+
+void start_abandon(Containers *containers, Container *container) {
+    autodone(Start) start;
+    start_init(&start, containers, container);
+    Error ignored = {};
+    container->has_task = false;
+    ttrpc_client_connect(start.socket, &start.client, &ignored);
+    shim_undo(&start);
+    bundle_undo(&start);
+    network_disconnect(&start);
+}
+
+static int run(Start *start, Error *err) {
+    unsigned pid;
+    TRY(ttrpc_client_connect(start->socket, &start->client, err));
+    TRY(exit_watch(start->containers, start->container, "", err));
+    int r = task_start(start->client, start->container->id, "", &pid, err);
+    if (r < 0)
+        return error_prefix(err, "failed to start task for container");
+    ContainerRecord *changed = container_record_copy(start->record);
+    changed->state->status = CONTAINER_RUNNING;
+    changed->state->pid = (JsonInt){true, pid};
+    changed->state->started = (JsonInt){true, time_now()};
+    changed->state->exit_code = (JsonInt){true, 0};
+    changed->state->oom_killed = (JsonBool){};
+    free(take_ptr(&changed->state->error));
+    return update(start, changed, err);
+}
+
+static int start_locked(Containers *containers, Container *container, Error *err) {
+    autodone(Start) start = {};
+    if (!container->has_task)
+        TRY(start_prepare(containers, container, err));
+    start_init(&start, containers, container);
+    int r = run(&start, err);
+    container->has_task = false;
+    if (r == 0) {
+        container_event(containers, start.record, "start");
+        return 0;
+    }
+    command_failure_classify(err);
+    start_abandon(containers, container);
+    failure_record(&start, err);
+    return err->code;
+}
+
+/* Running already is no error (Docker answers 304). */
+static int startable(const ContainerRecord *record, bool *ret_running, Error *err) {
+    *ret_running = record->state->status == CONTAINER_RUNNING;
+    if (record->state->status == CONTAINER_REMOVING)
+        return error_set(err, ERROR_STATE,
+            "container is marked for removal and cannot be started");
+    return 0;
+}
+
+int container_start(Containers *containers, const char *reference, Error *err) {
+    autoptr(Container) container = NULL;
+    autoptr(ContainerRecord) record = NULL;
+    bool running;
+    TRY(table_find(containers, reference, &container, err));
+    pthread_mutex_lock(&container->operation);
+    record = table_record(containers, container);
+    int r = startable(record, &running, err);
+    if (r == 0 && !running)
+        r = start_locked(containers, container, err);
+    pthread_mutex_unlock(&container->operation);
+    return r;
+}
+
+int container_attach(Containers *containers, const char *reference, char **ret_socket,
+    ContainerRecord **ret, Error *err) {
+    autoptr(Container) container = NULL;
+    autoptr(ContainerRecord) record = NULL;
+    bool running;
+    TRY(table_find(containers, reference, &container, err));
+    pthread_mutex_lock(&container->operation);
+    record = table_record(containers, container);
+    int r = startable(record, &running, err);
+    if (r == 0 && !running && !container->has_task)
+        r = start_prepare(containers, container, err);
+    pthread_mutex_unlock(&container->operation);
+    TRY(r);
+    *ret_socket = path_attach_socket(containers, container->id);
+    *ret = take_ptr(&record);
+    return 0;
+}

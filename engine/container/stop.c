@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+
+#include "base/process.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/container/private.h"
+#include "engine/container/spec.h"
+
+/* Signals take no operation lock: the handler of the exit needs it. */
+
+#define GRACE (10 * TIME_SECOND)
+#define KILL_PATIENCE (10 * TIME_SECOND)
+
+static int send(Containers *containers, const char *id, int signal, Error *err) {
+    autofree char *socket = path_shim_socket(containers, id);
+    autoptr(TtrpcClient) client = NULL;
+    TRY(ttrpc_client_connect(socket, &client, err));
+    return task_kill(client, id, "", signal, err);
+}
+
+/* A program that has just ended is not there to be signalled: its exit is under way. */
+static int send_if_there(Containers *containers, Container *container, int signal, Error *err) {
+    int r = send(containers, container->id, signal, err);
+    return r == ERROR_NOT_FOUND || r == ERROR_UNAVAILABLE || r == ERROR_STATE ? 0 : r;
+}
+
+static int kill_and_wait(Containers *containers, Container *container, Error *err) {
+    TRY(send_if_there(containers, container, SIGKILL, err));
+    int r = table_wait_stopped(containers, container, KILL_PATIENCE, err);
+    if (r == ERROR_TIMEOUT)
+        return error_set(
+            err, ERROR_TIMEOUT, "tried to kill container, but did not receive an exit event");
+    return r;
+}
+
+int container_kill(
+    Containers *containers, const char *reference, const char *signal, Error *err) {
+    autoptr(Container) container = NULL;
+    autoptr(ContainerRecord) record = NULL;
+    int number = SIGKILL;
+    if (!text_is_empty(signal))
+        TRY(signal_parse(signal, &number, err));
+    TRY(table_find(containers, reference, &container, err));
+    record = table_record(containers, container);
+    if (record->state->status != CONTAINER_RUNNING)
+        return error_set(err, ERROR_STATE, "cannot kill container: %s: container %s is not running",
+            reference, record->id);
+    if (number == SIGKILL)
+        return kill_and_wait(containers, container, err);
+    int r = send(containers, container->id, number, err);
+    return r < 0 ? error_prefix(err, "cannot kill container: %s", reference) : 0;
+}
+
+int container_stop(
+    Containers *containers, const char *reference, const ContainerStop *stop, Error *err) {
+    autoptr(Container) container = NULL;
+    autoptr(ContainerRecord) record = NULL;
+    int signal;
+    TRY(table_find(containers, reference, &container, err));
+    record = table_record(containers, container);
+    if (record->state->status != CONTAINER_RUNNING)
+        return 0;
+    TRY(signal_parse(
+        text_is_empty(stop->signal) ? spec_stop_signal(record) : stop->signal, &signal, err));
+    TRY(send_if_there(containers, container, signal, err));
+    int64_t grace = stop->has_timeout ? stop->timeout : GRACE;
+    int r = table_wait_stopped(containers, container, grace, err);
+    if (r == ERROR_TIMEOUT)
+        r = kill_and_wait(containers, container, err);
+    if (r == 0)
+        container_event(containers, record, "stop");
+    return r;
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/container/task.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "proto/containerd/task/v3/task.pb-c.h"
+#include "proto/tare/shim/v1/options.pb-c.h"
+
+#define OPTIONS_TYPE "tare.shim.v1.Options"
+#define PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
+
+/* A frozen shim costs one timed-out answer. Create and Start run the OCI runtime, hooks included. */
+enum { OUTPUT_LIMIT = 64 * 1024 };
+#define QUICK (10 * TIME_SECOND)
+#define SLOW (120 * TIME_SECOND)
+
+static int call(TtrpcClient *client, const char *method, const ProtobufCMessage *request,
+    int64_t timeout, ProtobufCMessage **ret, Error *err) {
+    return ttrpc_call(
+        client, &containerd__task__v3__task__descriptor, method, request, timeout, ret, err);
+}
+
+static int shim_run(const TaskShim *shim, const char *action, Error *err) {
+    const char *const argv[] = {shim->program, "-namespace", "tare", "-id", shim->id, "-address",
+        shim->address, "-socket", shim->socket, action, NULL};
+    ProcessSpawn spawn = PROCESS_SPAWN_INIT;
+    spawn.argv = argv;
+    spawn.directory = shim->bundle;
+    autodone(Text) output = {};
+    int status = 0;
+    TRY(process_run(&spawn, OUTPUT_LIMIT, SLOW, &output, &status, err));
+    int code = process_exit_code(status);
+    if (code == 0)
+        return 0;
+    if (output.length)
+        output.data[strcspn(output.data, "\n")] = '\0';
+    return error_set(err, ERROR_INTERNAL, "%s %s: %s (exit status %d)", shim->program, action,
+        output.length ? output.data : "failed", code);
+}
+
+int task_shim_start(const TaskShim *shim, Error *err) {
+    return shim_run(shim, "start", err);
+}
+
+int task_shim_clean_up(const TaskShim *shim, Error *err) {
+    return shim_run(shim, "delete", err);
+}
+
+static char *text_or_empty(const char *text) {
+    return (char *)(uintptr_t)(text ? text : "");
+}
+
+static Google__Protobuf__Any pack_options(const TaskCreate *create, Text *buffer) {
+    Tare__Shim__V1__Options options = TARE__SHIM__V1__OPTIONS__INIT;
+    options.runtime = text_or_empty(create->runtime);
+    options.runtime_root = text_or_empty(create->runtime_root);
+    options.log_path = text_or_empty(create->log_path);
+    options.log_max_size = create->log_max_size;
+    options.log_max_files = create->log_max_files;
+    options.attach_socket = text_or_empty(create->attach_socket);
+    options.exit_record = text_or_empty(create->exit_record);
+    options.open_stdin = create->open_stdin;
+    options.stdin_once = create->stdin_once;
+    options.terminal_rows = create->terminal_rows;
+    options.terminal_columns = create->terminal_columns;
+    size_t n = tare__shim__v1__options__get_packed_size(&options);
+    text_reserve(buffer, n + 1);
+    tare__shim__v1__options__pack(&options, (uint8_t *)buffer->data);
+    Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+    any.type_url = text_or_empty(OPTIONS_TYPE);
+    any.value = (ProtobufCBinaryData){n, (uint8_t *)buffer->data};
+    return any;
+}
+
+int task_create(TtrpcClient *client, const TaskCreate *create, unsigned *ret_pid, Error *err) {
+    Containerd__Types__Mount mount = CONTAINERD__TYPES__MOUNT__INIT, *mounts = &mount;
+    mount.type = create->rootfs->type;
+    mount.source = create->rootfs->source;
+    mount.options = create->rootfs->options.item;
+    mount.n_options = create->rootfs->options.n;
+    autodone(Text) buffer = {};
+    Google__Protobuf__Any options = pack_options(create, &buffer);
+    Containerd__Task__V3__CreateTaskRequest request = CONTAINERD__TASK__V3__CREATE_TASK_REQUEST__INIT;
+    request.id = text_or_empty(create->id);
+    request.bundle = text_or_empty(create->bundle);
+    request.rootfs = &mounts;
+    request.n_rootfs = 1;
+    request.terminal = create->terminal;
+    request.options = &options;
+    ProtobufCMessage *response = NULL;
+    TRY(call(client, "Create", &request.base, SLOW, &response, err));
+    *ret_pid = ((Containerd__Task__V3__CreateTaskResponse *)response)->pid;
+    ttrpc_response_free(response);
+    return 0;
+}
+
+int task_start(TtrpcClient *client, const char *id, const char *exec_id, unsigned *ret_pid, Error *err) {
+    Containerd__Task__V3__StartRequest request = CONTAINERD__TASK__V3__START_REQUEST__INIT;
+    request.id = text_or_empty(id);
+    request.exec_id = text_or_empty(exec_id);
+    ProtobufCMessage *response = NULL;
+    TRY(call(client, "Start", &request.base, SLOW, &response, err));
+    *ret_pid = ((Containerd__Task__V3__StartResponse *)response)->pid;
+    ttrpc_response_free(response);
+    return 0;
+}
+
+static TaskStatus status_of(Containerd__V1__Types__Status status) {
+    switch (status) {
+    case CONTAINERD__V1__TYPES__STATUS__CREATED:
+        return TASK_CREATED;
+    case CONTAINERD__V1__TYPES__STATUS__RUNNING:
+        return TASK_RUNNING;
+    case CONTAINERD__V1__TYPES__STATUS__STOPPED:
+        return TASK_STOPPED;
+    case CONTAINERD__V1__TYPES__STATUS__PAUSED:
+    case CONTAINERD__V1__TYPES__STATUS__PAUSING:
+        return TASK_PAUSED;
+    case CONTAINERD__V1__TYPES__STATUS__UNKNOWN:
+    case _CONTAINERD__V1__TYPES__STATUS_IS_INT_SIZE:
+        return TASK_UNKNOWN;
+    }
+    return TASK_UNKNOWN;
+}
+
+int task_state(TtrpcClient *client, const char *id, const char *exec_id, TaskState *ret, Error *err) {
+    Containerd__Task__V3__StateRequest request = CONTAINERD__TASK__V3__STATE_REQUEST__INIT;
+    request.id = text_or_empty(id);
+    request.exec_id = text_or_empty(exec_id);
+    ProtobufCMessage *message = NULL;
+    TRY(call(client, "State", &request.base, QUICK, &message, err));
+    const Containerd__Task__V3__StateResponse *response = (void *)message;
+    *ret = (TaskState){status_of(response->status), response->pid};
+    ttrpc_response_free(message);
+    return 0;
+}
+
+int task_kill(TtrpcClient *client, const char *id, const char *exec_id, int signal, Error *err) {
+    Containerd__Task__V3__KillRequest request = CONTAINERD__TASK__V3__KILL_REQUEST__INIT;
+    request.id = text_or_empty(id);
+    request.exec_id = text_or_empty(exec_id);
+    request.signal = (uint32_t)signal;
+    return call(client, "Kill", &request.base, QUICK, NULL, err);
+}
+
+int task_exec(TtrpcClient *client, const TaskExec *exec, Error *err) {
+    Google__Protobuf__Any spec = GOOGLE__PROTOBUF__ANY__INIT;
+    spec.type_url = text_or_empty(PROCESS_TYPE);
+    spec.value = (ProtobufCBinaryData){
+        strlen(exec->process), (uint8_t *)(uintptr_t)exec->process};
+    Containerd__Task__V3__ExecProcessRequest request =
+        CONTAINERD__TASK__V3__EXEC_PROCESS_REQUEST__INIT;
+    request.id = text_or_empty(exec->id);
+    request.exec_id = text_or_empty(exec->exec_id);
+    request.terminal = exec->terminal;
+    request.spec = &spec;
+    return call(client, "Exec", &request.base, QUICK, NULL, err);
+}
+
+int task_delete(TtrpcClient *client, const char *id, const char *exec_id, Error *err) {
+    Containerd__Task__V3__DeleteRequest request = CONTAINERD__TASK__V3__DELETE_REQUEST__INIT;
+    request.id = text_or_empty(id);
+    request.exec_id = text_or_empty(exec_id);
+    return call(client, "Delete", &request.base, SLOW, NULL, err);
+}
+
+int task_shutdown(TtrpcClient *client, const char *id, Error *err) {
+    Containerd__Task__V3__ShutdownRequest request = CONTAINERD__TASK__V3__SHUTDOWN_REQUEST__INIT;
+    request.id = text_or_empty(id);
+    return call(client, "Shutdown", &request.base, QUICK, NULL, err);
+}
+
+int task_wait_begin(
+    const char *socket, const char *id, const char *exec_id, TtrpcClient **ret, Error *err) {
+    Containerd__Task__V3__WaitRequest request = CONTAINERD__TASK__V3__WAIT_REQUEST__INIT;
+    request.id = text_or_empty(id);
+    request.exec_id = text_or_empty(exec_id);
+    autoptr(TtrpcClient) client = NULL;
+    TRY(ttrpc_client_connect(socket, &client, err));
+    TRY(ttrpc_send(client, &containerd__task__v3__task__descriptor, "Wait", &request.base, err));
+    *ret = take_ptr(&client);
+    return 0;
+}
+
+int task_wait_end(TtrpcClient *client, TaskExit *ret, Error *err) {
+    ProtobufCMessage *message = NULL;
+    int r = ttrpc_receive(client, 0, &message, err);
+    if (r == ERROR_TIMEOUT)
+        return r;
+    *ret = (TaskExit){};
+    if (r < 0)
+        return 0; /* whatever was said, the task cannot be waited for any more */
+    const Containerd__Task__V3__WaitResponse *response = (void *)message;
+    ret->known = true;
+    ret->exit_code = (int)response->exit_status;
+    if (response->exited_at)
+        ret->exited = response->exited_at->seconds * TIME_SECOND + response->exited_at->nanos;
+    ttrpc_response_free(message);
+    return 0;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "engine/snapshot/snapshot.h"
+#include "ttrpc/client.h"
+
+/* What the engine says to shims: containerd.task.v3 over ttrpc, and the shim's own start and delete
+ * commands. A task is one container's; exec_id "" is its init process. */
+typedef struct TaskShim {
+    const char *program; /* absolute path of the shim */
+    const char *id, *bundle, *socket, *address;
+} TaskShim;
+
+int task_shim_start(const TaskShim *shim, Error *err);
+
+/* Ends whatever is left of a container whose shim was killed: processes, cgroup, rootfs mounts. */
+int task_shim_clean_up(const TaskShim *shim, Error *err);
+
+typedef struct TaskCreate {
+    const char *id, *bundle;
+    const SnapshotMount *rootfs;
+    bool terminal, open_stdin, stdin_once;
+    unsigned terminal_rows, terminal_columns;
+    const char *runtime; /* NULL: the shim's choice */
+    const char *runtime_root, *log_path, *attach_socket, *exit_record;
+    int64_t log_max_size;
+    int32_t log_max_files;
+} TaskCreate;
+
+typedef enum TaskStatus {
+    TASK_UNKNOWN,
+    TASK_CREATED,
+    TASK_RUNNING,
+    TASK_STOPPED,
+    TASK_PAUSED,
+} TaskStatus;
+
+typedef struct TaskState {
+    TaskStatus status;
+    unsigned pid;
+} TaskState;
+
+typedef struct TaskExit {
+    bool known;    /* false: the shim is gone and said nothing */
+    int exit_code; /* as a shell has it */
+    int64_t exited;
+    bool oom_killed;
+} TaskExit;
+
+typedef struct TaskExec {
+    const char *id, *exec_id;
+    bool terminal;
+    const char *process; /* JSON of the OCI process */
+} TaskExec;
+
+int task_create(TtrpcClient *client, const TaskCreate *create, unsigned *ret_pid, Error *err);
+int task_start(TtrpcClient *client, const char *id, const char *exec_id, unsigned *ret_pid, Error *err);
+int task_state(TtrpcClient *client, const char *id, const char *exec_id, TaskState *ret, Error *err);
+int task_kill(TtrpcClient *client, const char *id, const char *exec_id, int signal, Error *err);
+int task_exec(TtrpcClient *client, const TaskExec *exec, Error *err);
+int task_delete(TtrpcClient *client, const char *id, const char *exec_id, Error *err);
+int task_shutdown(TtrpcClient *client, const char *id, Error *err);
+
+/* A connection with a pending Wait; task_wait_end is for when its descriptor is readable:
+ * ERROR_TIMEOUT: not yet. A lost connection is ret->known = false. */
+int task_wait_begin(const char *socket, const char *id, const char *exec_id, TtrpcClient **ret, Error *err);
+int task_wait_end(TtrpcClient *client, TaskExit *ret, Error *err);
