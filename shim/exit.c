@@ -71,7 +71,8 @@ int exit_record_save(const char *path, const ExitRecord *record, Error *err) {
     autofree char *text = json_encode(&record_type, &fields, 0);
     autofree char *parent = path_parent(path);
     autoclose int directory = -1;
-    TRY(file_open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0, &directory, err));
-    int r = link_record(directory, path_name(path), text, err);
+    int r = file_open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0, &directory, err);
+    if (r >= 0)
+        r = link_record(directory, path_name(path), text, err);
     return r < 0 ? error_prefix(err, "exit record '%s'", path) : 0;
 }

@@ -20,19 +20,44 @@ enum {
     CONNECT_TIMEOUT_MS = 10000
 };
 
-int console_socket_open(ConsoleSocket *console, const char *directory, Error *err) {
-    autofree char *path = path_join(directory, "tty.sock");
-    if (strlen(path) >= sizeof((struct sockaddr_un *)NULL)->sun_path) {
-        char private[] = "/tmp/tare-tty-XXXXXX";
-        if (!mkdtemp(private))
-            return error_set_errno(err, errno, "cannot make a directory for the console socket");
-        free(path);
-        path = path_join(private, "tty.sock");
-    }
-    unlink(path);
-    TRY(fd_listen(path, 0600, 1, &console->listener, err));
-    console->path = take_ptr(&path);
+/* NULL: the name fits where it is. */
+static int make_private(const char *path, char **ret, Error *err) {
+    char private[] = "/tmp/tare-tty-XXXXXX";
+    if (strlen(path) < sizeof((struct sockaddr_un *)NULL)->sun_path)
+        return 0;
+    if (!mkdtemp(private))
+        return error_set_errno(err, errno, "cannot make a directory for the console socket");
+    *ret = text_copy(private);
     return 0;
+}
+
+void console_socket_done(ConsoleSocket *console) {
+    if (console->listener >= 0)
+        close(console->listener);
+    console->listener = -1;
+    if (console->path)
+        unlink(console->path);
+    if (console->directory)
+        rmdir(console->directory);
+    free(take_ptr(&console->path));
+    free(take_ptr(&console->directory));
+}
+
+int console_socket_open(ConsoleSocket *console, const char *directory, Error *err) {
+    static const char name[] = "tty.sock";
+    console->path = path_join(directory, name);
+    int r = make_private(console->path, &console->directory, err);
+    if (r >= 0 && console->directory) {
+        free(console->path);
+        console->path = path_join(console->directory, name);
+    }
+    if (r >= 0) {
+        unlink(console->path);
+        r = fd_listen(console->path, 0600, 1, &console->listener, err);
+    }
+    if (r < 0)
+        console_socket_done(console);
+    return r;
 }
 
 int console_socket_receive(ConsoleSocket *console, int *ret_master, Error *err) {
@@ -49,20 +74,6 @@ int console_socket_receive(ConsoleSocket *console, int *ret_master, Error *err) 
     TRY(fd_set_nonblocking(master, true, err));
     *ret_master = take_fd(&master);
     return 0;
-}
-
-void console_socket_done(ConsoleSocket *console) {
-    if (console->listener >= 0)
-        close(console->listener);
-    console->listener = -1;
-    if (!console->path)
-        return;
-    unlink(console->path);
-    if (text_starts(console->path, "/tmp/tare-tty-")) {
-        autofree char *parent = path_parent(console->path);
-        rmdir(parent);
-    }
-    free(take_ptr(&console->path));
 }
 
 int terminal_resize(int master, TerminalSize size, Error *err) {

@@ -8,7 +8,8 @@
 /* How a runtime hands over the terminal of a process: it makes the pair inside of the container and
  * sends the master's descriptor over the console socket that its command line names. */
 typedef struct ConsoleSocket {
-    char *path; /* removed by console_socket_done */
+    char *path;      /* removed by console_socket_done, */
+    char *directory; /* as is this one, if it was made for the socket */
     int listener;
 } ConsoleSocket;
 

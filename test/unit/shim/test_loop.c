@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/time.h"
+#include "shim/loop.h"
+
+#include <cmocka.h>
+
+typedef struct World {
+    Loop loop;
+    int pipes[2][2];
+    LoopSource sources[2];
+    LoopTimer timers[3];
+    char order[16];
+    size_t n;
+} World;
+
+static int set_up(void **state) {
+    static World world;
+    Error err = {};
+    memset(&world, 0, sizeof world);
+    if (loop_init(&world.loop, &err) < 0 || pipe(world.pipes[0]) < 0 || pipe(world.pipes[1]) < 0)
+        return -1;
+    *state = &world;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    World *world = *state;
+    loop_done(&world->loop);
+    for (int i = 0; i < 4; i++)
+        close(world->pipes[i / 2][i % 2]);
+    return 0;
+}
+
+static void run(World *world) {
+    Error err = {};
+    assert_int_equal(loop_run(&world->loop, &err), 0);
+}
+
+static World *current;
+static void note(void *owner, uint32_t events) {
+    current->order[current->n++] = *(const char *)owner;
+    if (current->n == 3)
+        loop_stop(&current->loop);
+}
+
+static void timers_fire_in_their_order(void **state) {
+    World *world = current = *state;
+    static const char names[] = "abc";
+    static const int delays[] = {3, 1, 2};
+    for (int i = 0; i < 3; i++) {
+        world->timers[i] = (LoopTimer){.handle = note, .owner = (void *)&names[i]};
+        loop_arm(&world->loop, &world->timers[i], delays[i] * TIME_MILLISECOND);
+    }
+    run(world);
+    assert_string_equal(world->order, "bca");
+}
+
+static void a_disarmed_timer_does_not_fire(void **state) {
+    World *world = current = *state;
+    static const char names[] = "abc";
+    for (int i = 0; i < 3; i++) {
+        world->timers[i] = (LoopTimer){.handle = note, .owner = (void *)&names[i]};
+        loop_arm(&world->loop, &world->timers[i], i * TIME_MILLISECOND);
+    }
+    loop_disarm(&world->loop, &world->timers[1]);
+    loop_disarm(&world->loop, &world->timers[1]);
+    world->n = 1;
+    run(world);
+    assert_string_equal(world->order + 1, "ac");
+}
+
+/* Both are ready; whoever comes first removes the other. */
+static void remove_other(void *owner, uint32_t events) {
+    World *world = current;
+    world->n++;
+    loop_watch(&world->loop, owner, 0);
+    loop_stop(&world->loop);
+}
+
+static void a_removed_source_is_not_called_any_more(void **state) {
+    World *world = current = *state;
+    for (int i = 0; i < 2; i++) {
+        world->sources[i] = (LoopSource){world->pipes[i][0], remove_other, &world->sources[!i], 0};
+        loop_watch(&world->loop, &world->sources[i], EPOLLIN);
+        assert_int_equal(write(world->pipes[i][1], "x", 1), 1);
+    }
+    run(world);
+    assert_int_equal(world->n, 1);
+}
+
+static void count_then_stop(void *owner, uint32_t events) {
+    World *world = current;
+    world->n++;
+    loop_stop(&world->loop);
+}
+
+static void a_hang_up_is_silent_while_nothing_is_watched(void **state) {
+    World *world = current = *state;
+    world->sources[0] = (LoopSource){world->pipes[0][0], count_then_stop, NULL, 0};
+    world->timers[0] = (LoopTimer){.handle = count_then_stop};
+    loop_watch(&world->loop, &world->sources[0], EPOLLIN);
+    loop_watch(&world->loop, &world->sources[0], 0);
+    close(world->pipes[0][1]);
+    world->pipes[0][1] = dup(world->pipes[1][1]);
+    loop_arm(&world->loop, &world->timers[0], 5 * TIME_MILLISECOND);
+    int64_t start = time_monotonic();
+    run(world);
+    assert_true(time_monotonic() - start >= 5 * TIME_MILLISECOND);
+    assert_int_equal(world->n, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(timers_fire_in_their_order, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_disarmed_timer_does_not_fire, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_removed_source_is_not_called_any_more, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            a_hang_up_is_silent_while_nothing_is_watched, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("shim/loop", tests, NULL, NULL);
+}
