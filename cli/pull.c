@@ -76,7 +76,7 @@ int pull_image(Cli *cli, const PullOptions *options, Error *err) {
     TRY(credentials_find(host, &credentials, err));
     Client *client = NULL;
     TRY(cli_client(cli, &client, err));
-    if (!options->quiet && !reference_has_tag(options->reference)) {
+    if (!options->quiet && !options->silent_name && !reference_has_tag(options->reference)) {
         fprintf(options->out, "Using default tag: latest\n");
         fflush(options->out);
     }

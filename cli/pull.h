@@ -10,7 +10,7 @@
 typedef struct PullOptions {
     const char *reference, *platform; /* platform: NULL for this machine's */
     bool quiet;                       /* nothing but the canonical name */
-    bool silent_name;                 /* not even that (run) */
+    bool silent_name;                 /* nor a word on names: `run` has said all */
     FILE *out;
 } PullOptions;
 

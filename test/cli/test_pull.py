@@ -144,9 +144,8 @@ def test_run_pulls_what_is_not_here_and_says_so_on_stderr(fake, tare, container,
     result = tare.run("run", "--platform", "linux/arm64", "busybox")
     assert result.stdout == "output\n"
     lines = result.stderr.splitlines()
-    assert lines[:3] == [
+    assert lines[:2] == [
         "Unable to find image 'busybox:latest' locally",
-        "Using default tag: latest",
         "latest: Pulling from library/busybox",
     ]
     assert lines[-2:] == ["Status: Downloaded newer image for busybox:latest", "WARNING: careful"]
