@@ -58,6 +58,7 @@ int bridge_new(const NetworkConfig *config, Bridge **ret, Error *err) {
 void bridge_free(Bridge *bridge) {
     if (!bridge)
         return;
+    watch_free(bridge->watch);
     address_pool_done(&bridge->addresses);
     port_table_done(&bridge->ports);
     firewall_free(bridge->firewall);
@@ -117,8 +118,23 @@ static int bridge_adopt(Network *network, const Endpoint *endpoint, Error *err) 
     return r;
 }
 
+/* In the watch's thread, after every deletion of our table, so also after our own. Should this
+ * fail, the next published port finds out and says so. */
+static void restore_firewall(void *context) {
+    Bridge *bridge = context;
+    Error ignored;
+    pthread_mutex_lock(&bridge->lock);
+    FirewallState state = bridge_firewall_state(bridge);
+    if (bridge->ready)
+        firewall_restore(bridge->firewall, &state, &ignored);
+    pthread_mutex_unlock(&bridge->lock);
+}
+
 static int bridge_start(Network *network, Error *err) {
     Bridge *bridge = network->bridge;
+    if (!bridge->watch)
+        TRY(watch_new(
+            firewall_table(bridge->firewall), restore_firewall, bridge, &bridge->watch, err));
     pthread_mutex_lock(&bridge->lock);
     int r = bridge_set_up(bridge, err);
     if (r == 0)
@@ -289,17 +305,8 @@ static int bridge_detach(Network *network, const Endpoint *endpoint, Error *err)
 
 static int bridge_tear_down(Network *network, Error *err) {
     Bridge *bridge = network->bridge;
-    autoptr(Netlink) netlink = NULL;
-    TRY(netlink_open(&netlink, err));
     pthread_mutex_lock(&bridge->lock);
-    int r = 0;
-    if (bridge->attachments_n == 0) {
-        netlink_remove_link(netlink, bridge->name);
-        r = netlink_flush(netlink, err);
-        if (r == 0 || r == ERROR_NOT_FOUND)
-            r = firewall_tear_down(bridge->firewall, err);
-        bridge->ready = false;
-    }
+    int r = bridge->attachments_n == 0 ? bridge_remove(bridge, err) : 0;
     pthread_mutex_unlock(&bridge->lock);
     return r;
 }

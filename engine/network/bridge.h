@@ -7,6 +7,7 @@
 #include "engine/network/netlink.h"
 #include "engine/network/network.h"
 #include "engine/network/ports.h"
+#include "engine/network/watch.h"
 
 /* The default network: a bridge of our own, an address for each container, and the packet filter.
  * Owned by the Network. */
@@ -23,6 +24,7 @@ typedef struct Bridge {
     char name[NETWORK_INTERFACE_SIZE], host_ip[NETWORK_IP_SIZE];
     unsigned mtu;
     bool icc, masquerade, forward;
+    Watch *watch;         /* takes the lock; NULL before the start */
     pthread_mutex_t lock; /* of what follows */
     bool ready;
     Subnet subnet; /* ip 0: not chosen yet */
@@ -47,6 +49,10 @@ int bridge_set_up(Bridge *bridge, Error *err);
 
 /* Removes interfaces of our making that no attachment claims. */
 int bridge_sweep(const Bridge *bridge, Error *err);
+
+/* Removes the packet filter, and the bridge if it is of our making and nobody else's port is in it.
+ */
+int bridge_remove(Bridge *bridge, Error *err);
 
 FirewallState bridge_firewall_state(const Bridge *bridge);
 BridgePort bridge_port(const Bridge *bridge, const char *interface, int master, bool published);

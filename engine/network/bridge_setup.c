@@ -29,6 +29,9 @@ FirewallState bridge_firewall_state(const Bridge *bridge) {
         .ports = &bridge->ports};
 }
 
+/* The bridge's alias: an administrator's bridge is not ours to remove. */
+static const char made_by_us[] = "tare";
+
 typedef struct SetUp {
     Bridge *bridge;
     Netlink *netlink;
@@ -73,6 +76,7 @@ static int create_bridge(SetUp *up, Error *err) {
         return 0;
     mac_from_ip(up->bridge->subnet.ip, mac);
     netlink_add_bridge(up->netlink, up->bridge->name, mac, up->bridge->mtu);
+    netlink_set_alias(up->netlink, up->bridge->name, made_by_us);
     TRY(netlink_flush(up->netlink, err));
     up->created = true;
     return find_bridge(up, err);
@@ -206,4 +210,38 @@ int bridge_sweep(const Bridge *bridge, Error *err) {
     netlink_remove_group(netlink, orphans);
     int r = netlink_flush(netlink, err);
     return r == ERROR_NOT_FOUND ? 0 : r;
+}
+
+static int remove_bridge(const Bridge *bridge, Error *err) {
+    autoptr(Netlink) netlink = NULL;
+    autofree Link *links = NULL;
+    size_t n = 0;
+    Link own;
+    TRY(netlink_open(&netlink, err));
+    int r = netlink_find_link(netlink, bridge->name, &own, err);
+    if (r == ERROR_NOT_FOUND || (r == 0 && !text_equal(own.alias, made_by_us)))
+        return 0;
+    TRY(r);
+    TRY(netlink_list_links(netlink, &links, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        if (links[i].master == own.index && !is_orphan(bridge, &own, &links[i]))
+            return 0;
+    }
+    netlink_remove_link(netlink, bridge->name);
+    r = netlink_flush(netlink, err);
+    return r == ERROR_NOT_FOUND ? 0 : r;
+}
+
+/* What keeps containers from loopback goes, so what lets them get there goes before. */
+static int close_loopback(const Bridge *bridge, Error *err) {
+    autofree char *path = text_format("net/ipv4/conf/%s/route_localnet", bridge->name);
+    int r = set_sysctl(path, "0", err);
+    return r == ERROR_NOT_FOUND ? 0 : r;
+}
+
+int bridge_remove(Bridge *bridge, Error *err) {
+    bridge->ready = false;
+    TRY(close_loopback(bridge, err));
+    TRY(remove_bridge(bridge, err));
+    return firewall_tear_down(bridge->firewall, err);
 }

@@ -173,6 +173,15 @@ int firewall_apply(Firewall *firewall, const FirewallState *state, Error *err) {
     return run(firewall, commands.data, err);
 }
 
+int firewall_restore(Firewall *firewall, const FirewallState *state, Error *err) {
+    autofree char *command = text_format("list chain ip %s loopback", firewall->table);
+    return run(firewall, command, err) < 0 ? firewall_apply(firewall, state, err) : 0;
+}
+
+const char *firewall_table(const Firewall *firewall) {
+    return firewall->table;
+}
+
 static size_t format_elements(const Firewall *firewall, const FirewallState *state,
     const char *endpoint, const char *act, Text *out) {
     size_t n = 0;

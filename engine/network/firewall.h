@@ -32,6 +32,12 @@ int firewall_add(Firewall *firewall, const FirewallState *state, const char *end
 int firewall_remove(
     Firewall *firewall, const FirewallState *state, const char *endpoint, Error *err);
 
+/* Applies the whole if somebody has deleted the table. */
+int firewall_restore(Firewall *firewall, const FirewallState *state, Error *err);
+
+/* Borrowed. */
+const char *firewall_table(const Firewall *firewall);
+
 /* Removes the table; absence is success. */
 int firewall_tear_down(Firewall *firewall, Error *err);
 

@@ -159,6 +159,14 @@ void netlink_add_port(Netlink *netlink, const BridgePort *port) {
         put_port_flags(netlink, port);
 }
 
+void netlink_set_alias(Netlink *netlink, const char *name, const char *alias) {
+    struct nlmsghdr *message = request_begin(netlink, RTM_SETLINK, 0, "name '%s'", name);
+    put_link(message, false);
+    mnl_attr_put_strz(message, IFLA_IFNAME, name);
+    mnl_attr_put_strz(message, IFLA_IFALIAS, alias);
+    request_end(netlink, message);
+}
+
 void netlink_set_up(Netlink *netlink, const char *name) {
     struct nlmsghdr *message = request_begin(netlink, RTM_SETLINK, 0, "bring up '%s'", name);
     put_link(message, true);
@@ -336,6 +344,8 @@ static void parse_link(const struct nlmsghdr *message, Link *ret) {
         unsigned type = mnl_attr_get_type(attribute);
         if (type == IFLA_IFNAME)
             snprintf(ret->name, sizeof ret->name, "%s", mnl_attr_get_str(attribute));
+        else if (type == IFLA_IFALIAS)
+            snprintf(ret->alias, sizeof ret->alias, "%s", mnl_attr_get_str(attribute));
         else if (type == IFLA_MASTER)
             ret->master = (int)mnl_attr_get_u32(attribute);
         else if (type == IFLA_LINKINFO)

@@ -22,6 +22,7 @@ CLEANUP_DEFINE(Netlink, netlink_close)
 typedef struct Link {
     int index, master;
     char name[NETWORK_INTERFACE_SIZE], kind[16]; /* kind: "bridge", "veth", …, or "" */
+    char alias[32];                              /* a note for people, ip-link(8) */
     bool up;
 } Link;
 
@@ -56,6 +57,7 @@ typedef struct BridgePort {
 } BridgePort;
 void netlink_add_port(Netlink *netlink, const BridgePort *port);
 
+void netlink_set_alias(Netlink *netlink, const char *name, const char *alias);
 void netlink_set_up(Netlink *netlink, const char *name);
 void netlink_set_down(Netlink *netlink, const char *name);
 void netlink_remove_link(Netlink *netlink, const char *name);

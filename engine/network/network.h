@@ -90,7 +90,7 @@ int network_attach(Network *network, const EndpointRequest *request, Endpoint *r
 /* When it has stopped. Whatever is gone already is fine; call it as often as you like. */
 int network_detach(Network *network, const Endpoint *endpoint, Error *err);
 
-/* Removes bridge and packet filter if no endpoint is left on the bridge (an orderly end). */
+/* At an orderly end: removes bridge and packet filter if no endpoint is left on the bridge. */
 int network_tear_down(Network *network, Error *err);
 
 /* Writes hostname, hosts and resolv.conf (Docker's contents) into directory, which is ours.

@@ -594,16 +594,28 @@ def test_an_administrators_bridge_keeps_its_address(machine):
     assert ask(a.sandbox, NEIGHBOUR, 9000) == f"neighbour {HOST}"
 
 
-def test_a_flushed_packet_filter_comes_back_with_the_next_port(machine):
+def test_a_flushed_packet_filter_comes_back(machine):
+    """As after a reload of nftables.service, which begins with a flush."""
     tool = machine.tool()
     a = tool.attach("a", ":8080:80/tcp")
     machine.serve(a.sandbox, "a")
-    sh(machine.host, "nft flush ruleset")
-    b = tool.attach("b", ":8081:80/tcp")
+    for _ in range(3):
+        sh(machine.host, "printf 'flush ruleset\\ntable ip other {}\\n' | nft -f -")
+        wait_until(lambda: "tcp . 8080" in sh(machine.host, "nft list ruleset"), what="the table to come back")
     assert ask(machine.neighbour, HOST, 8080) == f"a {NEIGHBOUR}"
-    sh(machine.host, "nft flush ruleset")
-    tool.detach(b)
-    assert ask(machine.neighbour, HOST, 8080) == f"a {NEIGHBOUR}"
+    assert "table ip other" in sh(machine.host, "nft list ruleset")
+
+
+def test_a_damaged_packet_filter_is_repaired_with_the_next_port(machine):
+    tool = machine.tool()
+    a = tool.attach("a", ":8080:80/tcp")
+    machine.serve(a.sandbox, "a")
+    for change in (lambda: tool.attach("b", ":8081:80/tcp"), lambda: tool.detach(a)):
+        sh(machine.host, "nft flush table ip tare0; nft delete map ip tare0 published")
+        change()
+        assert "chain loopback" in sh(machine.host, "nft list table ip tare0")
+    assert "8080" not in sh(machine.host, "nft list table ip tare0")
+    assert "8081" in sh(machine.host, "nft list table ip tare0")
 
 
 def test_many_at_once_leave_nothing(machine):
@@ -625,6 +637,18 @@ def test_tear_down_leaves_nothing_but_waits_for_containers(machine):
     assert sh(machine.host, "nft list ruleset") == ""
     tool.do("tear-down")
     assert tool.attach("b").ip == "172.17.0.2"
+
+
+def test_tear_down_spares_what_others_made_or_use(machine):
+    sh(machine.host, "ip link add br-mine type bridge; ip address add 10.7.0.9/24 dev br-mine")
+    machine.tool("--bridge", "br-mine").do("tear-down")
+    assert machine.links() == ["br-mine"]
+    assert sh(machine.host, "sysctl -n net.ipv4.conf.br-mine.route_localnet").strip() == "0"
+    tool = machine.tool()
+    sh(machine.host, "ip link add admin type veth peer name admin1; ip link set admin master tare0")
+    tool.do("tear-down")
+    assert "tare0" in machine.links()
+    assert sh(machine.host, "nft list ruleset") == ""
 
 
 # ---- files ----
