@@ -82,5 +82,8 @@ typedef struct ImageRemoval {
     JsonTexts untagged, deleted;
 } ImageRemoval;
 int image_remove(Images *images, const ImageRemove *remove, ImageRemoval *ret, Error *err);
+/* After a container is gone: removes layers that only it needed (its image was removed before). */
+int images_sweep(Images *images, Error *err);
+
 void image_removal_done(ImageRemoval *removal);
 CLEANUP_DEFINE_DONE(ImageRemoval, image_removal_done)

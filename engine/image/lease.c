@@ -53,3 +53,15 @@ void lease_end(Images *images, const char *name) {
         record_drop_lease(images, name);
     pthread_mutex_unlock(&images->mutex);
 }
+
+void lease_abandon(Images *images, const char *name) {
+    Error ignored; /* what stays in the store is forgotten after a day */
+    pthread_mutex_lock(&images->mutex);
+    LeaseRecord *lease = record_find_lease(images, name);
+    if (lease && --lease->users == 0) {
+        if (lease->added.set)
+            store_remove(images->store, STORE_LEASE, name, &ignored);
+        record_drop_lease(images, name);
+    }
+    pthread_mutex_unlock(&images->mutex);
+}

@@ -13,3 +13,6 @@ int lease_save(Images *images, const char *name, Error *err);
 
 /* A lease that was never saved goes with its last user. */
 void lease_end(Images *images, const char *name);
+
+/* Nobody will come back to it. */
+void lease_abandon(Images *images, const char *name);

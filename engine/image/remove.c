@@ -201,6 +201,10 @@ int image_remove(Images *images, const ImageRemove *remove, ImageRemoval *ret, E
     return 0;
 }
 
+int images_sweep(Images *images, Error *err) {
+    return collect(images, NULL, err);
+}
+
 void image_removal_done(ImageRemoval *removal) {
     json_texts_done(&removal->untagged);
     json_texts_done(&removal->deleted);

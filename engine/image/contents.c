@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/image/contents.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/image/bring.h"
+#include "engine/image/document.h"
+#include "engine/image/lease.h"
+
+enum {
+    INDEX_DEPTH_MAX = 3
+};
+
+/* docker-archive's manifest.json: an array of these. */
+typedef struct SavedImage {
+    char *config;
+    JsonTexts tags, layers;
+} SavedImage;
+typedef struct SavedImages {
+    JsonObjects images;
+} SavedImages;
+
+#define T SavedImage
+static const JsonField saved_image_fields[] = {
+    {"Config", JSON_TEXT, JSON_AT(config), .flags = JSON_REQUIRED},
+    {"RepoTags", JSON_TEXTS, JSON_AT(tags)},
+    {"Layers", JSON_TEXTS, JSON_AT(layers)},
+    {},
+};
+static const JsonType saved_image_type = {sizeof(T), saved_image_fields};
+#undef T
+#define T SavedImages
+static const JsonField saved_images_fields[] = {
+    {"images", JSON_OBJECTS, JSON_AT(images), &saved_image_type},
+    {},
+};
+static const JsonType saved_images_type = {sizeof(T), saved_images_fields};
+#undef T
+
+static void saved_images_done(SavedImages *saved) {
+    json_done(&saved_images_type, saved);
+}
+CLEANUP_DEFINE_DONE(SavedImages, saved_images_done)
+
+/* One image on its way in. */
+typedef struct Loading {
+    Images *images;
+    int tree;
+    Platform platform;
+    Progress progress;
+    Bring bring;
+    char *lease;
+    Reference *name;
+    const Reference **names;
+    size_t n;
+} Loading;
+
+/* Symlinks resolve inside the archive (docker save makes some); tare-unpack has let neither devices
+ * nor FIFOs through. */
+static int open_file(int tree, const char *path, int *ret_fd, uint64_t *ret_size, Error *err) {
+    autoclose int fd = -1;
+    struct stat status;
+    if (file_open_in(tree, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd, err) < 0)
+        return error_prefix(err, "the archive is incomplete");
+    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
+        return error_set(err, ERROR_CORRUPT, "'%s' in the archive is not a file", path);
+    *ret_size = (uint64_t)status.st_size;
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+static int read_document(int tree, const char *path, size_t limit, Text *ret, Error *err) {
+    autoclose int fd = -1;
+    uint64_t size;
+    TRY(open_file(tree, path, &fd, &size, err));
+    if (fd_read_all(fd, limit, ret, err) < 0)
+        return error_prefix(err, "cannot read '%s' in the archive", path);
+    return 0;
+}
+
+static int copy_in(Content *content, int fd, const char *digest, uint64_t size, Error *err) {
+    enum {
+        CHUNK = 1 << 18
+    };
+    autoptr(ContentWriter) writer = NULL;
+    autofree char *buffer = memory_new(CHUNK);
+    TRY(content_writer_open(content, digest, size, &writer, err));
+    TRY(content_writer_restart(writer, err));
+    for (;;) {
+        ssize_t n = read(fd, buffer, CHUNK);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return error_set_errno(err, errno, "cannot read the archive");
+        if (n == 0)
+            return content_writer_commit(writer, err);
+        TRY(content_writer_write(writer, buffer, (size_t)n, err));
+    }
+}
+
+/* A Bring's fetch: from the layout's blobs. */
+static int fetch(void *user, const OciDescriptor *blob, Error *err) {
+    Loading *loading = user;
+    autoclose int fd = -1;
+    uint64_t size;
+    autofree char *path = text_format("blobs/sha256/%s", digest_hex(blob->digest));
+    TRY(open_file(loading->tree, path, &fd, &size, err));
+    if (size != blob->size.value)
+        return error_set(err, ERROR_CORRUPT,
+            "%s in the archive has %" PRIu64 " bytes instead of %" PRIu64, blob->digest, size,
+            blob->size.value);
+    return copy_in(loading->images->content, fd, blob->digest, size, err);
+}
+
+static int begin(Loading *loading, Images *images, int tree, Error *err) {
+    char random[17];
+    text_random_hex(random, 8);
+    *loading = (Loading){.images = images, .tree = tree};
+    TRY(platform_parse(NULL, &loading->platform, err));
+    progress_init(&loading->progress, NULL, NULL);
+    loading->lease = text_format("load:%s", random);
+    loading->bring = (Bring){
+        .images = images,
+        .progress = &loading->progress,
+        .lease = loading->lease,
+        .platform = &loading->platform,
+        .fetch = fetch,
+        .user = loading,
+    };
+    lease_begin(images, loading->lease);
+    return 0;
+}
+
+static void end(Loading *loading, int code) {
+    if (code < 0)
+        lease_abandon(loading->images, loading->lease);
+    for (size_t i = 0; i < loading->n; i++)
+        reference_done(&loading->name[i]);
+    free(loading->name);
+    free(loading->names);
+    free(loading->lease);
+    json_texts_done(&loading->bring.blobs);
+    progress_done(&loading->progress);
+}
+
+static int add_name(Loading *loading, const char *text, Error *err) {
+    Reference reference = {};
+    TRY(reference_parse(text, &reference, err));
+    array_append(loading->name, loading->n, reference);
+    return 0;
+}
+
+static int finish(
+    Loading *loading, const char *digest, const Text *manifest, ImageLoaded *ret, Error *err) {
+    Brought brought = {};
+    loading->names = new_array(const Reference *, loading->n);
+    for (size_t i = 0; i < loading->n; i++)
+        loading->names[i] = &loading->name[i];
+    loading->bring.names = loading->names;
+    loading->bring.names_n = loading->n;
+    TRY(bring_document(&loading->bring, digest, manifest, err));
+    TRY(bring_manifest(&loading->bring, digest, manifest, &brought, err));
+    for (size_t i = 0; i < loading->n; i++) {
+        autofree char *familiar = reference_familiar(&loading->name[i]);
+        json_texts_add(&ret->references, familiar);
+    }
+    if (loading->n == 0)
+        json_texts_add(&ret->ids, brought.id);
+    image_event(loading->images, "load", brought.id, NULL);
+    free(brought.id);
+    return 0;
+}
+
+static const char *annotation(const OciDescriptor *descriptor, const char *name) {
+    return json_map_find(&descriptor->annotations, name);
+}
+
+/* containerd's annotation holds a whole name; the standard one may hold only a tag, which says
+ * nothing without a name. */
+static const char *name_of(const OciDescriptor *descriptor) {
+    const char *whole = annotation(descriptor, "io.containerd.image.name");
+    const char *name = annotation(descriptor, "org.opencontainers.image.ref.name");
+    if (whole)
+        return whole;
+    return name && strpbrk(name, "/:") ? name : NULL;
+}
+
+/* Follows indexes from the descriptor to the manifest for this machine. */
+static int load_tree(Loading *loading, const OciDescriptor *top, ImageLoaded *ret, Error *err) {
+    autodone(OciIndex) index = {};
+    const OciDescriptor *at = top;
+    for (int depth = 0; depth <= INDEX_DEPTH_MAX; depth++) {
+        autodone(Text) body = {};
+        DocumentKind kind;
+        TRY(document_check_descriptor(at, DOCUMENT_MAX, err));
+        lease_add_blob(loading->images, loading->lease, at->digest);
+        if (!content_has(loading->images->content, at->digest))
+            TRY(fetch(loading, at, err));
+        TRY(content_read(loading->images->content, at->digest, DOCUMENT_MAX, &body, err));
+        TRY(document_classify(at->media_type, &body, &kind, err));
+        if (kind == DOCUMENT_MANIFEST)
+            return finish(loading, at->digest, &body, ret, err);
+        TRY(bring_document(&loading->bring, at->digest, &body, err));
+        OciIndex inner = {};
+        TRY(document_decode_index(&body, &inner, err));
+        oci_index_done(&index);
+        index = inner;
+        at = platform_choose(&loading->platform, &index);
+        if (!at)
+            break;
+    }
+    char platform[PLATFORM_TEXT_SIZE];
+    return error_set(err, ERROR_NOT_FOUND, "no matching manifest for %s in the archive",
+        platform_format(&loading->platform, platform));
+}
+
+static int load_described(
+    Images *images, int tree, const OciDescriptor *descriptor, ImageLoaded *ret, Error *err) {
+    Loading loading;
+    TRY(begin(&loading, images, tree, err));
+    const char *name = name_of(descriptor);
+    int code = name ? add_name(&loading, name, err) : 0;
+    if (code == 0)
+        code = load_tree(&loading, descriptor, ret, err);
+    end(&loading, code);
+    return code;
+}
+
+static int load_layout(Images *images, int tree, ImageLoaded *ret, Error *err) {
+    autodone(Text) body = {};
+    autodone(OciIndex) index = {};
+    TRY(read_document(tree, "index.json", DOCUMENT_MAX, &body, err));
+    TRY(document_decode_index(&body, &index, err));
+    const OciDescriptor *descriptor = index.manifests.item;
+    for (size_t i = 0; i < index.manifests.n; i++)
+        TRY(load_described(images, tree, &descriptor[i], ret, err));
+    return 0;
+}
+
+static int digest_file(int fd, char ret[DIGEST_TEXT_SIZE], Error *err) {
+    enum {
+        CHUNK = 1 << 18
+    };
+    autofree char *buffer = memory_new(CHUNK);
+    autoptr(Digest) digest = digest_new();
+    ssize_t n;
+    while ((n = read(fd, buffer, CHUNK)) > 0)
+        digest_update(digest, buffer, (size_t)n);
+    if (n < 0 || lseek(fd, 0, SEEK_SET) < 0)
+        return error_set_errno(err, errno, "cannot read the archive");
+    digest_finish(digest, ret);
+    return 0;
+}
+
+/* A file that only its name told apart gets a digest. */
+static int take_file(Loading *loading, const char *path, OciDescriptor *ret, Error *err) {
+    autoclose int fd = -1;
+    char digest[DIGEST_TEXT_SIZE];
+    uint64_t size;
+    unsigned char magic[4] = {};
+    TRY(open_file(loading->tree, path, &fd, &size, err));
+    TRY(digest_file(fd, digest, err));
+    lease_add_blob(loading->images, loading->lease, digest);
+    if (pread(fd, magic, sizeof(magic), 0) < 0)
+        return error_set_errno(err, errno, "cannot read the archive");
+    if (!content_has(loading->images->content, digest))
+        TRY(copy_in(loading->images->content, fd, digest, size, err));
+    const char *suffix = magic[0] == 0x1f && magic[1] == 0x8b        ? "+gzip"
+                         : memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0 ? "+zstd"
+                                                                     : "";
+    ret->digest = text_copy(digest);
+    ret->size = (JsonUint){true, size};
+    ret->media_type = text_format("%s%s", OCI_MEDIA_LAYER, suffix);
+    return 0;
+}
+
+/* docker's archives have no manifest in our sense: one is made. */
+static int make_manifest(Loading *loading, const SavedImage *saved, OciManifest *ret, Error *err) {
+    ret->schema_version = (JsonUint){true, 2};
+    ret->media_type = text_copy(OCI_MEDIA_MANIFEST);
+    ret->config = new (OciDescriptor);
+    TRY(take_file(loading, saved->config, ret->config, err));
+    free(ret->config->media_type);
+    ret->config->media_type = text_copy(OCI_MEDIA_CONFIG);
+    for (size_t i = 0; i < saved->layers.n; i++)
+        TRY(take_file(loading, saved->layers.item[i],
+            json_objects_add(&ret->layers, &oci_descriptor_type), err));
+    return 0;
+}
+
+static int load_saved(Loading *loading, const SavedImage *saved, ImageLoaded *ret, Error *err) {
+    autodone(OciManifest) manifest = {};
+    autodone(Text) body = {};
+    char digest[DIGEST_TEXT_SIZE];
+    for (size_t i = 0; i < saved->tags.n; i++)
+        TRY(add_name(loading, saved->tags.item[i], err));
+    TRY(make_manifest(loading, saved, &manifest, err));
+    autofree char *json = json_encode(&oci_manifest_type, &manifest, 0);
+    text_append(&body, json);
+    digest_of(body.data, body.length, digest);
+    return finish(loading, digest, &body, ret, err);
+}
+
+static int load_docker(Images *images, int tree, ImageLoaded *ret, Error *err) {
+    autodone(Text) body = {}, wrapped = {};
+    autodone(SavedImages) saved = {};
+    TRY(read_document(tree, "manifest.json", DOCUMENT_MAX, &body, err));
+    /* json.h decodes objects */
+    text_append(&wrapped, "{\"images\":");
+    text_append_bytes(&wrapped, body.data ? body.data : "", body.length);
+    text_append(&wrapped, "}");
+    if (json_decode(&saved_images_type, wrapped.data, wrapped.length, &saved, err) < 0)
+        return error_prefix(err, "'manifest.json' in the archive");
+    for (size_t i = 0; i < saved.images.n; i++) {
+        Loading loading;
+        TRY(begin(&loading, images, tree, err));
+        int code = load_saved(&loading, (SavedImage *)saved.images.item + i, ret, err);
+        end(&loading, code);
+        TRY(code);
+    }
+    return 0;
+}
+
+int contents_load(Images *images, int tree, ImageLoaded *ret, Error *err) {
+    if (file_exists(tree, "index.json"))
+        return load_layout(images, tree, ret, err);
+    if (file_exists(tree, "manifest.json"))
+        return load_docker(images, tree, ret, err);
+    return error_set(err, ERROR_INVALID,
+        "the archive holds neither an OCI layout nor an image of"
+        " docker save");
+}
