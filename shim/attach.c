@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,6 +12,7 @@
 #include "attach/frame.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -292,14 +294,14 @@ static void on_timer(void *owner, uint32_t events) {
 
 static void on_listener(void *owner, uint32_t events) {
     AttachServer *server = owner;
-    int fd = accept4(server->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    autoclose int fd = accept4(server->source.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0 || !fd_peer_is_trusted(fd))
         return;
     Client *client = new (Client);
     *client = (Client){.listener = {on_output, on_ended, on_input_ready},
         .server = server,
         .next = server->clients,
-        .source = {.fd = fd, .handle = on_client, .owner = client},
+        .source = {.fd = take_fd(&fd), .handle = on_client, .owner = client},
         .timer = {.handle = on_timer, .owner = client}};
     server->clients = client;
     server->clients_n++;
@@ -309,7 +311,7 @@ static void on_listener(void *owner, uint32_t events) {
 
 int attach_server_new(const AttachOptions *options, AttachServer **ret, Error *err) {
     int fd;
-    unlink(options->path); /* of a shim that was killed */
+    TRY(file_remove(AT_FDCWD, options->path, err)); /* of a shim that was killed */
     TRY(fd_listen(options->path, 0600, 16, &fd, err));
     AttachServer *server = new (AttachServer);
     *server = (AttachServer){.options = *options,
@@ -346,7 +348,8 @@ AttachServer *attach_server_free(AttachServer *server) {
         client_free(server->clients);
     loop_watch(server->options.loop, &server->source, 0);
     close(server->source.fd);
-    unlink(server->path);
+    Error ignored;
+    file_remove(AT_FDCWD, server->path, &ignored);
     free(server->path);
     free(server);
     return NULL;

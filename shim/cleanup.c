@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -86,9 +87,9 @@ int shim_delete(const ShimArguments *arguments, Error *err) {
     ExitRecord ended =
         created ? find_exit(&record, bundle) : (ExitRecord){KILLED, time_now(), false};
     if (record.socket)
-        unlink(record.socket);
+        warn(file_remove(AT_FDCWD, record.socket, &problem), &problem);
     if (record.attach_socket)
-        unlink(record.attach_socket);
+        warn(file_remove(AT_FDCWD, record.attach_socket, &problem), &problem);
     int r = print_response(&record, &ended, err);
     shim_record_done(&record);
     return r;

@@ -140,7 +140,8 @@ static int exec_process(
     autofree char *spec = exec_spec(process);
     TRY(file_write(AT_FDCWD, path, spec, strlen(spec), 0600, false, err));
     int r = runtime_exec(&container->runtime, container->id, described, path, &process->pid, err);
-    unlink(path);
+    Error ignored;
+    file_remove(AT_FDCWD, path, &ignored);
     return r;
 }
 

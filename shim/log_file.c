@@ -70,7 +70,7 @@ static bool write_whole(LogFile *log, const char *bytes, size_t n) {
         if (written <= 0) {
             log->lost_errno = log->fd < 0 ? EIO : errno;
             if (done > 0 && ftruncate(log->fd, log->size) < 0)
-                log_warning("cannot cut '%s': %s", log->path, strerror(errno));
+                log_warning("cannot cut '%s': %s", log->path, strerrordesc_np(errno));
             return false;
         }
         done += (size_t)written;
@@ -91,7 +91,7 @@ static void append_entry(Text *out, LogStream stream, const char *bytes, size_t 
 static void note_loss(LogFile *log) {
     autodone(Text) entry = {};
     autofree char *note = text_format("tare: %llu log entries were lost here: %s\n",
-        (unsigned long long)log->lost, strerror(log->lost_errno));
+        (unsigned long long)log->lost, strerrordesc_np(log->lost_errno));
     append_entry(&entry, LOG_STDERR, note, strlen(note));
     if (write_whole(log, entry.data, entry.length))
         log->lost = 0;
@@ -108,7 +108,7 @@ static void write_batch(LogFile *log) {
         note_loss(log);
     if (log->lost || !write_whole(log, log->batch.data, log->batch.length)) {
         if (!log->lost)
-            log_error("cannot write '%s': %s", log->path, strerror(log->lost_errno));
+            log_error("cannot write '%s': %s", log->path, strerrordesc_np(log->lost_errno));
         log->lost += log->batch_entries;
     }
     text_clear(&log->batch);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -130,7 +132,7 @@ static void shim_done(Shim *shim) {
     Error ignored;
     ShimRecord record = {};
     if (shim_record_load(shim->bundle, &record, &ignored) >= 0 && record.socket)
-        unlink(record.socket);
+        file_remove(AT_FDCWD, record.socket, &ignored);
     shim_record_done(&record);
     ttrpc_server_free(shim->server);
     attach_server_free(shim->attach);

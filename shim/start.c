@@ -47,7 +47,7 @@ static int listen_on(const char *path, int *ret_fd, Error *err) {
         close(probe);
         return error_set(err, ERROR_EXISTS, "another shim serves '%s'", path);
     }
-    unlink(path);
+    TRY(file_remove(AT_FDCWD, path, err));
     return fd_listen(path, 0600, 64, ret_fd, err);
 }
 
@@ -99,7 +99,8 @@ int shim_start(const ShimArguments *arguments, Error *err) {
     if (r >= 0)
         r = spawn_server(arguments, listener, err);
     if (r < 0) {
-        unlink(socket);
+        Error ignored;
+        file_remove(AT_FDCWD, socket, &ignored);
         return r;
     }
     return fd_write_all(STDOUT_FILENO, address, strlen(address), err);

@@ -137,7 +137,8 @@ static int update(Process *process, const TaskRequest *request, Error *err) {
     const ProtobufCBinaryData *json = &message->resources->value;
     TRY(file_write(AT_FDCWD, path, json->data, json->len, 0600, false, err));
     int r = runtime_update(&container->runtime, container->id, path, err);
-    unlink(path);
+    Error ignored;
+    file_remove(AT_FDCWD, path, &ignored);
     return r;
 }
 

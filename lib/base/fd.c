@@ -143,6 +143,14 @@ int fd_receive(int socket, int *ret_fd, Error *err) {
     return 0;
 }
 
+bool fd_peer_is_trusted(int socket) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
+        return false;
+    return peer.uid == 0 || peer.uid == geteuid();
+}
+
 const char *fd_path(int fd, char buffer[FD_PATH_SIZE]) {
     snprintf(buffer, FD_PATH_SIZE, "/proc/self/fd/%d", fd);
     return buffer;

@@ -26,6 +26,10 @@ int fd_set_nonblocking(int fd, bool on, Error *err);
 int fd_send(int socket, const int *fds, size_t n, Error *err);
 int fd_receive(int socket, int *ret_fd, Error *err);
 
+/* Whether a unix socket's peer runs as root or as our own user: the mode of a socket's file is one
+ * lock, this is the second (rule I). */
+bool fd_peer_is_trusted(int socket);
+
 /* "/proc/self/fd/N", for the few calls that have no descriptor form. */
 #define FD_PATH_SIZE 32
 const char *fd_path(int fd, char buffer[FD_PATH_SIZE]);

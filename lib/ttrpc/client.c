@@ -31,7 +31,7 @@ static int connect_now(const char *path, int *ret_fd, Error *err) {
         TRY(fd_connect(path, ret_fd, err));
         return fd_set_nonblocking(*ret_fd, true, err);
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         return error_set_errno(err, errno, "cannot connect to '%s'", path);

@@ -258,7 +258,7 @@ static void watch_listener(TtrpcServer *server) {
 
 static void accept_connection(TtrpcServer *server) {
     autoclose int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0 || !fd_peer_is_trusted(fd))
         return;
     Connection *connection = new (Connection);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
