@@ -115,9 +115,6 @@ static int keys_check(const char *path, const JsonTexts *keys, Config *config, E
     return 0;
 }
 
-static const JsonField keys_fields[] = {{"", JSON_TEXTS, 0}, {}};
-static const JsonType keys_type = {sizeof(JsonTexts), keys_fields};
-
 static int file_parse(
     const char *path, const Text *text, Config *config, ConfigFile *ret, Error *err) {
     JsonTexts keys = {};
@@ -127,7 +124,7 @@ static int file_parse(
     r = json_keys(text->data, text->length, &keys, err);
     if (r == 0)
         r = keys_check(path, &keys, config, err);
-    json_done(&keys_type, &keys);
+    json_texts_done(&keys);
     return r;
 }
 

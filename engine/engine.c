@@ -88,8 +88,7 @@ static void end_store(Engine *engine) {
 }
 
 static int start_snapshots(Engine *engine, Error *err) {
-    return snapshots_open(
-        engine->config->root, "overlay", engine->store, &engine->snapshots, err);
+    return snapshots_open(engine->config->root, "overlay", engine->store, &engine->snapshots, err);
 }
 
 static void end_snapshots(Engine *engine) {
@@ -192,6 +191,7 @@ static int start_recovery(Engine *engine, Error *err) {
 }
 
 static int start_server(Engine *engine, Error *err) {
+    engine->services.snapshots = engine->snapshots;
     engine->services.images = engine->images;
     engine->services.containers = engine->containers;
     engine->server = rpc_server_new(&(RpcServerOptions){});

@@ -15,7 +15,9 @@ static const char *const names[] = {"CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", 
     "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "MAC_OVERRIDE",
     "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
     "CHECKPOINT_RESTORE"};
-enum { COUNT = array_size(names) };
+enum {
+    COUNT = array_size(names)
+};
 _Static_assert(COUNT == 41, "linux/capability.h: CAP_LAST_CAP is 40");
 
 typedef uint64_t Set;

@@ -42,20 +42,22 @@ int container_create(
 int container_start(Containers *containers, const char *reference, Error *err);
 
 /* Makes the shim of a container that does not run yet, so that no output is missed. */
-int container_attach(
-    Containers *containers, const char *reference, char **ret_socket, ContainerRecord **ret, Error *err);
+int container_attach(Containers *containers, const char *reference, char **ret_socket,
+    ContainerRecord **ret, Error *err);
 
 typedef struct ContainerStop {
-    const char *signal;     /* NULL or "": the container's */
-    bool has_timeout;       /* else 10 s */
-    int64_t timeout;        /* ns, -1 for ever */
+    const char *signal; /* NULL or "": the container's */
+    bool has_timeout;   /* else 10 s */
+    int64_t timeout;    /* ns, -1 for ever */
 } ContainerStop;
-int container_stop(Containers *containers, const char *reference, const ContainerStop *stop, Error *err);
+int container_stop(
+    Containers *containers, const char *reference, const ContainerStop *stop, Error *err);
 int container_kill(Containers *containers, const char *reference, const char *signal, Error *err);
 int container_remove(Containers *containers, const char *reference, bool force, Error *err);
 
 /* The caller's reference to a record that never changes. */
-int container_find(Containers *containers, const char *reference, ContainerRecord **ret, Error *err);
+int container_find(
+    Containers *containers, const char *reference, ContainerRecord **ret, Error *err);
 typedef struct ContainerRecords {
     size_t n;
     ContainerRecord **item; /* newest first */

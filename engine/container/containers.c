@@ -15,8 +15,8 @@
 #define SHIM "containerd-shim-tare-v2"
 
 char *container_path(const Containers *containers, const char *id, const char *name) {
-    return text_format("%s/containers/%s%s%s", containers->with.config->root, id,
-        *name ? "/" : "", name);
+    return text_format(
+        "%s/containers/%s%s%s", containers->with.config->root, id, *name ? "/" : "", name);
 }
 
 char *path_bundle(const Containers *containers, const char *id) {
@@ -51,8 +51,8 @@ static int find_program(const char *name, char **ret, Error *err) {
             return 0;
         }
     }
-    return error_set(err, ERROR_NOT_FOUND,
-        "cannot find %s beside tared, in ../libexec/tare or in $PATH", name);
+    return error_set(
+        err, ERROR_NOT_FOUND, "cannot find %s beside tared, in ../libexec/tare or in $PATH", name);
 }
 
 static int load_one(Containers *containers, const StoreRecord *row, Error *err) {
@@ -61,7 +61,8 @@ static int load_one(Containers *containers, const StoreRecord *row, Error *err) 
     TRY(container_record_decode(row->value, &record, err));
     if (strlen(record->id) != 64 || !text_equal(record->id, row->key))
         return error_set(err, ERROR_CORRUPT, "the id is not its key");
-    return table_add(containers, record, record->state->status != CONTAINER_REMOVING, &container, err);
+    return table_add(
+        containers, record, record->state->status != CONTAINER_REMOVING, &container, err);
 }
 
 /* A record that cannot be read hides one container, not all of them. */
@@ -151,8 +152,6 @@ void containers_close(Containers *containers) {
 }
 
 void container_event(Containers *containers, const ContainerRecord *record, const char *action) {
-    static const JsonField fields[] = {{"", JSON_MAP, 0}, {}};
-    static const JsonType map_type = {sizeof(JsonMap), fields};
     Event event = {.type = "container", .action = action, .id = record->id};
     if (!containers->with.events)
         return;
@@ -163,5 +162,5 @@ void container_event(Containers *containers, const ContainerRecord *record, cons
         json_map_set(&event.attributes, "exitCode", code);
     }
     event_publish(containers->with.events, &event);
-    json_done(&map_type, &event.attributes);
+    json_map_done(&event.attributes);
 }

@@ -10,7 +10,9 @@
 #include "engine/container/private.h"
 #include "engine/container/spec.h"
 
-enum { NAME_ATTEMPTS = 64 };
+enum {
+    NAME_ATTEMPTS = 64
+};
 
 /* A copy of its own: the record outlives the image's. */
 static OciImageConfig *config_copy(const OciImageConfig *config) {

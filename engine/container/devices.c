@@ -12,11 +12,12 @@
 #include "base/text.h"
 #include "oci/runtime.h"
 
-enum { DEPTH_MAX = 8 };
+enum {
+    DEPTH_MAX = 8
+};
 
-static const char *const skipped[] = {
-    "/dev/pts", "/dev/shm", "/dev/fd", "/dev/mqueue", "/dev/.lxc", "/dev/.lxd-mounts",
-    "/dev/.udev", "/dev/console", "/dev/ptmx", "/dev/tty"};
+static const char *const skipped[] = {"/dev/pts", "/dev/shm", "/dev/fd", "/dev/mqueue", "/dev/.lxc",
+    "/dev/.lxd-mounts", "/dev/.udev", "/dev/console", "/dev/ptmx", "/dev/tty"};
 
 static bool is_skipped(const char *path) {
     for (size_t i = 0; i < array_size(skipped); i++) {

@@ -38,7 +38,8 @@ PortBinding *ports_decode(const JsonObjects *ports, size_t *ret_n) {
         COPY(bindings[i].host_ip, item[i].host_ip);
         bindings[i].host_port = (uint16_t)item[i].host_port.value;
         bindings[i].container_port = (uint16_t)item[i].container_port.value;
-        port_protocol_parse(item[i].protocol ? item[i].protocol : "", &bindings[i].protocol, &ignored);
+        port_protocol_parse(
+            item[i].protocol ? item[i].protocol : "", &bindings[i].protocol, &ignored);
     }
     return bindings;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/container/exec.h"
 
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -13,13 +13,14 @@
 #include "engine/container/failure.h"
 #include "engine/container/private.h"
 
-enum { EXECS_MAX = 1024, EXEC_UNKNOWN = 255 };
+enum {
+    EXECS_MAX = 1024,
+    EXEC_UNKNOWN = 255
+};
 
 void exec_settings_done(ExecSettings *settings) {
-    static const JsonField fields[] = {{"", JSON_TEXTS, 0}, {}};
-    static const JsonType texts_type = {sizeof(JsonTexts), fields};
-    json_done(&texts_type, &settings->command);
-    json_done(&texts_type, &settings->environment);
+    json_texts_done(&settings->command);
+    json_texts_done(&settings->environment);
     free(settings->user);
     free(settings->working_directory);
     *settings = (ExecSettings){};
@@ -35,7 +36,8 @@ static int check(const ExecSettings *settings, Error *err) {
     return 0;
 }
 
-/* Ended ones nobody can ask for any more make room; only as many as fit are kept. Under the mutex. */
+/* Ended ones nobody can ask for any more make room; only as many as fit are kept. Under the mutex.
+ */
 static int add(Container *container, const char *id, Error *err) {
     size_t n = 0;
     for (Exec **item = &container->execs; *item;) {
@@ -70,8 +72,7 @@ static int find_running(Containers *containers, const char *reference, Container
     TRY(table_find(containers, reference, ret, err));
     *ret_record = table_record(containers, *ret);
     if ((*ret_record)->state->status != CONTAINER_RUNNING)
-        return error_set(
-            err, ERROR_STATE, "container %s is not running", (*ret_record)->id);
+        return error_set(err, ERROR_STATE, "container %s is not running", (*ret_record)->id);
     return 0;
 }
 
@@ -126,7 +127,7 @@ static void end(Containers *containers, Container *container, const char *id, in
         exec_waiters_wake(containers, container, exec, exit_code);
 }
 
-static void delete(Containers *containers, Container *container, const char *id) {
+static void delete (Containers *containers, Container *container, const char *id) {
     autofree char *socket = path_shim_socket(containers, container->id);
     autoptr(TtrpcClient) client = NULL;
     Error err = {};
@@ -152,12 +153,13 @@ int container_exec_start(
     error_prefix(err, "OCI runtime exec failed");
     command_failure_classify(err);
     end(containers, container, exec_id, command_failure_exit_code(err));
-    delete(containers, container, exec_id);
+    delete (containers, container, exec_id);
     return err->code;
 }
 
 /* On a monitor's thread. */
-void exec_ended(Containers *containers, Container *container, const char *exec_id, const TaskExit *exit) {
+void exec_ended(
+    Containers *containers, Container *container, const char *exec_id, const TaskExit *exit) {
     end(containers, container, exec_id, exit->known ? exit->exit_code : EXEC_UNKNOWN);
-    delete(containers, container, exec_id);
+    delete (containers, container, exec_id);
 }

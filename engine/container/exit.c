@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -14,7 +14,10 @@
 /* Truth about an end: the shim's exit record, then the shim's answer; without either the container
  * died together with its shim or its machine, which is exit code 255. */
 
-enum { RECORD_LIMIT = 4096, EXIT_UNKNOWN = 255 };
+enum {
+    RECORD_LIMIT = 4096,
+    EXIT_UNKNOWN = 255
+};
 
 typedef struct ExitFile {
     JsonUint status;
@@ -61,11 +64,11 @@ void exit_clean_up(Containers *containers, Container *container) {
     if (!file_exists(AT_FDCWD, bundle) && !file_exists(AT_FDCWD, socket))
         return;
     bool ended = ttrpc_client_connect(socket, &client, &err) == 0 &&
-        task_delete(client, container->id, "", &err) == 0 &&
-        task_shutdown(client, container->id, &err) == 0;
+                 task_delete(client, container->id, "", &err) == 0 &&
+                 task_shutdown(client, container->id, &err) == 0;
     if (!ended) {
-        const TaskShim shim = {containers->shim_program, container->id, bundle, socket,
-            containers->engine_address};
+        const TaskShim shim = {
+            containers->shim_program, container->id, bundle, socket, containers->engine_address};
         if (file_make_dirs(bundle, 0700, &err) < 0 || task_shim_clean_up(&shim, &err) < 0)
             log_warning("container %.12s: %s", container->id, err.message);
     }
@@ -119,8 +122,7 @@ void exit_handle(Containers *containers, Container *container, const TaskExit *e
 
 int exit_watch(Containers *containers, Container *container, const char *exec_id, Error *err) {
     autofree char *socket = path_shim_socket(containers, container->id);
-    MonitorWatch watch = {
-        .subject = container_ref(container), .generation = container->generation};
+    MonitorWatch watch = {.subject = container_ref(container), .generation = container->generation};
     snprintf(watch.exec_id, sizeof watch.exec_id, "%s", exec_id);
     int r = task_wait_begin(socket, container->id, exec_id, &watch.client, err);
     if (r == 0)
@@ -139,8 +141,7 @@ void exit_ended(void *user, const MonitorWatch *watch, const TaskExit *exit) {
     }
     pthread_mutex_lock(&container->operation);
     autoptr(ContainerRecord) record = table_record(containers, container);
-    if (watch->generation == container->generation &&
-        record->state->status == CONTAINER_RUNNING)
+    if (watch->generation == container->generation && record->state->status == CONTAINER_RUNNING)
         exit_handle(containers, container, exit);
     pthread_mutex_unlock(&container->operation);
 }

@@ -13,7 +13,11 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-enum { FILE_LIMIT = 10 << 20, GROUPS_MAX = 65536, FIELDS_MAX = 7 };
+enum {
+    FILE_LIMIT = 10 << 20,
+    GROUPS_MAX = 65536,
+    FIELDS_MAX = 7
+};
 
 #define ID_MAX UINT32_C(4294967294) /* 2³²−1 means "no id" to the kernel */
 
@@ -143,8 +147,8 @@ static int find_user(char *passwd, const char *user, Account *ret, Error *err) {
     if (ret->found)
         return 0;
     if (!numeric)
-        return error_set(err, ERROR_INVALID,
-            "unable to find user %s: no matching entries in passwd file", user);
+        return error_set(
+            err, ERROR_INVALID, "unable to find user %s: no matching entries in passwd file", user);
     *ret = (Account){.uid = uid};
     return 0;
 }
@@ -159,7 +163,8 @@ static int find_groups(
     }
     if (is_number(wanted) ? !parse_id(wanted, &identity->gid)
                           : !find_group(group, wanted, &identity->gid))
-        return error_set(err, ERROR_INVALID, is_number(wanted)
+        return error_set(err, ERROR_INVALID,
+            is_number(wanted)
                 ? "unable to find group %s: uids and gids must be in range 0-4294967294"
                 : "unable to find group %s: no matching entries in group file",
             wanted);
@@ -176,7 +181,8 @@ int identity_find(int root, const char *user, Identity *ret, Error *err) {
     if (wanted_group)
         *wanted_group++ = '\0';
     if (wanted_group && (!*wanted_group || strchr(wanted_group, ':')))
-        return error_set(err, ERROR_INVALID, "invalid user '%s': expected USER or USER:GROUP", user);
+        return error_set(
+            err, ERROR_INVALID, "invalid user '%s': expected USER or USER:GROUP", user);
     TRY(read_database(root, "/etc/passwd", &passwd, err));
     TRY(read_database(root, "/etc/group", &group, err));
     TRY(find_user(passwd.data, name, &account, err));

@@ -10,7 +10,11 @@
 #include "base/file.h"
 #include "base/memory.h"
 
-enum { FILES_MAX = 1001, BLOCK = 64 * 1024, LINE_MAX_BYTES = 4 << 20 };
+enum {
+    FILES_MAX = 1001,
+    BLOCK = 64 * 1024,
+    LINE_MAX_BYTES = 4 << 20
+};
 
 /* A file is known by its inode, which keeps its number while its name moves from PATH to PATH.1 and
  * further. `fd` reads the one we are in; its name is looked for when it has no more lines. */
@@ -80,7 +84,8 @@ typedef struct Opened {
     ino_t inode;
 } Opened;
 
-/* From the newest to the oldest, so that a rotation meanwhile shows one file twice and hides none. */
+/* From the newest to the oldest, so that a rotation meanwhile shows one file twice and hides none.
+ */
 static int open_first(LogFiles *files, int64_t tail, Error *err) {
     bool all = tail == LOG_TAIL_ALL;
     off_t offset = 0;

@@ -13,9 +13,12 @@
  * append and rotate at any moment; no line is lost or read twice as long as its file exists. */
 typedef struct LogFiles LogFiles;
 
-enum { LOG_TAIL_ALL = -1 };
+enum {
+    LOG_TAIL_ALL = -1
+};
 
-/* tail: only the last so many lines of what is there now. A log that does not exist yet is empty. */
+/* tail: only the last so many lines of what is there now. A log that does not exist yet is empty.
+ */
 int log_files_open(const char *path, int64_t tail, LogFiles **ret, Error *err);
 void log_files_close(LogFiles *files);
 CLEANUP_DEFINE(LogFiles, log_files_close)

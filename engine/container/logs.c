@@ -13,7 +13,10 @@
 
 /* Woken by inotify on the container's directory; the timeouts are for what inotify does not tell
  * (a state that changed without a file), and for hosts that have run out of inotify instances. */
-enum { WAIT_WITH_INOTIFY = 1000, WAIT_WITHOUT = 100 }; /* ms */
+enum {
+    WAIT_WITH_INOTIFY = 1000,
+    WAIT_WITHOUT = 100
+}; /* ms */
 
 typedef struct Reader {
     Containers *containers;
@@ -68,9 +71,8 @@ static int read_all(Reader *reader, Error *err) {
 /* The exit record is written after the last output and before the engine hears of the end. */
 static bool has_stopped(Reader *reader) {
     autoptr(ContainerRecord) record = table_record(reader->containers, reader->container);
-    return record->state->status != CONTAINER_RUNNING ||
-        file_exists(AT_FDCWD, reader->exit_path) ||
-        !table_is_listed(reader->containers, reader->container);
+    return record->state->status != CONTAINER_RUNNING || file_exists(AT_FDCWD, reader->exit_path) ||
+           !table_is_listed(reader->containers, reader->container);
 }
 
 static bool is_cancelled(Reader *reader) {

@@ -10,7 +10,10 @@
 
 #include "base/memory.h"
 
-enum { HANDLERS_MAX = 8, BATCH = 16 };
+enum {
+    HANDLERS_MAX = 8,
+    BATCH = 16
+};
 
 typedef struct Watch {
     struct Watch *next, *previous;
@@ -25,7 +28,7 @@ struct Monitor {
     pthread_t thread;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t idle;
-    Watch *watches;         /* pending */
+    Watch *watches; /* pending */
     Watch *ended, **ended_tail;
     unsigned handlers;
     bool stopping;

@@ -12,12 +12,12 @@
 
 static const char *const adjectives[] = {"able", "airy", "amber", "ample", "avid", "balmy", "bold",
     "brave", "bright", "brisk", "calm", "candid", "clear", "clever", "crisp", "curious", "deft",
-    "eager", "early", "earnest", "even", "fair", "fleet", "fond", "frank", "fresh", "gentle", "glad",
-    "golden", "hardy", "honest", "humble", "keen", "kind", "light", "lively", "lucid", "merry",
-    "mild", "modest", "neat", "nimble", "noble", "patient", "placid", "plain", "polite", "prompt",
-    "proud", "quick", "quiet", "ready", "robust", "serene", "sharp", "silent", "simple", "sincere",
-    "smooth", "sober", "solid", "sound", "spry", "steady", "sturdy", "sunny", "swift", "tidy",
-    "trusty", "upbeat", "vivid", "warm", "wise", "witty"};
+    "eager", "early", "earnest", "even", "fair", "fleet", "fond", "frank", "fresh", "gentle",
+    "glad", "golden", "hardy", "honest", "humble", "keen", "kind", "light", "lively", "lucid",
+    "merry", "mild", "modest", "neat", "nimble", "noble", "patient", "placid", "plain", "polite",
+    "prompt", "proud", "quick", "quiet", "ready", "robust", "serene", "sharp", "silent", "simple",
+    "sincere", "smooth", "sober", "solid", "sound", "spry", "steady", "sturdy", "sunny", "swift",
+    "tidy", "trusty", "upbeat", "vivid", "warm", "wise", "witty"};
 
 /* People who measured, weighed and computed. */
 static const char *const surnames[] = {"abbe", "airy", "ampere", "anning", "archimedes", "avogadro",
@@ -30,8 +30,8 @@ static const char *const surnames[] = {"abbe", "airy", "ampere", "anning", "arch
     "lamarr", "laplace", "lavoisier", "leavitt", "leibniz", "liskov", "lovelace", "mach", "maxwell",
     "mcclintock", "meitner", "mendel", "mendeleev", "mirzakhani", "napier", "newton", "nightingale",
     "noether", "ohm", "pascal", "pasteur", "payne", "planck", "poincare", "ptolemy", "raman",
-    "ramanujan", "ritchie", "rubin", "shannon", "snyder", "somerville", "tesla", "tharp", "torricelli",
-    "turing", "villani", "volta", "watt", "wing", "wu", "yalow", "zhang"};
+    "ramanujan", "ritchie", "rubin", "shannon", "snyder", "somerville", "tesla", "tharp",
+    "torricelli", "turing", "villani", "volta", "watt", "wing", "wu", "yalow", "zhang"};
 
 int name_check(const char *name, Error *err) {
     static const char allowed[] =

@@ -24,8 +24,8 @@ typedef struct Container {
     char id[65];
     atomic_int references;
     pthread_mutex_t operation;
-    bool has_task;           /* under operation: a shim holds a task that was not started yet */
-    uint64_t generation;     /* under operation: counts tasks, so that late news are known as such */
+    bool has_task;       /* under operation: a shim holds a task that was not started yet */
+    uint64_t generation; /* under operation: counts tasks, so that late news are known as such */
     ContainerRecord *record; /* from here on under Containers.mutex */
     ContainerWaiter *waiters;
     Exec *execs;
@@ -48,7 +48,8 @@ void container_unref(Container *container);
 CLEANUP_DEFINE(Container, container_unref)
 
 /* table.c. All take the mutex themselves. */
-int table_add(Containers *containers, ContainerRecord *record, bool listed, Container **ret, Error *err);
+int table_add(
+    Containers *containers, ContainerRecord *record, bool listed, Container **ret, Error *err);
 void table_remove(Containers *containers, Container *container);
 void table_show(Containers *containers, Container *container);
 bool table_is_listed(Containers *containers, Container *container);
@@ -86,7 +87,8 @@ void exit_handle(Containers *containers, Container *container, const TaskExit *e
 void exit_clean_up(Containers *containers, Container *container);
 
 /* exec.c */
-void exec_ended(Containers *containers, Container *container, const char *exec_id, const TaskExit *exit);
+void exec_ended(
+    Containers *containers, Container *container, const char *exec_id, const TaskExit *exit);
 
 /* endpoint.c: the network's endpoint and the record's. */
 ContainerEndpoint *endpoint_encode(const Endpoint *endpoint);

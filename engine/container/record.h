@@ -20,15 +20,15 @@ typedef struct ContainerMount {
 } ContainerMount;
 
 typedef struct ContainerSettings {
-    char *image; /* as the user wrote it */
+    char *image;                                        /* as the user wrote it */
     JsonTexts command, entrypoint, environment, labels; /* labels, environment: "name=value" */
     char *user, *working_directory, *hostname, *network, *stop_signal, *platform;
     JsonBool has_entrypoint, terminal, open_stdin, stdin_once, auto_remove, read_only, privileged;
     JsonBool attach_stdin, attach_stdout, attach_stderr;
     JsonTexts capabilities_add, capabilities_drop;
     JsonInt memory, nano_cpus, pids_limit; /* bytes; 10⁻⁹ CPUs; 0 = none */
-    JsonObjects ports;  /* ContainerPort */
-    JsonObjects mounts; /* ContainerMount */
+    JsonObjects ports;                     /* ContainerPort */
+    JsonObjects mounts;                    /* ContainerMount */
     JsonUint terminal_rows, terminal_columns;
 } ContainerSettings;
 

@@ -24,11 +24,10 @@
  *            network attached                     network_start sweeps what no record claims
  *            record put with endpoint             detached, endpoint dropped
  *            bundle made, shim started, Create    shim asked: task CREATED, so deleted; as above
- *            Start                                shim asked: RUNNING, so adopted; the record follows
- *            record put as "running"              adopted
- *   exit     exit record linked (by the shim)     read from there, whatever the record says
- *            network detached                     detached again, which is no error
- *            record put as "exited"               shim, bundle, sockets found and cleaned up
+ *            Start                                shim asked: RUNNING, so adopted; the record
+ * follows record put as "running"              adopted exit     exit record linked (by the shim)
+ * read from there, whatever the record says network detached                     detached again,
+ * which is no error record put as "exited"               shim, bundle, sockets found and cleaned up
  *            task deleted, shim ended             auto-remove: removed now
  *   remove   record put as "removing"             removed, however far it had come
  *
@@ -175,7 +174,8 @@ int containers_recover(Containers *containers, Error *err) {
     }
     free(all);
     for (size_t i = 0; i < array_size(sweeps); i++) {
-        autofree char *path = path_join(sweeps[i].durable ? config->root : config->state, sweeps[i].name);
+        autofree char *path =
+            path_join(sweeps[i].durable ? config->root : config->state, sweeps[i].name);
         for_each_id(path, sweeps[i].visit, containers);
     }
     return 0;

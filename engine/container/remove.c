@@ -38,7 +38,9 @@ static int remove_locked(Containers *containers, Container *container, Error *er
 }
 
 /* Somebody may start the container again between kill and lock: then it is killed again. */
-enum { FORCE_ATTEMPTS = 5 };
+enum {
+    FORCE_ATTEMPTS = 5
+};
 
 int container_remove(Containers *containers, const char *reference, bool force, Error *err) {
     autoptr(Container) container = NULL;

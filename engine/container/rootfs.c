@@ -13,8 +13,7 @@
  * Linux 6.5, and a handful of layers is longer. */
 int rootfs_open(const SnapshotMount *with, const char *directory, int *ret_fd, Error *err) {
     if (text_equal(with->type, "bind"))
-        return file_open(
-            AT_FDCWD, with->source, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, err);
+        return file_open(AT_FDCWD, with->source, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, err);
     autofree char *data = texts_join(with->options.item, ",");
     TRY(file_make_dirs(directory, 0700, err));
     if (mount(with->source, directory, with->type, MS_NODEV | MS_NOSUID, data) < 0)

@@ -10,7 +10,11 @@
 #include "base/text.h"
 #include "engine/container/capability.h"
 
-enum { MEMORY_MIN = 6 << 20, HOSTNAME_MAX = 63, WORDS_MAX = 2 << 20 };
+enum {
+    MEMORY_MIN = 6 << 20,
+    HOSTNAME_MAX = 63,
+    WORDS_MAX = 2 << 20
+};
 
 int spec_build(const SpecInput *input, OciSpec *ret, Error *err) {
     *ret = (OciSpec){};
@@ -56,11 +60,11 @@ static int check_mount(const ContainerMount *mount, Error *err) {
     for (size_t i = 0; i < array_size(propagations); i++)
         known |= text_equal(propagations[i], mount->propagation ? mount->propagation : "");
     if (!path_is_absolute(mount->source) || !path_is_absolute(mount->target))
-        return error_set(err, ERROR_INVALID,
-            "invalid mount '%s:%s': both paths must be absolute", mount->source, mount->target);
+        return error_set(err, ERROR_INVALID, "invalid mount '%s:%s': both paths must be absolute",
+            mount->source, mount->target);
     if (text_equal(target, "/"))
-        return error_set(err, ERROR_INVALID,
-            "invalid mount '%s:%s': destination can't be '/'", mount->source, mount->target);
+        return error_set(err, ERROR_INVALID, "invalid mount '%s:%s': destination can't be '/'",
+            mount->source, mount->target);
     if (!known)
         return error_set(err, ERROR_INVALID, "invalid mount '%s:%s': unknown propagation '%s'",
             mount->source, mount->target, mount->propagation);
@@ -113,17 +117,15 @@ static int check_size(const ContainerSettings *settings, Error *err) {
 int spec_check(const ContainerRecord *record, Error *err) {
     const ContainerSettings *settings = record->settings;
     JsonTexts command = {}, capabilities = {};
-    static const JsonField fields[] = {{"", JSON_TEXTS, 0}, {}};
-    static const JsonType texts_type = {sizeof(JsonTexts), fields};
-    const CapabilityChoice choice = {&settings->capabilities_add, &settings->capabilities_drop,
-        settings->privileged.value};
+    const CapabilityChoice choice = {
+        &settings->capabilities_add, &settings->capabilities_drop, settings->privileged.value};
     int signal;
     TRY(check_size(settings, err));
     int r = spec_command(record, &command, err);
-    json_done(&texts_type, &command);
+    json_texts_done(&command);
     TRY(r);
     r = capability_choose(&choice, &capabilities, err);
-    json_done(&texts_type, &capabilities);
+    json_texts_done(&capabilities);
     TRY(r);
     if (!text_is_empty(settings->hostname))
         TRY(check_hostname(settings->hostname, err));

@@ -19,8 +19,7 @@ typedef struct SpecInput {
 int spec_build(const SpecInput *input, OciSpec *ret, Error *err);
 
 /* The process of an exec. */
-int spec_build_exec(
-    const SpecInput *input, const ExecSettings *exec, OciProcess *ret, Error *err);
+int spec_build_exec(const SpecInput *input, const ExecSettings *exec, OciProcess *ret, Error *err);
 
 /* What will be executed: the user's and the image's words combined. ERROR_INVALID: "no command
  * specified". */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -9,14 +10,16 @@
 #include "engine/container/seccomp.h"
 #include "engine/container/spec.h"
 
-#include <fcntl.h>
-
-enum { CPU_PERIOD = 100000 /* µs */, CPUS_MAX = 1024 };
+enum {
+    CPU_PERIOD = 100000 /* µs */,
+    CPUS_MAX = 1024
+};
 
 /* moby's lists of September 2026 (rule D). */
 const char *const spec_masked_paths[] = {"/proc/acpi", "/proc/asound", "/proc/interrupts",
     "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
-    "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware", NULL};
+    "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware",
+    NULL};
 const char *const spec_readonly_paths[] = {
     "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger", NULL};
 

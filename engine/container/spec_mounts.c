@@ -47,7 +47,7 @@ static OciMount *add(OciSpec *spec, const char *destination, const char *type, c
 static void add_default(const SpecInput *input, const DefaultMount *row, OciSpec *spec) {
     const ContainerSettings *settings = input->record->settings;
     bool hidden = is_user_mount(input->record, row->destination) ||
-        (text_starts(row->destination, "/dev/") && is_user_mount(input->record, "/dev"));
+                  (text_starts(row->destination, "/dev/") && is_user_mount(input->record, "/dev"));
     if (hidden)
         return;
     OciMount *mount = add(spec, row->destination, row->type, row->source);

@@ -19,7 +19,8 @@ static void append_all(JsonTexts *ret, const JsonTexts *texts) {
 int spec_command(const ContainerRecord *record, JsonTexts *ret, Error *err) {
     const ContainerSettings *user = record->settings;
     const OciImageConfig *image = record->image->config;
-    const JsonTexts *entrypoint = user->has_entrypoint.value ? &user->entrypoint : &image->entrypoint;
+    const JsonTexts *entrypoint =
+        user->has_entrypoint.value ? &user->entrypoint : &image->entrypoint;
     bool cleared = entrypoint->n == 1 && !*entrypoint->item[0];
     if (!cleared)
         append_all(ret, entrypoint);
@@ -128,13 +129,14 @@ static OciUser *user_build(const Identity *identity) {
     user->uid = (JsonUint){true, identity->uid};
     user->gid = (JsonUint){true, identity->gid};
     for (size_t i = 0; i < identity->additional_gids.n; i++)
-        array_append(user->additional_gids.item, user->additional_gids.n,
-            identity->additional_gids.item[i]);
+        array_append(
+            user->additional_gids.item, user->additional_gids.n, identity->additional_gids.item[i]);
     return user;
 }
 
 /* Inheritable and ambient stay empty (rule F). */
-static int capabilities_build(const SpecInput *input, bool privileged, OciProcess *ret, Error *err) {
+static int capabilities_build(
+    const SpecInput *input, bool privileged, OciProcess *ret, Error *err) {
     const ContainerSettings *settings = input->record->settings;
     const CapabilityChoice choice = {
         &settings->capabilities_add, &settings->capabilities_drop, privileged};

@@ -157,12 +157,8 @@ typedef struct Step {
 } Step;
 
 static const Step steps[] = {
-    {traces_remove, NULL},
-    {sources_make, NULL},
-    {network_connect, network_disconnect},
-    {files_write, NULL},
-    {bundle_step, bundle_undo},
-    {shim_step, shim_undo},
+    {traces_remove, NULL}, {sources_make, NULL}, {network_connect, network_disconnect},
+    {files_write, NULL}, {bundle_step, bundle_undo}, {shim_step, shim_undo},
     {task_step, NULL}, /* a task that was not made leaves nothing; else shim_undo ends it */
 };
 
@@ -260,8 +256,7 @@ static int start_locked(Containers *containers, Container *container, Error *err
 static int startable(const ContainerRecord *record, bool *ret_running, Error *err) {
     *ret_running = record->state->status == CONTAINER_RUNNING;
     if (record->state->status == CONTAINER_REMOVING)
-        return error_set(err, ERROR_STATE,
-            "container is marked for removal and cannot be started");
+        return error_set(err, ERROR_STATE, "container is marked for removal and cannot be started");
     return 0;
 }
 

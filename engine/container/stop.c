@@ -34,8 +34,7 @@ static int kill_and_wait(Containers *containers, Container *container, Error *er
     return r;
 }
 
-int container_kill(
-    Containers *containers, const char *reference, const char *signal, Error *err) {
+int container_kill(Containers *containers, const char *reference, const char *signal, Error *err) {
     autoptr(Container) container = NULL;
     autoptr(ContainerRecord) record = NULL;
     int number = SIGKILL;

@@ -170,8 +170,7 @@ int table_update(
     return 0;
 }
 
-int table_wait_stopped(
-    Containers *containers, Container *container, int64_t timeout, Error *err) {
+int table_wait_stopped(Containers *containers, Container *container, int64_t timeout, Error *err) {
     int64_t at = time_monotonic() + (timeout < 0 ? 0 : timeout);
     struct timespec until = {at / TIME_SECOND, at % TIME_SECOND};
     int r = 0;

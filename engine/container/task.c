@@ -14,8 +14,11 @@
 #define OPTIONS_TYPE "tare.shim.v1.Options"
 #define PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
 
-/* A frozen shim costs one timed-out answer. Create and Start run the OCI runtime, hooks included. */
-enum { OUTPUT_LIMIT = 64 * 1024 };
+/* A frozen shim costs one timed-out answer. Create and Start run the OCI runtime, hooks included.
+ */
+enum {
+    OUTPUT_LIMIT = 64 * 1024
+};
 #define QUICK (10 * TIME_SECOND)
 #define SLOW (120 * TIME_SECOND)
 
@@ -85,7 +88,8 @@ int task_create(TtrpcClient *client, const TaskCreate *create, unsigned *ret_pid
     mount.n_options = create->rootfs->options.n;
     autodone(Text) buffer = {};
     Google__Protobuf__Any options = pack_options(create, &buffer);
-    Containerd__Task__V3__CreateTaskRequest request = CONTAINERD__TASK__V3__CREATE_TASK_REQUEST__INIT;
+    Containerd__Task__V3__CreateTaskRequest request =
+        CONTAINERD__TASK__V3__CREATE_TASK_REQUEST__INIT;
     request.id = text_or_empty(create->id);
     request.bundle = text_or_empty(create->bundle);
     request.rootfs = &mounts;
@@ -99,7 +103,8 @@ int task_create(TtrpcClient *client, const TaskCreate *create, unsigned *ret_pid
     return 0;
 }
 
-int task_start(TtrpcClient *client, const char *id, const char *exec_id, unsigned *ret_pid, Error *err) {
+int task_start(
+    TtrpcClient *client, const char *id, const char *exec_id, unsigned *ret_pid, Error *err) {
     Containerd__Task__V3__StartRequest request = CONTAINERD__TASK__V3__START_REQUEST__INIT;
     request.id = text_or_empty(id);
     request.exec_id = text_or_empty(exec_id);
@@ -128,7 +133,8 @@ static TaskStatus status_of(Containerd__V1__Types__Status status) {
     return TASK_UNKNOWN;
 }
 
-int task_state(TtrpcClient *client, const char *id, const char *exec_id, TaskState *ret, Error *err) {
+int task_state(
+    TtrpcClient *client, const char *id, const char *exec_id, TaskState *ret, Error *err) {
     Containerd__Task__V3__StateRequest request = CONTAINERD__TASK__V3__STATE_REQUEST__INIT;
     request.id = text_or_empty(id);
     request.exec_id = text_or_empty(exec_id);
@@ -151,8 +157,7 @@ int task_kill(TtrpcClient *client, const char *id, const char *exec_id, int sign
 int task_exec(TtrpcClient *client, const TaskExec *exec, Error *err) {
     Google__Protobuf__Any spec = GOOGLE__PROTOBUF__ANY__INIT;
     spec.type_url = text_or_empty(PROCESS_TYPE);
-    spec.value = (ProtobufCBinaryData){
-        strlen(exec->process), (uint8_t *)(uintptr_t)exec->process};
+    spec.value = (ProtobufCBinaryData){strlen(exec->process), (uint8_t *)(uintptr_t)exec->process};
     Containerd__Task__V3__ExecProcessRequest request =
         CONTAINERD__TASK__V3__EXEC_PROCESS_REQUEST__INIT;
     request.id = text_or_empty(exec->id);

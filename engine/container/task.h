@@ -58,8 +58,10 @@ typedef struct TaskExec {
 } TaskExec;
 
 int task_create(TtrpcClient *client, const TaskCreate *create, unsigned *ret_pid, Error *err);
-int task_start(TtrpcClient *client, const char *id, const char *exec_id, unsigned *ret_pid, Error *err);
-int task_state(TtrpcClient *client, const char *id, const char *exec_id, TaskState *ret, Error *err);
+int task_start(
+    TtrpcClient *client, const char *id, const char *exec_id, unsigned *ret_pid, Error *err);
+int task_state(
+    TtrpcClient *client, const char *id, const char *exec_id, TaskState *ret, Error *err);
 int task_kill(TtrpcClient *client, const char *id, const char *exec_id, int signal, Error *err);
 int task_exec(TtrpcClient *client, const TaskExec *exec, Error *err);
 int task_delete(TtrpcClient *client, const char *id, const char *exec_id, Error *err);
@@ -67,5 +69,6 @@ int task_shutdown(TtrpcClient *client, const char *id, Error *err);
 
 /* A connection with a pending Wait; task_wait_end is for when its descriptor is readable:
  * ERROR_TIMEOUT: not yet. A lost connection is ret->known = false. */
-int task_wait_begin(const char *socket, const char *id, const char *exec_id, TtrpcClient **ret, Error *err);
+int task_wait_begin(
+    const char *socket, const char *id, const char *exec_id, TtrpcClient **ret, Error *err);
 int task_wait_end(TtrpcClient *client, TaskExit *ret, Error *err);

@@ -111,6 +111,7 @@ void json_append_string(Text *out, const char *bytes, size_t n);
 void json_texts_add(JsonTexts *texts, const char *text);
 void json_texts_done(JsonTexts *texts);
 CLEANUP_DEFINE_DONE(JsonTexts, json_texts_done)
+void json_map_done(JsonMap *map);
 void json_map_set(JsonMap *map, const char *key, const char *value);
 const char *json_map_find(const JsonMap *map, const char *key);
 void *json_objects_add(

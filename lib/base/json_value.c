@@ -112,3 +112,13 @@ void *json_object_map_add(JsonObjectMap *map, const char *key, const JsonType *t
     map->key[map->n] = text_copy(key);
     return memset((char *)map->value + map->n++ * type->size, 0, type->size);
 }
+
+void json_map_done(JsonMap *map) {
+    for (size_t i = 0; i < map->n; i++) {
+        free(map->key[i]);
+        free(map->value[i]);
+    }
+    free(map->key);
+    free(map->value);
+    *map = (JsonMap){};
+}

@@ -164,8 +164,8 @@ int api_containers_kill(RpcCall *call, const Tare__V1__KillContainerRequest *req
 int api_containers_stop(RpcCall *call, const Tare__V1__StopContainerRequest *request,
     Tare__V1__ContainerEmpty *response, Error *err) {
     if (request->has_timeout && (request->timeout < -1 || request->timeout > INT32_MAX))
-        return error_set(err, ERROR_INVALID, "stop timeout %lld is out of range",
-            (long long)request->timeout);
+        return error_set(
+            err, ERROR_INVALID, "stop timeout %lld is out of range", (long long)request->timeout);
     const ContainerStop stop = {
         .signal = request->signal,
         .has_timeout = request->has_timeout,

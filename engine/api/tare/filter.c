@@ -6,25 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-
-void filter_labels(const ContainerRecord *record, JsonMap *ret) {
-    const JsonMap *image = &record->image->config->labels;
-    const JsonTexts *user = &record->settings->labels;
-    for (size_t i = 0; i < image->n; i++)
-        json_map_set(ret, image->key[i], image->value[i]);
-    for (size_t i = 0; i < user->n; i++) {
-        const char *equals = strchr(user->item[i], '=');
-        size_t n = equals ? (size_t)(equals - user->item[i]) : strlen(user->item[i]);
-        autofree char *key = text_copy_n(user->item[i], n);
-        json_map_set(ret, key, equals ? equals + 1 : "");
-    }
-}
-
-void filter_labels_done(JsonMap *labels) {
-    static const JsonField fields[] = {{"", JSON_MAP, 0}, {}};
-    static const JsonType map_type = {sizeof(JsonMap), fields};
-    json_done(&map_type, labels);
-}
+#include "engine/api/docker/ports.h"
 
 static bool match_status(const ContainerRecord *record, const char *value, Images *images) {
     return text_equal(container_status_name(record->state->status), value);
@@ -42,10 +24,10 @@ static bool match_label(const ContainerRecord *record, const char *value, Images
     const char *equals = strchr(value, '=');
     autofree char *key = text_copy_n(value, equals ? (size_t)(equals - value) : strlen(value));
     JsonMap labels = {};
-    filter_labels(record, &labels);
+    docker_labels(record, &labels);
     const char *found = json_map_find(&labels, key);
     bool matches = found && (!equals || text_equal(found, equals + 1));
-    filter_labels_done(&labels);
+    json_map_done(&labels);
     return matches;
 }
 
@@ -55,12 +37,12 @@ static bool match_ancestor(const ContainerRecord *record, const char *value, Ima
     if (text_equal(record->settings->image, value) || text_equal(record->image->id, value))
         return true;
     return image_load(images, value, &image, &ignored) == 0 &&
-        text_equal(image->id, record->image->id);
+           text_equal(image->id, record->image->id);
 }
 
 static bool match_exited(const ContainerRecord *record, const char *value, Images *images) {
     return record->state->status == CONTAINER_EXITED &&
-        record->state->exit_code.value == strtoll(value, NULL, 10);
+           record->state->exit_code.value == strtoll(value, NULL, 10);
 }
 
 static const struct {
@@ -97,8 +79,7 @@ int filters_check(char *const *filters, size_t n, bool *ret_status, Error *err) 
     return 0;
 }
 
-bool filters_match(
-    char *const *filters, size_t n, const ContainerRecord *record, Images *images) {
+bool filters_match(char *const *filters, size_t n, const ContainerRecord *record, Images *images) {
     for (size_t i = 0; i < array_size(rows); i++) {
         size_t asked = 0, held = 0;
         for (size_t f = 0; f < n; f++) {

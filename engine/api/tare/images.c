@@ -54,8 +54,7 @@ int api_images_pull(RpcCall *call, const Tare__V1__PullRequest *request,
     return image_pull(images_of(call), &pull, &id, err);
 }
 
-static void summary_texts(
-    RpcCall *call, const JsonTexts *texts, char ***ret, size_t *ret_n) {
+static void summary_texts(RpcCall *call, const JsonTexts *texts, char ***ret, size_t *ret_n) {
     *ret = rpc_call_copy_all(call, texts->item, texts->n);
     *ret_n = texts->n;
 }

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/api/docker/ports.h"
 #include "engine/api/tare/containers.h"
 #include "engine/api/tare/filter.h"
 #include "engine/api/tare/services.h"
@@ -112,12 +113,12 @@ static bool is_published(const ContainerRecord *record, const char *exposed) {
     return false;
 }
 
-/* Only of containers that are connected: as Docker, nothing for those that do not run. */
+/* Only of containers that have an address: as Docker, nothing for those that do not run. */
 static void add_ports(
     RpcCall *call, const ContainerRecord *record, Tare__V1__ContainerSummary *summary) {
     const ContainerEndpoint *endpoint = record->state->endpoint;
     const JsonObjectMap *exposed = &record->image->config->exposed_ports;
-    if (!endpoint)
+    if (!endpoint || text_is_empty(endpoint->ip))
         return;
     summary->ports =
         rpc_call_alloc(call, (endpoint->ports.n + exposed->n + 1) * sizeof *summary->ports);
@@ -140,26 +141,24 @@ static void add_ports(
 static void add_labels(
     RpcCall *call, const ContainerRecord *record, Tare__V1__ContainerSummary *summary) {
     JsonMap labels = {};
-    filter_labels(record, &labels);
+    docker_labels(record, &labels);
     summary->labels = rpc_call_alloc(call, (labels.n + 1) * sizeof(char *));
     summary->n_labels = labels.n;
     for (size_t i = 0; i < labels.n; i++) {
         autofree char *text = text_format("%s=%s", labels.key[i], labels.value[i]);
         summary->labels[i] = rpc_call_copy(call, text);
     }
-    filter_labels_done(&labels);
+    json_map_done(&labels);
 }
 
 static void add_command(
     RpcCall *call, const ContainerRecord *record, Tare__V1__ContainerSummary *summary) {
-    static const JsonField fields[] = {{"", JSON_TEXTS, 0}, {}};
-    static const JsonType texts_type = {sizeof(JsonTexts), fields};
     JsonTexts command = {};
     Error ignored = {};
     spec_command(record, &command, &ignored);
     summary->command = rpc_call_copy_all(call, command.item, command.n);
     summary->n_command = command.n;
-    json_done(&texts_type, &command);
+    json_texts_done(&command);
 }
 
 static Tare__V1__ContainerSummary *summarize(Listing *listing, const ContainerRecord *record) {

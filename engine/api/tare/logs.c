@@ -4,7 +4,9 @@
 #include "engine/api/tare/containers.h"
 #include "engine/api/tare/services.h"
 
-enum { CHUNK = 64 * 1024 };
+enum {
+    CHUNK = 64 * 1024
+};
 
 static int send_record(void *user, const LogRecord *record, Error *err) {
     RpcCall *call = user;

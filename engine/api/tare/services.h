@@ -12,6 +12,7 @@
  * is filled in by engine.c while it starts; everything is borrowed. */
 typedef struct TareServices {
     const Config *config;
+    Snapshots *snapshots;
     Images *images;
     Containers *containers;
     int64_t started;

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/api/docker/container.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "engine/api/docker/container_shape.h"
+#include "engine/api/docker/ports.h"
+#include "engine/container/spec.h"
+
+enum {
+    SHM_SIZE = 67108864
+};
+
+static JsonInt integer(int64_t value) {
+    return (JsonInt){true, value};
+}
+
+static DockerState *state_of(const ContainerState *from) {
+    DockerState *state = new (DockerState);
+    state->status = text_copy(container_status_name(from->status));
+    state->running = docker_bool(from->status == CONTAINER_RUNNING);
+    state->oom_killed = docker_bool(from->oom_killed.value);
+    state->dead = docker_bool(from->status == CONTAINER_REMOVING);
+    state->pid = integer(from->pid.value);
+    state->exit_code = integer(from->exit_code.value);
+    state->error = text_copy(from->error);
+    state->started_at = docker_time(from->started.value);
+    state->finished_at = docker_time(from->finished.value);
+    return state;
+}
+
+static DockerLogConfig *log_config_of(const Config *from) {
+    DockerLogConfig *config = new (DockerLogConfig);
+    config->type = text_copy("json-file");
+    if (from->log_max_size > 0) {
+        autofree char *size = text_format("%lld", (long long)from->log_max_size);
+        autofree char *files = text_format("%d", from->log_max_files);
+        json_map_set(&config->config, "max-file", files);
+        json_map_set(&config->config, "max-size", size);
+    }
+    return config;
+}
+
+static void add_binds(const ContainerSettings *settings, DockerHostConfig *config) {
+    const ContainerMount *item = settings->mounts.item;
+    for (size_t i = 0; i < settings->mounts.n; i++) {
+        const char *mode = item[i].mode ? item[i].mode : "";
+        autofree char *bind =
+            text_format("%s:%s%s%s", item[i].source, item[i].target, *mode ? ":" : "", mode);
+        json_texts_add(&config->binds, bind);
+    }
+}
+
+static void add_paths(JsonTexts *to, const char *const *paths) {
+    for (; *paths; paths++)
+        json_texts_add(to, *paths);
+}
+
+static DockerHostConfig *host_config_of(const DockerContainerInput *input) {
+    const ContainerSettings *settings = input->record->settings;
+    DockerHostConfig *config = new (DockerHostConfig);
+    add_binds(settings, config);
+    config->log_config = log_config_of(input->config);
+    config->network_mode =
+        text_copy(text_is_empty(settings->network) ? "bridge" : settings->network);
+    config->port_bindings = docker_ports_requested(settings);
+    config->restart_policy = new (DockerRestartPolicy);
+    config->restart_policy->name = text_copy("no");
+    config->auto_remove = docker_bool(settings->auto_remove.value);
+    config->privileged = docker_bool(settings->privileged.value);
+    config->readonly_rootfs = docker_bool(settings->read_only.value);
+    array_append(config->console_size.item, config->console_size.n, settings->terminal_rows.value);
+    array_append(
+        config->console_size.item, config->console_size.n, settings->terminal_columns.value);
+    docker_copy_texts(&config->cap_add, &settings->capabilities_add);
+    docker_copy_texts(&config->cap_drop, &settings->capabilities_drop);
+    config->cgroupns_mode = text_copy(input->cgroup_v2 ? "private" : "host");
+    config->ipc_mode = text_copy("private");
+    config->runtime = text_copy(input->runtime);
+    config->shm_size = integer(SHM_SIZE);
+    config->memory = integer(settings->memory.value);
+    config->memory_swap = integer(settings->memory.value * 2);
+    config->nano_cpus = integer(settings->nano_cpus.value);
+    if (settings->pids_limit.value)
+        config->pids_limit = integer(settings->pids_limit.value);
+    if (!settings->privileged.value) {
+        add_paths(&config->masked_paths, spec_masked_paths);
+        add_paths(&config->readonly_paths, spec_readonly_paths);
+    }
+    return config;
+}
+
+static const char *option_of(const SnapshotMount *mount, const char *name) {
+    size_t n = strlen(name);
+    for (size_t i = 0; mount && i < mount->options.n; i++) {
+        const char *option = mount->options.item[i];
+        if (strncmp(option, name, n) == 0 && option[n] == '=')
+            return option + n + 1;
+    }
+    return NULL;
+}
+
+static DockerGraphDriver *graph_driver_of(const DockerContainerInput *input) {
+    static const struct {
+        const char *docker, *option;
+    } rows[] = {{"LowerDir", "lowerdir"}, {"UpperDir", "upperdir"}, {"WorkDir", "workdir"}};
+    DockerGraphDriver *driver = new (DockerGraphDriver);
+    driver->name = text_copy("overlay2");
+    for (size_t i = 0; i < array_size(rows); i++) {
+        const char *value = option_of(input->rootfs, rows[i].option);
+        if (value)
+            json_map_set(&driver->data, rows[i].docker, value);
+    }
+    json_map_set(&driver->data, "MergedDir", input->mount_point);
+    return driver;
+}
+
+static void add_mounts(const ContainerSettings *settings, DockerContainer *document) {
+    const ContainerMount *item = settings->mounts.item;
+    for (size_t i = 0; i < settings->mounts.n; i++) {
+        DockerMount *mount = json_objects_add(&document->mounts, &docker_mount_type);
+        const char *propagation = item[i].propagation;
+        mount->type = text_copy("bind");
+        mount->source = text_copy(item[i].source);
+        mount->destination = path_clean(item[i].target);
+        mount->mode = text_copy(item[i].mode);
+        mount->rw = docker_bool(!item[i].read_only.value);
+        mount->propagation = text_copy(text_is_empty(propagation) ? "rprivate" : propagation);
+    }
+}
+
+static DockerConfig *config_of(const ContainerRecord *record) {
+    const ContainerSettings *settings = record->settings;
+    const OciImageConfig *image = record->image->config;
+    DockerConfig *config = new (DockerConfig);
+    const JsonTexts *entrypoint =
+        settings->has_entrypoint.value ? &settings->entrypoint : &image->entrypoint;
+    config->hostname = spec_hostname(record);
+    config->user = text_copy(spec_user(record));
+    config->attach_stdin = settings->attach_stdin;
+    config->attach_stdout = settings->attach_stdout;
+    config->attach_stderr = settings->attach_stderr;
+    config->tty = settings->terminal;
+    config->open_stdin = settings->open_stdin;
+    config->stdin_once = settings->stdin_once;
+    spec_environment(record, &config->env);
+    if (settings->command.n)
+        docker_copy_texts(&config->cmd, &settings->command);
+    else if (!settings->has_entrypoint.value)
+        docker_copy_texts(&config->cmd, &image->cmd);
+    if (entrypoint->n != 1 || *entrypoint->item[0])
+        docker_copy_texts(&config->entrypoint, entrypoint);
+    config->image = text_copy(settings->image);
+    docker_copy_keys(&config->volumes, &image->volumes);
+    docker_copy_texts(&config->on_build, &image->on_build);
+    docker_copy_texts(&config->shell, &image->shell);
+    docker_ports_exposed(record, &config->exposed_ports);
+    docker_labels(record, &config->labels);
+    bool says_directory =
+        !text_is_empty(settings->working_directory) || !text_is_empty(image->working_dir);
+    config->working_dir = says_directory ? spec_directory(record) : NULL;
+    bool says_signal = !text_is_empty(settings->stop_signal) || !text_is_empty(image->stop_signal);
+    config->stop_signal = says_signal ? text_copy(spec_stop_signal(record)) : NULL;
+    config->stop_timeout = image->stop_timeout;
+    return config;
+}
+
+static DockerNetworkSettings *network_settings_of(const ContainerRecord *record) {
+    const ContainerEndpoint *from = record->state->endpoint;
+    const char *network = record->settings->network;
+    DockerNetworkSettings *settings = new (DockerNetworkSettings);
+    settings->ports = docker_ports_bound(record);
+    DockerEndpoint *endpoint = json_object_map_add(&settings->networks,
+        text_is_empty(network) || text_equal(network, "default") ? "bridge" : network,
+        &docker_endpoint_type);
+    if (!from)
+        return settings;
+    settings->sandbox_id = text_copy(from->sandbox ? record->id : NULL);
+    settings->sandbox_key = text_copy(from->sandbox);
+    settings->endpoint_id = text_copy(from->id);
+    settings->gateway = text_copy(from->gateway);
+    settings->ip_address = text_copy(from->ip);
+    settings->ip_prefix_length = integer((int64_t)from->prefix.value);
+    settings->mac_address = text_copy(from->mac);
+    endpoint->network_id = text_copy(from->network);
+    endpoint->endpoint_id = text_copy(from->id);
+    endpoint->gateway = text_copy(from->gateway);
+    endpoint->ip_address = text_copy(from->ip);
+    endpoint->ip_prefix_length = integer((int64_t)from->prefix.value);
+    endpoint->mac_address = text_copy(from->mac);
+    return settings;
+}
+
+static void add_command(const ContainerRecord *record, DockerContainer *document) {
+    JsonTexts command = {};
+    Error ignored = {};
+    spec_command(record, &command, &ignored);
+    document->path = command.n ? text_copy(command.item[0]) : NULL;
+    for (size_t i = 1; i < command.n; i++)
+        json_texts_add(&document->args, command.item[i]);
+    json_texts_done(&command);
+}
+
+char *docker_container_inspect(const DockerContainerInput *input) {
+    const ContainerRecord *record = input->record;
+    DockerContainer document = {
+        .id = text_copy(record->id),
+        .created = docker_time(record->created.value),
+        .state = state_of(record->state),
+        .image = text_copy(record->image->id),
+        .resolv_conf_path = path_join(input->directory, "resolv.conf"),
+        .hostname_path = path_join(input->directory, "hostname"),
+        .hosts_path = path_join(input->directory, "hosts"),
+        .log_path = text_format("%s/%s-json.log", input->directory, record->id),
+        .name = text_format("/%s", record->name),
+        .restart_count = integer((int64_t)record->state->restart_count.value),
+        .driver = text_copy("overlay2"),
+        .platform = text_copy("linux"),
+        .host_config = host_config_of(input),
+        .graph_driver = graph_driver_of(input),
+        .config = config_of(record),
+        .network_settings = network_settings_of(record),
+    };
+    add_command(record, &document);
+    add_mounts(record->settings, &document);
+    char *text = json_encode(&docker_container_type, &document, 0);
+    json_done(&docker_container_type, &document);
+    return text;
+}
