@@ -164,3 +164,28 @@ void program_print_help(FILE *out) {
     print_rows(NULL, out);
     fprintf(out, "\nRun 'tare COMMAND --help' for more information on a command.\n");
 }
+
+static void print_options(const Option *options, FILE *out) {
+    for (const Option *option = options; option->name; option++)
+        if (option->help)
+            fprintf(out, "--%s\n", option->name);
+}
+
+void command_print_words(int argc, char **argv, FILE *out) {
+    const CommandGroup *group = argc ? command_group_find(argv[0]) : NULL;
+    const char *name = group ? (argc > 1 ? argv[1] : NULL) : (argc ? argv[0] : NULL);
+    const CommandRow *row = name ? command_find(group ? group->name : NULL, name) : NULL;
+    if (row) {
+        autofree Option *options = command_options(row->command);
+        print_options(options, out);
+        return;
+    }
+    for (row = command_rows; row->name; row++)
+        if (text_equal(row->group, group ? group->name : NULL))
+            fprintf(out, "%s\n", row->name);
+    if (group)
+        return;
+    for (group = command_groups; group->name; group++)
+        fprintf(out, "%s\n", group->name);
+    print_options(global_options, out);
+}

@@ -42,3 +42,7 @@ char *command_row_name(const CommandRow *row);
 void command_print_help(const Command *command, const char *name, FILE *out);
 void group_print_help(const CommandGroup *group, FILE *out);
 void program_print_help(FILE *out);
+
+/* What may follow `words`, one a line, for the shell's completion: commands, or a command's
+ * options. */
+void command_print_words(int argc, char **argv, FILE *out);

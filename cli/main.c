@@ -166,5 +166,9 @@ static int run_program(int argc, char **argv) {
 int main(int argc, char **argv) {
     if (argc >= 2 && text_equal(argv[1], "__man")) // the build makes man pages from the tables
         return leave(man_print(argc - 2, argv + 2));
+    if (argc >= 2 && text_equal(argv[1], "__words")) {
+        command_print_words(argc - 2, argv + 2, stdout);
+        return leave(0);
+    }
     return leave(run_program(argc, argv));
 }

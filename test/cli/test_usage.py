@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Words on the command line, before any engine is asked."""
 
+import pathlib
 import re
+import subprocess
 
 import pytest
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 
 VERBS = "attach create exec images info inspect kill load logs ps pull rm rmi run start stop tag version wait".split()
 CONTAINER_VERBS = "attach create exec inspect kill logs ls rm run start stop wait".split()
@@ -149,6 +153,26 @@ def test_man_pages_come_from_the_tables(alone, build):
     assert page.startswith('.TH "tare-run" 1')
     assert r"\fB\-\-cap\-add\fR" in page
     assert (build / "cli" / "tare-run.1").read_text() == page
+
+
+def complete(alone, line):
+    """What bash offers at the end of the line."""
+    script = (
+        'PATH=$1:$PATH; source "$2"; COMP_WORDS=($3); [[ $3 == *" " ]] && COMP_WORDS+=("");'
+        "COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _tare; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    completion = REPOSITORY / "contrib/completion/tare"
+    command = ["bash", "-c", script, "bash", str(alone.program.parent), str(completion), line]
+    return subprocess.check_output(command, env=alone.environment, text=True).split()
+
+
+def test_bash_completes_from_the_same_tables(alone):
+    assert complete(alone, "tare ru") == ["run"]
+    assert complete(alone, "tare container st") == ["start", "stop"]
+    assert complete(alone, "tare --h") == ["--help", "--host"]
+    assert complete(alone, "tare run --cap") == ["--cap-add", "--cap-drop"]
+    assert complete(alone, "tare container run --cap-a") == ["--cap-add"]
+    assert set(VERBS) < set(complete(alone, "tare "))
 
 
 def test_output_that_cannot_be_written_is_a_failure(alone):
