@@ -18,11 +18,13 @@
 #define T Globals
 static const Option global_options[] = {
     {0, "debug", OPTION_FLAG, offsetof(T, debug), NULL, "enable debug logging"},
-    {0, "log", OPTION_TEXT, offsetof(T, log), "file", "write the log to a file instead of standard error"},
+    {0, "log", OPTION_TEXT, offsetof(T, log), "file",
+        "write the log to a file instead of standard error"},
     {0, "log-format", OPTION_TEXT, offsetof(T, log_format), "format", "text (the default) or json"},
     {0, "root", OPTION_TEXT, offsetof(T, root), "directory",
         "where the state of containers is kept (default /run/tare-runtime)"},
-    {0, "systemd-cgroup", OPTION_FLAG, offsetof(T, systemd_cgroup), NULL, "let systemd make the cgroups"},
+    {0, "systemd-cgroup", OPTION_FLAG, offsetof(T, systemd_cgroup), NULL,
+        "let systemd make the cgroups"},
     {0, "rootless", OPTION_TEXT, offsetof(T, rootless), "word",
         "ignore cgroup permission errors: true, false or auto (the default)"},
     {'v', "version", OPTION_FLAG, offsetof(T, version), NULL, "print the version"},
@@ -95,6 +97,7 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
     globals->root = root;
     if (command->meets_container)
         TRY(executable_protect(all, err));
+    (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* nothing that we inherited leaks into hooks */
     return command->run(globals, argc - first, argv + first, err);
 }
 
@@ -109,7 +112,6 @@ static int fail(const Globals *globals, const Error *err) {
 static void survey_descriptors(void) {
     while (fcntl(3 + (int)command_inherited_fds, F_GETFD) >= 0)
         command_inherited_fds++;
-    (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* nothing leaks into hooks */
 }
 
 /* Standard streams that are closed would be given to the first files that we open. */

@@ -42,7 +42,7 @@ typedef struct OciLinux {
     JsonTexts masked_paths, readonly_paths;
     char *mount_label;
     OciPersonality *personality;
-    JsonObjectMap time_offsets; /* OciTimeOffset */
+    JsonObjectMap time_offsets;                    /* OciTimeOffset */
     char *intel_rdt, *memory_policy, *net_devices; /* raw JSON: known, refused when present */
 } OciLinux;
 

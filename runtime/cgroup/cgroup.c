@@ -16,8 +16,11 @@
 #include "runtime/cgroup/limits.h"
 
 static void add(Cgroup *cgroup, const char *controllers, char *mount, char *path) {
-    CgroupDirectory directory = {
-        .controllers = text_copy(controllers), .mount = mount, .path = path, .fd = -1, .tasks_fd = -1};
+    CgroupDirectory directory = {.controllers = text_copy(controllers),
+        .mount = mount,
+        .path = path,
+        .fd = -1,
+        .tasks_fd = -1};
     array_append(cgroup->item, cgroup->n, directory);
 }
 

@@ -31,15 +31,17 @@ static void emit(Program *p, unsigned char code, int dst, int src, short jump, i
 }
 
 /* Jumps to the next rule are patched once its place is known. */
-enum { JUMP_TO_NEXT = -1 };
+enum {
+    JUMP_TO_NEXT = -1
+};
 
 static void emit_start(Program *p) {
-    emit(p, BPF_LDX | BPF_W | BPF_MEM, 2, 1, 0, 0);      /* access << 16 | type */
+    emit(p, BPF_LDX | BPF_W | BPF_MEM, 2, 1, 0, 0); /* access << 16 | type */
     emit(p, BPF_ALU | BPF_MOV | BPF_X, 3, 2, 0, 0);
     emit(p, BPF_ALU | BPF_AND | BPF_K, 2, 0, 0, 0xffff);
     emit(p, BPF_ALU | BPF_RSH | BPF_K, 3, 0, 0, 16);
-    emit(p, BPF_LDX | BPF_W | BPF_MEM, 4, 1, 4, 0);      /* major */
-    emit(p, BPF_LDX | BPF_W | BPF_MEM, 5, 1, 8, 0);      /* minor */
+    emit(p, BPF_LDX | BPF_W | BPF_MEM, 4, 1, 4, 0); /* major */
+    emit(p, BPF_LDX | BPF_W | BPF_MEM, 5, 1, 8, 0); /* minor */
 }
 
 static int access_bits(const char *access) {

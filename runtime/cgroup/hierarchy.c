@@ -8,7 +8,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-enum { PROC_FILE_MAX = 16 << 20 };
+enum {
+    PROC_FILE_MAX = 16 << 20
+};
 
 bool hierarchy_has(const char *controllers, const char *controller) {
     size_t n = strlen(controller);

@@ -19,8 +19,8 @@ int limits_v2_make(const char *mount, const char *inside, Error *err);
 /* cpu.shares (2 … 262144) as cpu.weight (1 … 10000), such that 1024 becomes 100. */
 uint64_t limits_weight_of_shares(uint64_t shares);
 
-/* What every container may use, after the configuration's own rules (config-linux.md#default-devices
- * and the reference runtime's list). */
+/* What every container may use, after the configuration's own rules
+ * (config-linux.md#default-devices and the reference runtime's list). */
 extern const OciDeviceRule limits_default_devices[];
 extern const size_t limits_default_devices_n;
 

@@ -13,16 +13,14 @@
     }
 
 const OciDeviceRule limits_default_devices[] = {
-    ALLOW("c", -1, -1, "m"),
-    ALLOW("b", -1, -1, "m"),
-    ALLOW("c", 1, 3, "rwm"),    /* null */
-    ALLOW("c", 1, 8, "rwm"),    /* random */
-    ALLOW("c", 1, 7, "rwm"),    /* full */
-    ALLOW("c", 5, 0, "rwm"),    /* tty */
-    ALLOW("c", 1, 5, "rwm"),    /* zero */
-    ALLOW("c", 1, 9, "rwm"),    /* urandom */
-    ALLOW("c", 136, -1, "rwm"), /* pts/N */
-    ALLOW("c", 5, 2, "rwm"),    /* ptmx */
+    ALLOW("c", -1, -1, "m"), ALLOW("b", -1, -1, "m"), ALLOW("c", 1, 3, "rwm"), /* null */
+    ALLOW("c", 1, 8, "rwm"),                                                   /* random */
+    ALLOW("c", 1, 7, "rwm"),                                                   /* full */
+    ALLOW("c", 5, 0, "rwm"),                                                   /* tty */
+    ALLOW("c", 1, 5, "rwm"),                                                   /* zero */
+    ALLOW("c", 1, 9, "rwm"),                                                   /* urandom */
+    ALLOW("c", 136, -1, "rwm"),                                                /* pts/N */
+    ALLOW("c", 5, 2, "rwm"),                                                   /* ptmx */
     ALLOW("c", 10, 200, "rwm"), /* net/tun: the reference runtime has allowed it from early on */
 };
 const size_t limits_default_devices_n = array_size(limits_default_devices);
@@ -43,9 +41,11 @@ int limits_format_device(const OciDeviceRule *rule, char *ret, Error *err) {
     if (strlen(type) != 1 || !strchr("abcup", *type))
         return error_set(err, ERROR_INVALID, "type: unknown device type \"%s\"", type);
     if (strspn(access, "rwm") != strlen(access) || strlen(access) > 3)
-        return error_set(err, ERROR_INVALID, "access: expected some of \"rwm\", not \"%s\"", access);
+        return error_set(
+            err, ERROR_INVALID, "access: expected some of \"rwm\", not \"%s\"", access);
     format_number(&rule->major, major, sizeof major);
     format_number(&rule->minor, minor, sizeof minor);
-    snprintf(ret, DEVICE_RULE_SIZE, "%c %s:%s %s", *type == 'u' ? 'c' : *type, major, minor, access);
+    snprintf(
+        ret, DEVICE_RULE_SIZE, "%c %s:%s %s", *type == 'u' ? 'c' : *type, major, minor, access);
     return 0;
 }

@@ -10,7 +10,9 @@
 #include "base/text.h"
 #include "runtime/cgroup/limits.h"
 
-enum { CPUSET_MAX = 65536 };
+enum {
+    CPUSET_MAX = 65536
+};
 
 int limits_write(const CgroupDirectory *directory, const char *file, const char *value,
     const char *field, Error *err) {
@@ -39,8 +41,9 @@ static int write_uint(const Cgroup *cgroup, const char *controller, const char *
 
 static int write_text(const Cgroup *cgroup, const char *controller, const char *file,
     const char *value, const char *field, Error *err) {
-    return text_is_empty(value) ? 0
-                                : limits_write(cgroup_find(cgroup, controller), file, value, field, err);
+    return text_is_empty(value)
+               ? 0
+               : limits_write(cgroup_find(cgroup, controller), file, value, field, err);
 }
 
 static int write_cpu(const Cgroup *cgroup, const OciResources *resources, Error *err) {
@@ -67,7 +70,8 @@ static int write_memory(const Cgroup *cgroup, const OciResources *resources, Err
     /* both limits start as "none": memory first, because memsw may not be below it */
     TRY(write_int(cgroup, "memory", "memory.limit_in_bytes", &memory->limit, f, err));
     const CgroupDirectory *directory = cgroup_find(cgroup, "memory");
-    if (directory && directory->fd >= 0 && file_exists(directory->fd, "memory.memsw.limit_in_bytes"))
+    if (directory && directory->fd >= 0 &&
+        file_exists(directory->fd, "memory.memsw.limit_in_bytes"))
         TRY(write_int(cgroup, "memory", "memory.memsw.limit_in_bytes", &memory->swap, f, err));
     TRY(write_int(cgroup, "memory", "memory.soft_limit_in_bytes", &memory->reservation, f, err));
     TRY(write_uint(cgroup, "memory", "memory.swappiness", &memory->swappiness, f, err));
@@ -127,7 +131,8 @@ static int write_hugepages(const Cgroup *cgroup, const OciResources *resources, 
     const OciHugepageLimit *limit = resources->hugepage_limits.item;
     for (size_t i = 0; i < resources->hugepage_limits.n; i++) {
         autofree char *file = text_format("hugetlb.%s.limit_in_bytes", limit[i].page_size);
-        TRY(write_uint(cgroup, "hugetlb", file, &limit[i].limit, "linux.resources.hugepageLimits", err));
+        TRY(write_uint(
+            cgroup, "hugetlb", file, &limit[i].limit, "linux.resources.hugepageLimits", err));
     }
     return 0;
 }
@@ -140,8 +145,8 @@ static int write_network(const Cgroup *cgroup, const OciResources *resources, Er
         "linux.resources.network.classID", err));
     const OciInterfacePriority *priority = network->priorities.item;
     for (size_t i = 0; i < network->priorities.n; i++) {
-        autofree char *line =
-            text_format("%s %llu", priority[i].name, (unsigned long long)priority[i].priority.value);
+        autofree char *line = text_format(
+            "%s %llu", priority[i].name, (unsigned long long)priority[i].priority.value);
         TRY(write_text(cgroup, "net_prio", "net_prio.ifpriomap", line,
             "linux.resources.network.priorities", err));
     }

@@ -11,7 +11,11 @@
 #include "base/text.h"
 #include "runtime/cgroup/limits.h"
 
-enum { CONTROLLERS_MAX = 4096, WEIGHT_MAX = 10000, SHARES_MAX = 262144 };
+enum {
+    CONTROLLERS_MAX = 4096,
+    WEIGHT_MAX = 10000,
+    SHARES_MAX = 262144
+};
 
 /* Switches each controller on by itself: one that cannot be (threaded parents, real-time processes)
  * must not keep the others off; a limit that needs it will say so. */
@@ -62,8 +66,8 @@ uint64_t limits_weight_of_shares(uint64_t shares) {
     return (uint64_t)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0));
 }
 
-static int write_line(const CgroupDirectory *directory, const char *file, const char *field,
-    char *line, Error *err) {
+static int write_line(
+    const CgroupDirectory *directory, const char *file, const char *field, char *line, Error *err) {
     autofree char *owned = line;
     return limits_write(directory, file, owned, field, err);
 }
@@ -79,7 +83,8 @@ static int write_cpu(const CgroupDirectory *d, const OciResources *resources, Er
         return 0;
     if (cpu->shares.set && cpu->shares.value)
         TRY(write_line(d, "cpu.weight", f,
-            text_format("%llu", (unsigned long long)limits_weight_of_shares(cpu->shares.value)), err));
+            text_format("%llu", (unsigned long long)limits_weight_of_shares(cpu->shares.value)),
+            err));
     if (cpu->quota.set || cpu->period.set) {
         autofree char *quota =
             number_or_max(cpu->quota.set && cpu->quota.value > 0 ? cpu->quota.value : -1);
@@ -87,8 +92,8 @@ static int write_cpu(const CgroupDirectory *d, const OciResources *resources, Er
         TRY(write_line(d, "cpu.max", f, text_format("%s %llu", quota, period), err));
     }
     if (cpu->burst.set)
-        TRY(write_line(d, "cpu.max.burst", f,
-            text_format("%llu", (unsigned long long)cpu->burst.value), err));
+        TRY(write_line(
+            d, "cpu.max.burst", f, text_format("%llu", (unsigned long long)cpu->burst.value), err));
     if (cpu->idle.set)
         TRY(write_line(d, "cpu.idle", f, text_format("%lld", (long long)cpu->idle.value), err));
     if (!text_is_empty(cpu->cpus))
@@ -133,8 +138,8 @@ static int write_pids(const CgroupDirectory *d, const OciResources *resources, E
     if (!resources->pids || !resources->pids->limit.set)
         return 0;
     int64_t limit = resources->pids->limit.value;
-    return write_line(d, "pids.max", "linux.resources.pids.limit",
-        number_or_max(limit > 0 ? limit : -1), err);
+    return write_line(
+        d, "pids.max", "linux.resources.pids.limit", number_or_max(limit > 0 ? limit : -1), err);
 }
 
 static int write_throttles(
@@ -152,7 +157,8 @@ static int write_throttles(
 static int write_io_weight(const CgroupDirectory *d, uint64_t weight, Error *err) {
     const char *f = "linux.resources.blockIO.weight";
     if (file_exists(d->fd, "io.bfq.weight"))
-        return write_line(d, "io.bfq.weight", f, text_format("%llu", (unsigned long long)weight), err);
+        return write_line(
+            d, "io.bfq.weight", f, text_format("%llu", (unsigned long long)weight), err);
     unsigned long long v2 = 1 + ((weight < 10 ? 10 : weight) - 10) * 9999 / 990;
     return write_line(d, "io.weight", f, text_format("default %llu", v2), err);
 }
@@ -182,10 +188,10 @@ static int write_hugepages(const CgroupDirectory *d, const OciResources *resourc
 static int write_rdma(const CgroupDirectory *d, const OciResources *resources, Error *err) {
     const OciRdma *rdma = resources->rdma.value;
     for (size_t i = 0; i < resources->rdma.n; i++) {
-        autofree char *handles = number_or_max(
-            rdma[i].hca_handles.set ? (int64_t)rdma[i].hca_handles.value : -1);
-        autofree char *objects = number_or_max(
-            rdma[i].hca_objects.set ? (int64_t)rdma[i].hca_objects.value : -1);
+        autofree char *handles =
+            number_or_max(rdma[i].hca_handles.set ? (int64_t)rdma[i].hca_handles.value : -1);
+        autofree char *objects =
+            number_or_max(rdma[i].hca_objects.set ? (int64_t)rdma[i].hca_objects.value : -1);
         TRY(write_line(d, "rdma.max", "linux.resources.rdma",
             text_format("%s hca_handle=%s hca_object=%s", resources->rdma.key[i], handles, objects),
             err));

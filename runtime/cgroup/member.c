@@ -15,7 +15,10 @@
 /* The processes inside a cgroup, and its end. Everything here works on directories by path: the
  * paths are our own, from the state file. */
 
-enum { PROCS_MAX = 16 << 20, REMOVE_TRIES = 100 };
+enum {
+    PROCS_MAX = 16 << 20,
+    REMOVE_TRIES = 100
+};
 
 typedef int Visit(int directory, void *argument, Error *err);
 
@@ -85,7 +88,8 @@ bool cgroup_is_empty(const Cgroup *cgroup) {
     const CgroupDirectory *directory = main_directory(cgroup);
     size_t count = 0;
     Error ignored;
-    return !directory || walk(AT_FDCWD, directory->path, count_members, &count, &ignored) < 0 || !count;
+    return !directory || walk(AT_FDCWD, directory->path, count_members, &count, &ignored) < 0 ||
+           !count;
 }
 
 static int remove_directory(const char *path, Error *err);

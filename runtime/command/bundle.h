@@ -15,7 +15,8 @@ typedef struct BundleOptions {
         "the bundle (default: the current directory)"},                                            \
         {0, "console-socket", OPTION_TEXT, offsetof(T, console_socket), "socket",                  \
             "unix socket that receives the terminal's descriptor"},                                \
-        {0, "pid-file", OPTION_TEXT, offsetof(T, pid_file), "file", "write the process's pid there"}, \
+        {0, "pid-file", OPTION_TEXT, offsetof(T, pid_file), "file",                                \
+            "write the process's pid there"},                                                      \
         {0, "preserve-fds", OPTION_INT, offsetof(T, preserve_fds), "number",                       \
             "hand this many more descriptors to the program"},                                     \
         {0, "no-pivot", OPTION_FLAG, offsetof(T, no_pivot), NULL,                                  \

@@ -19,5 +19,6 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return launch_create(&launch, globals->root, argv[first], &wanted, err);
 }
 
-const Command command_create = {"create", "ID", "make a container, up to the moment before its program runs",
-    run, options, .meets_container = true};
+const Command command_create = {"create", "ID",
+    "make a container, up to the moment before its program runs", run, options,
+    .meets_container = true};

@@ -42,4 +42,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return delete_loaded(&container, parsed.force, err);
 }
 
-const Command command_delete = {"delete", "ID", "remove what a stopped container holds", run, options};
+const Command command_delete = {
+    "delete", "ID", "remove what a stopped container holds", run, options};

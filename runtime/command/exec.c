@@ -27,21 +27,26 @@ static const Option options[] = {
     {'t', "tty", OPTION_FLAG, offsetof(T, tty), NULL, "make a terminal"},
     {'u', "user", OPTION_TEXT, offsetof(T, user), "uid[:gid]", "run as this user"},
     {'g', "additional-gids", OPTION_TEXTS, offsetof(T, gids), "gid", "add a group"},
-    {'p', "process", OPTION_TEXT, offsetof(T, process), "file", "read the process from a JSON file"},
+    {'p', "process", OPTION_TEXT, offsetof(T, process), "file",
+        "read the process from a JSON file"},
     {'d', "detach", OPTION_FLAG, offsetof(T, detach), NULL, "do not wait for the program's end"},
     {0, "pid-file", OPTION_TEXT, offsetof(T, pid_file), "file", "write the process's pid there"},
     {0, "process-label", OPTION_TEXT, offsetof(T, label), "label", "SELinux label of the process"},
-    {0, "apparmor", OPTION_TEXT, offsetof(T, apparmor), "profile", "AppArmor profile of the process"},
+    {0, "apparmor", OPTION_TEXT, offsetof(T, apparmor), "profile",
+        "AppArmor profile of the process"},
     {0, "no-new-privs", OPTION_FLAG, offsetof(T, no_new_privs), NULL, "forbid new privileges"},
     {'c', "cap", OPTION_TEXTS, offsetof(T, caps), "name", "add a capability"},
     {0, "preserve-fds", OPTION_INT, offsetof(T, preserve_fds), "number",
         "hand this many more descriptors to the program"},
-    {0, "ignore-paused", OPTION_FLAG, offsetof(T, ignore_paused), NULL, "also in a paused container"},
+    {0, "ignore-paused", OPTION_FLAG, offsetof(T, ignore_paused), NULL,
+        "also in a paused container"},
     {},
 };
 #undef T
 
-enum { PROCESS_MAX = 4 << 20 };
+enum {
+    PROCESS_MAX = 4 << 20
+};
 
 static void replace(char **text, const char *value) {
     if (!value)
@@ -82,7 +87,7 @@ static int add_gids(const OptionTexts *gids, OciUser *user, Error *err) {
 
 static void add_capabilities(const OptionTexts *caps, OciProcess *process) {
     if (caps->n && !process->capabilities)
-        process->capabilities = new(OciCapabilities);
+        process->capabilities = new (OciCapabilities);
     for (size_t i = 0; i < caps->n; i++) {
         json_texts_add(&process->capabilities->bounding, caps->item[i]);
         json_texts_add(&process->capabilities->effective, caps->item[i]);
@@ -91,7 +96,8 @@ static void add_capabilities(const OptionTexts *caps, OciProcess *process) {
 }
 
 /* The container's own process with the command line's changes. */
-static int change_process(OciProcess *process, const ExecOptions *parsed, char **words, Error *err) {
+static int change_process(
+    OciProcess *process, const ExecOptions *parsed, char **words, Error *err) {
     clear(&process->args);
     for (; *words; words++)
         json_texts_add(&process->args, *words);
@@ -105,7 +111,7 @@ static int change_process(OciProcess *process, const ExecOptions *parsed, char *
         process->no_new_privileges = (JsonBool){true, true};
     add_capabilities(&parsed->caps, process);
     if (!process->user)
-        process->user = new(OciUser);
+        process->user = new (OciUser);
     if (parsed->user)
         TRY(parse_user(parsed->user, process->user, err));
     return add_gids(&parsed->gids, process->user, err);
@@ -122,7 +128,8 @@ static int load_process(OciSpec *spec, const ExecOptions *parsed, char **words, 
     return 0;
 }
 
-static int join(const Container *container, const OciSpec *spec, const ExecOptions *parsed, Error *err) {
+static int join(
+    const Container *container, const OciSpec *spec, const ExecOptions *parsed, Error *err) {
     JoinOptions wanted = {.console_socket = parsed->console_socket,
         .console_fd = -1,
         .pid_file = parsed->pid_file,
@@ -132,8 +139,12 @@ static int join(const Container *container, const OciSpec *spec, const ExecOptio
     TRY(command_check_preserve(parsed->preserve_fds.value, &wanted.preserve_fds, err));
     TRY(config_check_process(spec->process, err));
     bool relay = spec->process->terminal.value && !parsed->detach && !parsed->console_socket;
-    if (relay)
+    if (relay) {
         TRY(foreground_open_console(console, err));
+        if (!spec->process->console_size)
+            spec->process->console_size = new (OciBox);
+        foreground_read_size(spec->process->console_size);
+    }
     wanted.console_fd = console[1];
     if (!parsed->detach)
         foreground_begin();
@@ -167,5 +178,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return r;
 }
 
-const Command command_exec = {"exec", "ID COMMAND [ARGUMENT…]", "run another program in a running container",
-    run, options, .meets_container = true};
+const Command command_exec = {"exec", "ID COMMAND [ARGUMENT…]",
+    "run another program in a running container", run, options, .meets_container = true};

@@ -50,29 +50,32 @@ static void fill(OciFeatures *ret) {
     const char **names = mount_option_names();
     add_all(&ret->mount_options, names);
     free(names);
-    ret->linux = new(OciLinuxFeatures);
+    ret->linux = new (OciLinuxFeatures);
     add_namespaces(&ret->linux->namespaces);
     add_all(&ret->linux->capabilities, capability_names);
-    ret->linux->cgroup = new(OciCgroupFeatures);
+    ret->linux->cgroup = new (OciCgroupFeatures);
     *ret->linux->cgroup = (OciCgroupFeatures){yes, yes, no, no, yes};
-    ret->linux->seccomp = new(OciSeccompFeatures);
+    ret->linux->seccomp = new (OciSeccompFeatures);
     fill_seccomp(ret->linux->seccomp);
-    ret->linux->apparmor = new(OciEnabled);
+    ret->linux->apparmor = new (OciEnabled);
     ret->linux->apparmor->enabled = yes;
-    ret->linux->selinux = new(OciEnabled);
+    ret->linux->selinux = new (OciEnabled);
     ret->linux->selinux->enabled = yes;
-    ret->linux->intel_rdt = new(OciEnabled);
+    ret->linux->intel_rdt = new (OciEnabled);
     ret->linux->intel_rdt->enabled = no;
-    ret->linux->mount_extensions = new(OciMountExtensions);
-    ret->linux->mount_extensions->id_map = new(OciEnabled);
+    ret->linux->mount_extensions = new (OciMountExtensions);
+    ret->linux->mount_extensions->id_map = new (OciEnabled);
     ret->linux->mount_extensions->id_map->enabled = yes;
-    json_map_set(&ret->annotations, "io.github.seccomp.libseccomp.version", seccomp_library_version());
+    json_map_set(
+        &ret->annotations, "io.github.seccomp.libseccomp.version", seccomp_library_version());
     json_map_set(&ret->annotations, "org.tare.runtime.version", TARE_VERSION);
     json_map_set(&ret->annotations, "org.tare.runtime.commit", TARE_COMMIT);
 }
 
 static int run(const Globals *globals, int argc, char **argv, Error *err) {
-    struct { int none; } parsed;
+    struct {
+        int none;
+    } parsed;
     OciFeatures features = {};
     int first;
     int r = command_parse(&command_features, argc, argv, 0, 0, &parsed, &first, err);
@@ -85,4 +88,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return 0;
 }
 
-const Command command_features = {"features", "", "print what this runtime can do, as JSON", run, options};
+const Command command_features = {
+    "features", "", "print what this runtime can do, as JSON", run, options};

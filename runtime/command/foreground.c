@@ -16,7 +16,9 @@
 #include "base/fd.h"
 #include "base/process.h"
 
-enum { BUFFER_SIZE = 32768 };
+enum {
+    BUFFER_SIZE = 32768
+};
 
 static void all_signals(sigset_t *set) {
     static const int ours[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTTIN, SIGTTOU, SIGTSTP, SIGPIPE};
@@ -38,10 +40,16 @@ int foreground_open_console(int ret[2], Error *err) {
     return 0;
 }
 
-static void copy_size(int master) {
+void foreground_copy_size(int master) {
     struct winsize size;
     if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
         (void)ioctl(master, TIOCSWINSZ, &size);
+}
+
+void foreground_read_size(OciBox *ret) {
+    struct winsize size;
+    if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0)
+        *ret = (OciBox){.height = {true, size.ws_row}, .width = {true, size.ws_col}};
 }
 
 /* False at the end of `from`; a terminal's end is EIO once its last user is gone. */
@@ -74,7 +82,7 @@ static bool handle_signal(int signals, pid_t pid, int master, int *ret_status) {
         return waitpid(pid, ret_status, WNOHANG) == pid;
     case SIGWINCH:
         if (master >= 0) {
-            copy_size(master);
+            foreground_copy_size(master);
             break;
         }
         /* fall through */
@@ -92,7 +100,11 @@ static void drain(int master) {
 }
 
 static int relay(int signals, pid_t pid, int master, Error *err) {
-    enum { SIGNALS, MASTER, INPUT };
+    enum {
+        SIGNALS,
+        MASTER,
+        INPUT
+    };
     struct pollfd fds[] = {{.fd = signals, .events = POLLIN}, {.fd = master, .events = POLLIN},
         {.fd = master >= 0 ? STDIN_FILENO : -1, .events = POLLIN}};
     int status;
@@ -120,8 +132,6 @@ int foreground_wait(pid_t pid, int master, Error *err) {
     autoclose int signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (signals < 0)
         return error_set_errno(err, errno, "cannot wait for signals");
-    if (master >= 0)
-        copy_size(master);
     bool raw = master >= 0 && make_raw(&saved);
     int r = relay(signals, pid, master, err);
     if (raw)

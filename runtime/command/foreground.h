@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "oci/runtime.h"
 
 /* A process of a container in the foreground: until it ends we hand signals on, and with a terminal
  * we are its other side. */
@@ -13,5 +14,10 @@ void foreground_begin(void);
 /* Waits; master -1: no terminal. Returns the exit code as a shell has it. */
 int foreground_wait(pid_t pid, int master, Error *err);
 
-/* A socket pair for a terminal that stays with us: pass [1] on as the console socket, then receive. */
+/* Gives the container's terminal, or the size of one to come, the size of ours. */
+void foreground_copy_size(int master);
+void foreground_read_size(OciBox *ret);
+
+/* A socket pair for a terminal that stays with us: pass [1] on as the console socket, then receive.
+ */
 int foreground_open_console(int ret[2], Error *err);

@@ -14,7 +14,8 @@ typedef struct KillOptions {
 
 #define T KillOptions
 static const Option options[] = {
-    {'a', "all", OPTION_FLAG, offsetof(T, all), NULL, "send the signal to every process of the container"},
+    {'a', "all", OPTION_FLAG, offsetof(T, all), NULL,
+        "send the signal to every process of the container"},
     {},
 };
 #undef T
@@ -54,5 +55,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return kill_init(&container, number, err);
 }
 
-const Command command_kill = {"kill", "ID [SIGNAL]", "send a signal (default SIGTERM) to the container's first process",
-    run, options};
+const Command command_kill = {"kill", "ID [SIGNAL]",
+    "send a signal (default SIGTERM) to the container's first process", run, options};

@@ -22,7 +22,11 @@ static const Option options[] = {
 };
 #undef T
 
-enum { COLUMNS = 6, COLUMN_MIN = 12, COLUMN_GAP = 3 };
+enum {
+    COLUMNS = 6,
+    COLUMN_MIN = 12,
+    COLUMN_GAP = 3
+};
 
 typedef struct Row {
     Container container;
@@ -61,7 +65,8 @@ static int collect(const Globals *globals, Rows *ret, Error *err) {
 }
 
 static void print_table(const Rows *rows) {
-    static const char *const titles[COLUMNS] = {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
+    static const char *const titles[COLUMNS] = {
+        "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
     const char *(*cells)[COLUMNS] = memory_new_array(rows->n + 1, sizeof *cells);
     char(*pids)[16] = memory_new_array(rows->n + 1, sizeof *pids);
     size_t width[COLUMNS] = {};

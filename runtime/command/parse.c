@@ -4,9 +4,9 @@
 #include "runtime/command/command.h"
 
 static int count_error(const Command *command, const char *relation, int wanted, Error *err) {
-    return error_set(err, ERROR_INVALID, "%s: \"%s\" requires %s %d argument%s; usage: tare-runtime %s %s",
-        command->name, command->name, relation, wanted, wanted == 1 ? "" : "s", command->name,
-        command->arguments);
+    return error_set(err, ERROR_INVALID,
+        "%s: \"%s\" requires %s %d argument%s; usage: tare-runtime %s %s", command->name,
+        command->name, relation, wanted, wanted == 1 ? "" : "s", command->name, command->arguments);
 }
 
 static bool wants_help(int argc, char **argv) {

@@ -10,8 +10,7 @@
 static const Option options[] = {BUNDLE_OPTIONS,
     {'d', "detach", OPTION_FLAG, offsetof(T, detach), NULL, "do not wait for the program's end"},
     {0, "keep", OPTION_FLAG, offsetof(T, keep), NULL, "do not delete the container after its end"},
-    {0, "no-subreaper", OPTION_FLAG, offsetof(T, no_subreaper), NULL, NULL},
-    {}};
+    {0, "no-subreaper", OPTION_FLAG, offsetof(T, no_subreaper), NULL, NULL}, {}};
 #undef T
 
 /* A program that did not start is a container that was never there. */
@@ -25,8 +24,10 @@ static int take_back(Launch *launch, int r) {
 
 static int run_attached(Launch *launch, const BundleOptions *parsed, int console, Error *err) {
     autoclose int master = -1;
-    if (console >= 0)
+    if (console >= 0) {
         TRY(fd_receive(console, &master, err));
+        foreground_copy_size(master);
+    }
     int r = launch_start(launch, err);
     if (r < 0)
         return take_back(launch, r);
@@ -66,4 +67,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return run_attached(&launch, &parsed, terminal ? console[0] : -1, err);
 }
 
-const Command command_run = {"run", "ID", "make a container and run its program", run, options, .meets_container = true};
+const Command command_run = {
+    "run", "ID", "make a container and run its program", run, options, .meets_container = true};

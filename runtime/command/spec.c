@@ -17,7 +17,8 @@ typedef struct SpecOptions {
 
 #define T SpecOptions
 static const Option options[] = {
-    {'b', "bundle", OPTION_TEXT, offsetof(T, bundle), "directory", "where config.json goes (default: here)"},
+    {'b', "bundle", OPTION_TEXT, offsetof(T, bundle), "directory",
+        "where config.json goes (default: here)"},
     {0, "rootless", OPTION_FLAG, offsetof(T, rootless), NULL, "for a user without privileges"},
     {},
 };
@@ -77,7 +78,7 @@ static void remove_network(JsonObjects *namespaces) {
         if (strcmp(namespace[i].type, "network") == 0)
             json_done(&oci_namespace_type, &namespace[i]);
         else
-            namespace[kept++] = namespace[i];
+        namespace[kept++] = namespace[i];
     }
     namespaces->n = kept;
 }

@@ -6,7 +6,9 @@ static const Option options[] = {{}};
 
 static int run(const Globals *globals, int argc, char **argv, Error *err) {
     autodone(Container) container = {.dir = -1};
-    struct { int none; } parsed;
+    struct {
+        int none;
+    } parsed;
     int first;
     int r = command_parse(&command_start, argc, argv, 1, 1, &parsed, &first, err);
     if (r)
@@ -15,4 +17,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return container_start(&container, err);
 }
 
-const Command command_start = {"start", "ID", "run the program of a created container", run, options};
+const Command command_start = {
+    "start", "ID", "run the program of a created container", run, options};

@@ -8,7 +8,9 @@ static const Option options[] = {{}};
 
 static int run(const Globals *globals, int argc, char **argv, Error *err) {
     autodone(Container) container = {.dir = -1};
-    struct { int none; } parsed;
+    struct {
+        int none;
+    } parsed;
     int first;
     int r = command_parse(&command_state, argc, argv, 1, 1, &parsed, &first, err);
     if (r)
@@ -21,4 +23,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return 0;
 }
 
-const Command command_state = {"state", "ID", "print the state of a container as JSON", run, options};
+const Command command_state = {
+    "state", "ID", "print the state of a container as JSON", run, options};

@@ -11,7 +11,9 @@
 #include "runtime/security/capability.h"
 
 /* Also the bound of what an engine may hand us: profiles and mounts make a hundred kilobytes. */
-enum { CONFIG_MAX = 16 << 20 };
+enum {
+    CONFIG_MAX = 16 << 20
+};
 #define ID_MAX UINT64_C(0xfffffffe) /* 2^32 - 1 means "no id" to the kernel */
 
 int config_load_at(int dir, const char *name, OciSpec *ret, Error *err) {
@@ -27,7 +29,8 @@ int config_load(const char *directory, OciSpec *ret, char **ret_text, Error *err
     autodone(Text) text = {};
     int r = file_read(AT_FDCWD, path, CONFIG_MAX, &text, err);
     if (r == ERROR_NOT_FOUND)
-        return error_set(err, r, "JSON specification file config.json not found in '%s'", directory);
+        return error_set(
+            err, r, "JSON specification file config.json not found in '%s'", directory);
     TRY(r);
     if (json_decode(&oci_spec_type, text.data, text.length, ret, err) < 0)
         return error_prefix(err, "config.json");
@@ -81,10 +84,18 @@ static int check_sysctl(const OciSpec *spec, const char *name, Error *err) {
     static const struct {
         const char *prefix, *namespace;
     } rows[] = {
-        {"net.", "network"}, {"fs.mqueue.", "ipc"}, {"kernel.msgmax", "ipc"},
-        {"kernel.msgmnb", "ipc"}, {"kernel.msgmni", "ipc"}, {"kernel.sem", "ipc"},
-        {"kernel.shmall", "ipc"}, {"kernel.shmmax", "ipc"}, {"kernel.shmmni", "ipc"},
-        {"kernel.shm_rmid_forced", "ipc"}, {"kernel.domainname", "uts"}, {"kernel.hostname", "uts"},
+        {"net.", "network"},
+        {"fs.mqueue.", "ipc"},
+        {"kernel.msgmax", "ipc"},
+        {"kernel.msgmnb", "ipc"},
+        {"kernel.msgmni", "ipc"},
+        {"kernel.sem", "ipc"},
+        {"kernel.shmall", "ipc"},
+        {"kernel.shmmax", "ipc"},
+        {"kernel.shmmni", "ipc"},
+        {"kernel.shm_rmid_forced", "ipc"},
+        {"kernel.domainname", "uts"},
+        {"kernel.hostname", "uts"},
     };
     autofree char *dotted = text_copy(name);
     if (dotted[strcspn(dotted, "./")] == '/')
@@ -97,8 +108,8 @@ static int check_sysctl(const OciSpec *spec, const char *name, Error *err) {
         if (has_namespace(spec, rows[i].namespace))
             return 0;
         return error_set(err, ERROR_INVALID,
-            "config.json: linux.sysctl: \"%s\" is not allowed without a %s namespace of its own", name,
-            rows[i].namespace);
+            "config.json: linux.sysctl: \"%s\" is not allowed without a %s namespace of its own",
+            name, rows[i].namespace);
     }
     return error_set(err, ERROR_INVALID,
         "config.json: linux.sysctl: \"%s\" is not in a separate kernel namespace", name);
@@ -108,11 +119,14 @@ static int check_user_namespace(const OciSpec *spec, Error *err) {
     const OciNamespace *namespace = spec->linux->namespaces.item;
     bool create = false;
     for (size_t i = 0; i < spec->linux->namespaces.n; i++)
-        create = create || (strcmp(namespace[i].type, "user") == 0 && text_is_empty(namespace[i].path));
+        create =
+            create || (strcmp(namespace[i].type, "user") == 0 && text_is_empty(namespace[i].path));
     bool mapped = spec->linux->uid_mappings.n && spec->linux->gid_mappings.n;
     if (create && !mapped)
-        return invalid(err, "linux.uidMappings", "mappings for the new user namespace, with linux.gidMappings");
-    if (!has_namespace(spec, "user") && (spec->linux->uid_mappings.n || spec->linux->gid_mappings.n))
+        return invalid(err, "linux.uidMappings",
+            "mappings for the new user namespace, with linux.gidMappings");
+    if (!has_namespace(spec, "user") &&
+        (spec->linux->uid_mappings.n || spec->linux->gid_mappings.n))
         return invalid(err, "linux.namespaces", "a user namespace for the id mappings");
     return 0;
 }
@@ -128,15 +142,16 @@ static int check_linux(const OciSpec *spec, Error *err) {
         return error_set(err, ERROR_INVALID,
             "config.json: linux.maskedPaths and linux.readonlyPaths need a mount namespace");
     if (config->intel_rdt || config->memory_policy || config->net_devices)
-        return error_set(err, ERROR_UNSUPPORTED,
-            "config.json: linux.%s is not supported", config->intel_rdt ? "intelRdt" :
-            config->memory_policy ? "memoryPolicy" : "netDevices");
+        return error_set(err, ERROR_UNSUPPORTED, "config.json: linux.%s is not supported",
+            config->intel_rdt       ? "intelRdt"
+            : config->memory_policy ? "memoryPolicy"
+                                    : "netDevices");
     return 0;
 }
 
 static int check_hooks(const OciHooks *hooks, Error *err) {
-    const JsonObjects *lists[] = {&hooks->prestart, &hooks->create_runtime, &hooks->create_container,
-        &hooks->start_container, &hooks->poststart, &hooks->poststop};
+    const JsonObjects *lists[] = {&hooks->prestart, &hooks->create_runtime,
+        &hooks->create_container, &hooks->start_container, &hooks->poststart, &hooks->poststop};
     for (size_t i = 0; i < array_size(lists); i++)
         for (size_t n = 0; n < lists[i]->n; n++)
             if (!path_is_absolute(((const OciHook *)lists[i]->item)[n].path))

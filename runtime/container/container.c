@@ -18,7 +18,10 @@
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/container/config.h"
 
-enum { RECORD_MAX = 1 << 20, ID_LENGTH_MAX = 1024 };
+enum {
+    RECORD_MAX = 1 << 20,
+    ID_LENGTH_MAX = 1024
+};
 
 #define T ContainerRecord
 static const JsonField record_fields[] = {
@@ -133,7 +136,8 @@ ContainerStatus container_status(const Container *container) {
     cgroup_done(&cgroup);
     if (frozen)
         return CONTAINER_PAUSED;
-    return file_exists(container->dir, CONTAINER_START_SOCKET) ? CONTAINER_CREATED : CONTAINER_RUNNING;
+    return file_exists(container->dir, CONTAINER_START_SOCKET) ? CONTAINER_CREATED
+                                                               : CONTAINER_RUNNING;
 }
 
 const char *container_status_name(ContainerStatus status) {

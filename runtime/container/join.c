@@ -31,7 +31,8 @@ static void join_done(Join *join) {
         close(join->init.console_socket);
 }
 
-static int open_console(const OciProcess *process, const JoinOptions *options, int *ret_fd, Error *err) {
+static int open_console(
+    const OciProcess *process, const JoinOptions *options, int *ret_fd, Error *err) {
     if (!process->terminal.value)
         return 0;
     if (options->console_socket)

@@ -50,8 +50,8 @@ static int fill_record(Launch *launch, const Plan *plan, Error *err) {
     record->id = text_copy(launch->container.id);
     record->bundle = text_copy(plan->options->bundle);
     const char *rootfs = launch->spec.root->path;
-    record->rootfs = path_is_absolute(rootfs) ? text_copy(rootfs)
-                                              : path_join(plan->options->bundle, rootfs);
+    record->rootfs =
+        path_is_absolute(rootfs) ? text_copy(rootfs) : path_join(plan->options->bundle, rootfs);
     record->created = text_copy(time_format(time_now(), now));
     record->own_pid_namespace = (JsonBool){true, plan->namespaces.create & CLONE_NEWPID};
     for (size_t i = 0; i < launch->spec.annotations.n; i++)
@@ -61,12 +61,15 @@ static int fill_record(Launch *launch, const Plan *plan, Error *err) {
     return container_save(&launch->container, err);
 }
 
-static int open_console(const OciProcess *process, const LaunchOptions *options, int *ret_fd, Error *err) {
+static int open_console(
+    const OciProcess *process, const LaunchOptions *options, int *ret_fd, Error *err) {
     bool given = options->console_socket || options->console_fd >= 0;
     if (process->terminal.value && !given)
-        return error_set(err, ERROR_INVALID, "cannot allocate tty if runtime will detach without setting console socket");
+        return error_set(err, ERROR_INVALID,
+            "cannot allocate tty if runtime will detach without setting console socket");
     if (!process->terminal.value && options->console_socket)
-        return error_set(err, ERROR_INVALID, "cannot use console socket if runtime will not detach or allocate tty");
+        return error_set(err, ERROR_INVALID,
+            "cannot use console socket if runtime will not detach or allocate tty");
     if (options->console_socket) {
         if (fd_connect(options->console_socket, ret_fd, err) < 0)
             return error_prefix(err, "console socket");
@@ -194,13 +197,15 @@ static int check_cgroup_manager(const LaunchOptions *options, const OciSpec *spe
     bool slice = path && strchr(path, ':');
     if (slice)
         return error_set(err, ERROR_UNSUPPORTED,
-            "linux.cgroupsPath: \"%s\" is a systemd slice; systemd cgroups are not supported yet", path);
+            "linux.cgroupsPath: \"%s\" is a systemd slice; systemd cgroups are not supported yet",
+            path);
     if (options->systemd_cgroup)
         return error_set(err, ERROR_UNSUPPORTED, "--systemd-cgroup is not supported yet");
     return 0;
 }
 
-int launch_create(Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err) {
+int launch_create(
+    Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err) {
     *launch = (Launch){.channel = -1, .container.dir = -1};
     Plan plan = {.options = options,
         .rootfs = {.tree = -1, .null = -1},

@@ -3,9 +3,9 @@
 #include "runtime/container/container.h"
 #include "runtime/init/init.h"
 
-/* Bringing a container from its bundle to the moment before its program runs. A failure at any point
- * takes back what was made: process, cgroups, state directory, mounts (which live in the process's
- * own mount namespace). */
+/* Bringing a container from its bundle to the moment before its program runs. A failure at any
+ * point takes back what was made: process, cgroups, state directory, mounts (which live in the
+ * process's own mount namespace). */
 typedef struct LaunchOptions {
     const char *bundle;         /* absolute */
     const char *console_socket; /* path, or NULL */
@@ -23,7 +23,8 @@ typedef struct Launch {
     pid_t pid;
 } Launch;
 
-int launch_create(Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err);
+int launch_create(
+    Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err);
 
 /* For run: lets the program begin. */
 int launch_start(Launch *launch, Error *err);

@@ -15,7 +15,9 @@
 
 /* What happens to a container after its creation, by other processes than the one that made it. */
 
-enum { KILL_TIMEOUT_MS = 10000 };
+enum {
+    KILL_TIMEOUT_MS = 10000
+};
 
 static int knock(Container *container, Error *err) {
     autofree char *path = container_path(container, CONTAINER_START_SOCKET);
@@ -36,7 +38,8 @@ int container_start(Container *container, Error *err) {
     TRY(file_remove(container->dir, CONTAINER_START_SOCKET, err));
     OciSpec spec = {};
     TRY(container_load_config(container, &spec, err));
-    OciState state = container_state(container, CONTAINER_RUNNING, (int)container->record.pid.value);
+    OciState state =
+        container_state(container, CONTAINER_RUNNING, (int)container->record.pid.value);
     int r = spec.hooks ? hooks_run(&spec.hooks->poststart, "poststart", &state, err) : 0;
     json_done(&oci_spec_type, &spec);
     return r;

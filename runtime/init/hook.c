@@ -18,7 +18,9 @@
 #include "base/text.h"
 #include "base/time.h"
 
-enum { OUTPUT_MAX = 4096 };
+enum {
+    OUTPUT_MAX = 4096
+};
 
 /* The state as a memory file: a hook that does not read its input cannot block us. */
 static int open_state(const OciState *state, int *ret_fd, Error *err) {
@@ -57,8 +59,10 @@ static int wait_for_hook(const OciHook *hook, pid_t pid, int output, Error *err)
     autofree char *text = read_output(output);
     const char *separator = *text ? ": " : "";
     if (WIFSIGNALED(status))
-        return error_set(err, ERROR_UNKNOWN, "killed by signal %d%s%s", WTERMSIG(status), separator, text);
-    return error_set(err, ERROR_UNKNOWN, "exit status %d%s%s", WEXITSTATUS(status), separator, text);
+        return error_set(
+            err, ERROR_UNKNOWN, "killed by signal %d%s%s", WTERMSIG(status), separator, text);
+    return error_set(
+        err, ERROR_UNKNOWN, "exit status %d%s%s", WEXITSTATUS(status), separator, text);
 }
 
 static int run_hook(const OciHook *hook, const OciState *state, Error *err) {

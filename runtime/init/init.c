@@ -172,8 +172,7 @@ static int pivot(Init *init, Error *err) {
 static int write_sysctls(Init *init, Error *err) {
     const OciLinux *config = init->spec->linux;
     for (size_t i = 0; config && i < config->sysctl.n; i++)
-        TRY(procfs_write_sysctl(
-            init->procfs, config->sysctl.key[i], config->sysctl.value[i], err));
+        TRY(procfs_write_sysctl(init->procfs, config->sysctl.key[i], config->sysctl.value[i], err));
     return 0;
 }
 
@@ -192,8 +191,9 @@ static int forbid_new_privileges(Init *init, Error *err) {
 }
 
 static int install_filter(Init *init, Error *err) {
-    autofree char *state =
-        init->seccomp->listener_socket >= 0 ? hook_process_state(&init->state, init->seccomp) : NULL;
+    autofree char *state = init->seccomp->listener_socket >= 0
+                               ? hook_process_state(&init->state, init->seccomp)
+                               : NULL;
     return seccomp_install(init->seccomp, state, err);
 }
 
@@ -253,12 +253,16 @@ static int reset_signals(Init *init, Error *err) {
     return 0;
 }
 
-static int execute(Init *init, Error *err) {
+static int close_descriptors(Init *init, Error *err) {
     int first = 3 + (int)init->preserve_fds;
     if (close_range((unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return error_set_errno(err, errno, "cannot close descriptors");
     for (int fd = 3; fd < first; fd++)
         TRY(fd_set_cloexec(fd, false, err));
+    return 0;
+}
+
+static int execute(Init *init, Error *err) {
     execve(init->program, init->process->args.item, init->environment);
     error_set_errno(err, errno, "exec %s", init->program);
     return error_set_reason(
@@ -304,6 +308,7 @@ static const InitStep steps[] = {
     {"wait for start", wait_for_start},
     {"run startContainer hooks", run_start_hooks, true},
     {"reset signals", reset_signals},
+    {"close descriptors", close_descriptors},
     {"install a late seccomp filter", install_filter_late},
     {"execute", execute},
 };

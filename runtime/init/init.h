@@ -44,9 +44,9 @@ typedef struct Init {
 /* Whether init waits for MESSAGE_MAPPED, which also tells it its pid as the host sees it. */
 bool init_waits_for_mapping(const Init *init);
 
-/* Clones the process that runs the steps, through an intermediate process where the kernel wants one:
- * a pid namespace is entered only by children, a user namespace takes our privileges away. Returns
- * its pid, a child of ours. */
+/* Clones the process that runs the steps, through an intermediate process where the kernel wants
+ * one: a pid namespace is entered only by children, a user namespace takes our privileges away.
+ * Returns its pid, a child of ours. */
 int init_clone(Init *init, Error *err);
 
 /* Runs all steps; returns only by exit. */

@@ -56,9 +56,11 @@ int message_expect(int socket, MessageType type, int *ret_pid, Error *err) {
     if (r < 0)
         return r;
     if (r == 0)
-        return error_set(err, ERROR_UNAVAILABLE, "the container's init process died while it was set up");
+        return error_set(
+            err, ERROR_UNAVAILABLE, "the container's init process died while it was set up");
     if (message.type != (int)type)
-        return error_set(err, ERROR_INTERNAL, "init said %d instead of %d", message.type, (int)type);
+        return error_set(
+            err, ERROR_INTERNAL, "init said %d instead of %d", message.type, (int)type);
     if (ret_pid)
         *ret_pid = message.pid;
     return 0;

@@ -18,19 +18,30 @@
 #include "base/path.h"
 #include "base/text.h"
 
-enum { PASSWD_MAX = 10 << 20 };
+enum {
+    PASSWD_MAX = 10 << 20
+};
 
 /* setrlimit(2); the names are config.md#posix-process's. */
 static const struct {
     const char *name;
     int resource;
 } limits[] = {
-    {"RLIMIT_AS", RLIMIT_AS}, {"RLIMIT_CORE", RLIMIT_CORE}, {"RLIMIT_CPU", RLIMIT_CPU},
-    {"RLIMIT_DATA", RLIMIT_DATA}, {"RLIMIT_FSIZE", RLIMIT_FSIZE}, {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK}, {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-    {"RLIMIT_NICE", RLIMIT_NICE}, {"RLIMIT_NOFILE", RLIMIT_NOFILE}, {"RLIMIT_NPROC", RLIMIT_NPROC},
-    {"RLIMIT_RSS", RLIMIT_RSS}, {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-    {"RLIMIT_RTTIME", RLIMIT_RTTIME}, {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
+    {"RLIMIT_AS", RLIMIT_AS},
+    {"RLIMIT_CORE", RLIMIT_CORE},
+    {"RLIMIT_CPU", RLIMIT_CPU},
+    {"RLIMIT_DATA", RLIMIT_DATA},
+    {"RLIMIT_FSIZE", RLIMIT_FSIZE},
+    {"RLIMIT_LOCKS", RLIMIT_LOCKS},
+    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
+    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
+    {"RLIMIT_NICE", RLIMIT_NICE},
+    {"RLIMIT_NOFILE", RLIMIT_NOFILE},
+    {"RLIMIT_NPROC", RLIMIT_NPROC},
+    {"RLIMIT_RSS", RLIMIT_RSS},
+    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
+    {"RLIMIT_RTTIME", RLIMIT_RTTIME},
+    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
     {"RLIMIT_STACK", RLIMIT_STACK},
 };
 
@@ -40,12 +51,13 @@ static int set_limit(const OciRlimit *config, size_t i, Error *err) {
         if (strcmp(limits[row].name, config->type) != 0)
             continue;
         if (setrlimit((__rlimit_resource_t)limits[row].resource, &limit) < 0)
-            return error_set_errno(err, errno, "process.rlimits[%zu]: cannot set %s to %llu:%llu", i,
-                config->type, (unsigned long long)config->soft.value,
+            return error_set_errno(err, errno, "process.rlimits[%zu]: cannot set %s to %llu:%llu",
+                i, config->type, (unsigned long long)config->soft.value,
                 (unsigned long long)config->hard.value);
         return 0;
     }
-    return error_set(err, ERROR_INVALID, "process.rlimits[%zu].type: unknown limit \"%s\"", i, config->type);
+    return error_set(
+        err, ERROR_INVALID, "process.rlimits[%zu].type: unknown limit \"%s\"", i, config->type);
 }
 
 int process_set_limits(Init *init, Error *err) {
@@ -107,7 +119,8 @@ int process_set_environment(Init *init, Error *err) {
         home = home || (same_name(variable, "HOME") && variable[strlen("HOME=")] != '\0');
     }
     if (!home) {
-        autofree char *directory = home_of(init->process->user ? init->process->user->uid.value : 0);
+        autofree char *directory =
+            home_of(init->process->user ? init->process->user->uid.value : 0);
         autofree char *variable = text_format("HOME=%s", directory ? directory : "/");
         add_variable(&list, variable);
     }
@@ -222,7 +235,8 @@ static int no_program(const char *name, int sys, bool in_path, Error *err) {
     case ENOENT:
     case ENOTDIR:
         if (in_path)
-            error_set(err, ERROR_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH", name);
+            error_set(
+                err, ERROR_NOT_FOUND, "exec: \"%s\": executable file not found in $PATH", name);
         else
             error_set_errno(err, sys, "exec: \"%s\": stat %s", name, name);
         return error_set_reason(err, "COMMAND_NOT_FOUND");

@@ -15,14 +15,17 @@
 #include "base/fd.h"
 #include "base/file.h"
 
-enum { PTY_SLAVE_MAJOR = 136 };
+enum {
+    PTY_SLAVE_MAJOR = 136
+};
 
 static int check_slave(int slave, Error *err) {
     struct statfs fs;
     struct stat st;
     if (fstatfs(slave, &fs) < 0 || fstat(slave, &st) < 0)
         return error_set_errno(err, errno, "cannot inspect the new terminal");
-    if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) || major(st.st_rdev) != PTY_SLAVE_MAJOR)
+    if (fs.f_type != DEVPTS_SUPER_MAGIC || !S_ISCHR(st.st_mode) ||
+        major(st.st_rdev) != PTY_SLAVE_MAJOR)
         return error_set(err, ERROR_DENIED, "the container's '/dev/pts' is not a devpts");
     return 0;
 }

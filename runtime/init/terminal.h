@@ -8,6 +8,6 @@
  * ioctl, so no name can be swapped in between. */
 int terminal_open(int root, const OciBox *size, int *ret_master, int *ret_slave, Error *err);
 
-/* Sends the master to whoever listens at the console socket and makes the slave our standard streams
- * and controlling terminal. */
+/* Sends the master to whoever listens at the console socket and makes the slave our standard
+ * streams and controlling terminal. */
 int terminal_use(int console_socket, int master, int slave, Error *err);

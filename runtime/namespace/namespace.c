@@ -61,15 +61,16 @@ static int add_join(Namespaces *namespaces, int index, const char *path, Error *
     return 0;
 }
 
-static int add(Namespaces *namespaces, const OciNamespace *wanted, size_t i, int *seen, Error *err) {
+static int add(
+    Namespaces *namespaces, const OciNamespace *wanted, size_t i, int *seen, Error *err) {
     int index = type_index(wanted->type);
     if (index < 0)
         return error_set(err, ERROR_INVALID, "linux.namespaces[%zu].type: unknown namespace \"%s\"",
             i, wanted->type);
     int flag = namespace_types[index].flag;
     if (*seen & flag)
-        return error_set(err, ERROR_INVALID, "linux.namespaces[%zu].type: duplicated namespace \"%s\"",
-            i, wanted->type);
+        return error_set(err, ERROR_INVALID,
+            "linux.namespaces[%zu].type: duplicated namespace \"%s\"", i, wanted->type);
     *seen |= flag;
     if (text_is_empty(wanted->path)) {
         namespaces->create |= flag;
@@ -126,15 +127,15 @@ int namespaces_enter(const Namespaces *namespaces, int except, Error *err) {
     return 0;
 }
 
-static int write_map(
-    pid_t pid, const char *file, const JsonObjects *mappings, Error *err) {
+static int write_map(pid_t pid, const char *file, const JsonObjects *mappings, Error *err) {
     const OciIdMapping *mapping = mappings->item;
     autodone(Text) lines = {};
     char path[64];
     for (size_t i = 0; i < mappings->n; i++)
         text_append_format(&lines, "%llu %llu %llu\n",
             (unsigned long long)mapping[i].container_id.value,
-            (unsigned long long)mapping[i].host_id.value, (unsigned long long)mapping[i].size.value);
+            (unsigned long long)mapping[i].host_id.value,
+            (unsigned long long)mapping[i].size.value);
     snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
     return file_write_kernel(AT_FDCWD, path, lines.data ? lines.data : "", err);
 }

@@ -8,7 +8,9 @@
 /* The namespaces that a container makes or joins, decided from config.json by the runtime and
  * carried out partly by clone3(2), partly by the init process. */
 
-enum { NAMESPACE_COUNT = 8 };
+enum {
+    NAMESPACE_COUNT = 8
+};
 
 typedef struct NamespaceType {
     const char *name; /* config.json's word */
@@ -21,8 +23,8 @@ typedef struct NamespaceType {
 extern const NamespaceType namespace_types[NAMESPACE_COUNT];
 
 typedef struct Namespaces {
-    int create;                /* CLONE_NEW*: to make */
-    int join;                  /* CLONE_NEW*: to enter by join_fd */
+    int create;                   /* CLONE_NEW*: to make */
+    int join;                     /* CLONE_NEW*: to enter by join_fd */
     int join_fd[NAMESPACE_COUNT]; /* by index in namespace_types; -1: none */
 } Namespaces;
 

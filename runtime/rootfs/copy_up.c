@@ -24,7 +24,8 @@ static int copy_owner(int to, const char *name, const struct stat *st, Error *er
 
 static int copy_file(int from, int to, const char *name, Error *err) {
     autoclose int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    autoclose int out = openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    autoclose int out =
+        openat(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     ssize_t n = in < 0 || out < 0 ? -1 : 1;
     while (n > 0)
         n = sendfile(out, in, NULL, 1 << 20);

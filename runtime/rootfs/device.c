@@ -61,7 +61,8 @@ static int check_existing(int dir, const char *name, const Node *node, Error *er
     return error_set(err, ERROR_EXISTS, "cannot make '%s': something else is there", node->path);
 }
 
-static int make_node(const Rootfs *rootfs, int dir, const char *name, const Node *node, Error *err) {
+static int make_node(
+    const Rootfs *rootfs, int dir, const char *name, const Node *node, Error *err) {
     if (rootfs->user_namespace && !S_ISFIFO(node->mode))
         return bind_node(dir, name, node, err);
     if (mknodat(dir, name, node->mode, makedev(node->major, node->minor)) < 0) {
@@ -71,7 +72,8 @@ static int make_node(const Rootfs *rootfs, int dir, const char *name, const Node
             return bind_node(dir, name, node, err);
         return error_set_errno(err, errno, "cannot make device '%s'", node->path);
     }
-    if ((node->uid || node->gid) && fchownat(dir, name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
+    if ((node->uid || node->gid) &&
+        fchownat(dir, name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
         return error_set_errno(err, errno, "cannot change the owner of '%s'", node->path);
     return 0;
 }
@@ -85,7 +87,8 @@ static int node_of_config(const OciDevice *device, size_t i, Node *ret, Error *e
         if (strcmp(types[t].word, device->type) != 0)
             continue;
         *ret = (Node){.path = device->path,
-            .mode = types[t].type | (mode_t)(device->file_mode.set ? device->file_mode.value & 07777 : 0666),
+            .mode = types[t].type |
+                    (mode_t)(device->file_mode.set ? device->file_mode.value & 07777 : 0666),
             .major = (unsigned)device->major.value,
             .minor = (unsigned)device->minor.value,
             .uid = (uid_t)device->uid.value,

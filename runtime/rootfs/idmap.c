@@ -46,7 +46,8 @@ int idmap_open(const OciSpec *spec, RootfsMount *mount, Error *err) {
         mappings.gid_mappings = spec->linux->gid_mappings;
     }
     if (!mappings.uid_mappings.n || !mappings.gid_mappings.n)
-        return error_set(err, ERROR_INVALID, "an id-mapped mount needs uidMappings and gidMappings");
+        return error_set(
+            err, ERROR_INVALID, "an id-mapped mount needs uidMappings and gidMappings");
     if (!mount->options.bind)
         return error_set(err, ERROR_UNSUPPORTED, "only bind mounts can be id-mapped");
     TRY(open_namespace(&mappings, &mount->user_namespace, err));

@@ -35,7 +35,8 @@ static bool may_cover(const char *destination) {
 
 /* Decided on the file system that the place really is on, whatever symlinks led there. */
 static int check_target(int target, const char *destination, Error *err) {
-    if (is_on(target, PROC_SUPER_MAGIC) && !may_cover(destination) && strcmp(destination, "/proc") != 0)
+    if (is_on(target, PROC_SUPER_MAGIC) && !may_cover(destination) &&
+        strcmp(destination, "/proc") != 0)
         return error_set(
             err, ERROR_DENIED, "'%s' cannot be mounted on: it is inside /proc", destination);
     return 0;
@@ -67,8 +68,8 @@ static int mount_bind(Rootfs *rootfs, RootfsMount *mount, const char *destinatio
     if (o->propagation)
         TRY(tree_set_propagation(mount->source, o->propagation, o->propagation_recursive, err));
     else
-        TRY(tree_set_propagation(mount->source, rootfs->propagation == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE,
-            true, err));
+        TRY(tree_set_propagation(
+            mount->source, rootfs->propagation == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE, true, err));
     TRY(finish(mount, mount->source, err));
     return attach(rootfs, mount->source, destination, S_ISDIR(st.st_mode), err);
 }
@@ -77,7 +78,8 @@ static void make_readonly_later(Rootfs *rootfs, int tree) {
     array_append(rootfs->readonly_later, rootfs->readonly_later_n, tree);
 }
 
-/* Symlinks on the way to a procfs or sysfs would put it where nobody expects it (CVE-2019-19921). */
+/* Symlinks on the way to a procfs or sysfs would put it where nobody expects it (CVE-2019-19921).
+ */
 static int check_ordinary(Rootfs *rootfs, const char *destination, Error *err) {
     autofree char *parent = path_parent(destination);
     autoclose int dir = -1;
@@ -155,7 +157,8 @@ static int link_controllers(int dir, const RootfsCgroup *cgroup, Error *err) {
     return 0;
 }
 
-static int mount_cgroup_v1(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+static int mount_cgroup_v1(
+    Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
     char *const data[] = {(char[]){"mode=755"}, NULL};
     uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     autoclose int tmpfs = -1;
@@ -168,8 +171,8 @@ static int mount_cgroup_v1(Rootfs *rootfs, RootfsMount *mount, const char *desti
         TRY(tree_attach(cgroup->tree, tmpfs, cgroup->name, err));
         TRY(link_controllers(tmpfs, cgroup, err));
     }
-    struct mount_attr attr = {.attr_set = attributes | (mount->options.set & MOUNT_ATTR_RDONLY),
-        .propagation = MS_SLAVE};
+    struct mount_attr attr = {
+        .attr_set = attributes | (mount->options.set & MOUNT_ATTR_RDONLY), .propagation = MS_SLAVE};
     if (mount_setattr(tmpfs, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
         return error_set_errno(err, errno, "cannot change the attributes of a mount");
     return 0;

@@ -14,7 +14,7 @@ typedef enum OptionAction {
     ACTION_CLEAR_RECURSIVE, /* … off, in the whole tree */
     ACTION_PROPAGATION,
     ACTION_PROPAGATION_RECURSIVE,
-    ACTION_DATA,            /* a flag of the superblock: handed to the file system */
+    ACTION_DATA, /* a flag of the superblock: handed to the file system */
     ACTION_BIND,
     ACTION_BIND_RECURSIVE,
     ACTION_COPY_UP,

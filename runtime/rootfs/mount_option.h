@@ -16,12 +16,13 @@
 typedef struct MountOptions {
     uint64_t set, clear;                     /* MOUNT_ATTR_* of the mount itself */
     uint64_t recursive_set, recursive_clear; /* of it and all below */
-    unsigned long propagation;               /* MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE or 0 */
+    unsigned long propagation; /* MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE or 0 */
     bool propagation_recursive;
     bool bind, recursive; /* bind and rbind */
     bool copy_up;         /* tmpcopyup: a tmpfs starts with what it covers */
     bool id_map, id_map_recursive;
-    char **data; /* NULL-terminated: what the file system itself understands, "key=value" or "flag" */
+    char *
+        *data; /* NULL-terminated: what the file system itself understands, "key=value" or "flag" */
     size_t data_n;
 } MountOptions;
 

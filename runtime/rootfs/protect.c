@@ -39,7 +39,8 @@ static int attach_mask(Mask *mask, int target, Error *err) {
 }
 
 /* Directories are covered by an empty file system, everything else by the null device. */
-static int mask_path(const Rootfs *rootfs, Mask *file, Mask *directory, const char *path, Error *err) {
+static int mask_path(
+    const Rootfs *rootfs, Mask *file, Mask *directory, const char *path, Error *err) {
     autoclose int target = -1;
     struct stat st;
     int r = file_open_in(rootfs->tree, path, O_PATH, 0, &target, err);

@@ -61,7 +61,9 @@ static int open_null(Rootfs *rootfs, Error *err) {
 
 static bool mounts_cgroup(const Rootfs *rootfs) {
     for (size_t i = 0; i < rootfs->mount_n; i++)
-        if (!rootfs->mount[i].options.bind && text_starts(rootfs->mount[i].config->type ? rootfs->mount[i].config->type : "", "cgroup"))
+        if (!rootfs->mount[i].options.bind &&
+            text_starts(
+                rootfs->mount[i].config->type ? rootfs->mount[i].config->type : "", "cgroup"))
             return true;
     return false;
 }
@@ -103,7 +105,8 @@ static int parse_propagation(Rootfs *rootfs, const OciLinux *config, Error *err)
     return 0;
 }
 
-int rootfs_open(Rootfs *rootfs, const OciSpec *spec, const char *bundle, const Cgroup *cgroup, Error *err) {
+int rootfs_open(
+    Rootfs *rootfs, const OciSpec *spec, const char *bundle, const Cgroup *cgroup, Error *err) {
     *rootfs = (Rootfs){.spec = spec, .tree = -1, .null = -1};
     const char *path = spec->root->path;
     rootfs->path = path_is_absolute(path) ? text_copy(path) : path_join(bundle, path);
@@ -122,12 +125,14 @@ int rootfs_attach(Rootfs *rootfs, bool at_path, Error *err) {
     struct mount_attr attr = {
         .propagation = rootfs->propagation == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE};
     if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof attr) < 0)
-        return error_set_errno(err, errno, "cannot separate the container's mounts from the host's");
+        return error_set_errno(
+            err, errno, "cannot separate the container's mounts from the host's");
     /* the clone is still a peer of what it was cloned from */
     attr.propagation = rootfs->propagation == MS_SHARED ? MS_SLAVE : attr.propagation;
     TRY(tree_set_propagation(rootfs->tree, attr.propagation, true, err));
     autoclose int place = -1;
     TRY(file_open(AT_FDCWD, at_path ? rootfs->path : "/", O_PATH | O_DIRECTORY, 0, &place, err));
+    rootfs->at_path = at_path;
     if (tree_attach(rootfs->tree, place, "", err) < 0)
         return error_prefix(err, "cannot mount the rootfs '%s'", rootfs->path);
     return 0;
@@ -147,7 +152,7 @@ static int pivot(Error *err) {
 static int move_to_root(const Rootfs *rootfs, Error *err) {
     (void)umount2("/sys", MNT_DETACH);
     (void)umount2("/proc", MNT_DETACH);
-    if (mount(".", "/", NULL, MS_MOVE, NULL) < 0 || chroot(".") < 0)
+    if ((rootfs->at_path && mount(".", "/", NULL, MS_MOVE, NULL) < 0) || chroot(".") < 0)
         return error_set_errno(err, errno, "cannot move the rootfs '%s' to '/'", rootfs->path);
     return 0;
 }

@@ -22,7 +22,7 @@
 typedef struct RootfsMount {
     const OciMount *config;
     MountOptions options;
-    int source; /* detached clone of a bind source, else -1 */
+    int source;         /* detached clone of a bind source, else -1 */
     int user_namespace; /* of an id-mapped mount, else -1 */
 } RootfsMount;
 
@@ -46,10 +46,11 @@ typedef struct Rootfs {
     unsigned long propagation; /* linux.rootfsPropagation */
     bool propagation_recursive;
     bool user_namespace; /* device nodes cannot be made: they are bound */
-    bool no_pivot;
+    bool no_pivot, at_path;
 } Rootfs;
 
-int rootfs_open(Rootfs *rootfs, const OciSpec *spec, const char *bundle, const Cgroup *cgroup, Error *err);
+int rootfs_open(
+    Rootfs *rootfs, const OciSpec *spec, const char *bundle, const Cgroup *cgroup, Error *err);
 
 /* In init, in this order. at_path: hooks expect the tree at its path on the host. */
 int rootfs_attach(Rootfs *rootfs, bool at_path, Error *err);

@@ -21,7 +21,8 @@ int tree_clone(int dir, const char *path, bool recursive, int *ret_fd, Error *er
     return 0;
 }
 
-/* The kernel's reason for refusing an option is a message in the context's descriptor (fsopen(2)). */
+/* The kernel's reason for refusing an option is a message in the context's descriptor (fsopen(2)).
+ */
 static int fs_error(int fs, int sys, const char *type, const char *what, Error *err) {
     char message[512];
     ssize_t n = read(fs, message, sizeof message - 1);
@@ -75,14 +76,16 @@ int tree_set_attributes(int tree, uint64_t set, uint64_t clear, bool recursive, 
     struct mount_attr attr = {.attr_set = set, .attr_clr = clear};
     if (!set && !clear)
         return 0;
-    if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr) < 0)
+    if (mount_setattr(
+            tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr) < 0)
         return error_set_errno(err, errno, "cannot change the attributes of a mount");
     return 0;
 }
 
 int tree_set_propagation(int tree, unsigned long propagation, bool recursive, Error *err) {
     struct mount_attr attr = {.propagation = propagation};
-    if (mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr) < 0)
+    if (mount_setattr(
+            tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), &attr, sizeof attr) < 0)
         return error_set_errno(err, errno, "cannot change the propagation of a mount");
     return 0;
 }

@@ -62,7 +62,8 @@ int capabilities_drop_bounding(const Capabilities *capabilities, Error *err) {
         if (prctl(PR_CAPBSET_DROP, bit, 0, 0, 0) < 0) {
             if (errno == EINVAL) /* beyond the kernel's last one */
                 return 0;
-            return error_set_errno(err, errno, "cannot drop capability %d from the bounding set", bit);
+            return error_set_errno(
+                err, errno, "cannot drop capability %d from the bounding set", bit);
         }
     }
     return 0;

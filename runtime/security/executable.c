@@ -9,16 +9,16 @@
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 
-/* We run again from a read-only mount that nobody else can reach: a file opened through it cannot be
- * opened for writing, whoever asks, and the mount cannot be changed because it is nowhere. That is
- * one execve(2); a sealed copy in memory, the way for users without privileges, costs a copy too. */
+/* We run again from a read-only mount that nobody else can reach: a file opened through it cannot
+ * be opened for writing, whoever asks, and the mount cannot be changed because it is nowhere. That
+ * is one execve(2); a sealed copy in memory, the way for users without privileges, costs a copy
+ * too. */
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 

@@ -21,7 +21,9 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-enum { PROGRAM_MAX = 4096 * 8 }; /* BPF_MAXINSNS instructions of 8 bytes */
+enum {
+    PROGRAM_MAX = 4096 * 8
+}; /* BPF_MAXINSNS instructions of 8 bytes */
 
 static const struct {
     const char *name;
@@ -65,7 +67,8 @@ static int index_of(const char *const *names, const char *name) {
     return -1;
 }
 
-static int parse_action(const char *name, const JsonUint *error, const char *field, uint32_t *ret, Error *err) {
+static int parse_action(
+    const char *name, const JsonUint *error, const char *field, uint32_t *ret, Error *err) {
     int i = index_of(seccomp_action_names, name);
     if (i < 0)
         return error_set(err, ERROR_INVALID, "%s: unknown action \"%s\"", field, name);
@@ -78,7 +81,8 @@ static int parse_action(const char *name, const JsonUint *error, const char *fie
 
 /* "SCMP_ARCH_X86_64" → the library's "x86_64". */
 static int add_arch(scmp_filter_ctx filter, const char *name, Error *err) {
-    autofree char *lower = index_of(seccomp_arch_names, name) < 0 ? NULL : text_copy(name + strlen("SCMP_ARCH_"));
+    autofree char *lower =
+        index_of(seccomp_arch_names, name) < 0 ? NULL : text_copy(name + strlen("SCMP_ARCH_"));
     if (!lower)
         return error_set(err, ERROR_INVALID, "linux.seccomp.architectures: unknown \"%s\"", name);
     for (char *c = lower; *c; c++)
@@ -114,7 +118,8 @@ static int add_one(scmp_filter_ctx filter, uint32_t action, int number, unsigned
 
 /* Conditions on the same argument cannot be joined by the library: each becomes a rule of its own,
  * as the reference runtime does. */
-static int add_call(scmp_filter_ctx filter, uint32_t action, int number, const JsonObjects *config, Error *err) {
+static int add_call(
+    scmp_filter_ctx filter, uint32_t action, int number, const JsonObjects *config, Error *err) {
     const OciSeccompArg *arg = config->item;
     struct scmp_arg_cmp parsed[6];
     unsigned count[6] = {};
@@ -132,7 +137,8 @@ static int add_call(scmp_filter_ctx filter, uint32_t action, int number, const J
     return 0;
 }
 
-static int add_rule(scmp_filter_ctx filter, const OciSeccompRule *rule, uint32_t standard, size_t i, Error *err) {
+static int add_rule(
+    scmp_filter_ctx filter, const OciSeccompRule *rule, uint32_t standard, size_t i, Error *err) {
     uint32_t action;
     autofree char *field = text_format("linux.seccomp.syscalls[%zu]", i);
     TRY(parse_action(rule->action, &rule->errno_ret, field, &action, err));
@@ -200,7 +206,8 @@ static int connect_listener(const OciSeccomp *config, Seccomp *ret, Error *err) 
     if (!uses_notify(config))
         return 0;
     if (text_is_empty(config->listener_path))
-        return error_set(err, ERROR_INVALID, "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs one");
+        return error_set(
+            err, ERROR_INVALID, "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs one");
     if (fd_connect(config->listener_path, &ret->listener_socket, err) < 0)
         return error_prefix(err, "linux.seccomp.listenerPath");
     ret->flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;

@@ -13,7 +13,7 @@ struct sock_filter;
 typedef struct Seccomp {
     struct sock_filter *program; /* NULL: no filter */
     uint16_t length;
-    unsigned flags; /* SECCOMP_FILTER_FLAG_* */
+    unsigned flags;      /* SECCOMP_FILTER_FLAG_* */
     int listener_socket; /* connected to listenerPath, or -1 */
     char *listener_metadata;
 } Seccomp;
@@ -26,5 +26,6 @@ void seccomp_done(Seccomp *seccomp);
 
 /* For `features` and `--version`. */
 const char *seccomp_library_version(void);
-extern const char *const seccomp_action_names[], *const seccomp_operator_names[],
-    *const seccomp_arch_names[], *const seccomp_flag_names[]; /* each ends with NULL */
+extern const char *const seccomp_action_names[],
+    *const seccomp_operator_names[], *const seccomp_arch_names[],
+                                         *const seccomp_flag_names[]; /* each ends with NULL */

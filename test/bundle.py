@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OCI bundles made from busybox, and the runtime under test, for test/runtime and test/attack."""
+
+import copy
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+
+import pytest
+
+CC_TIMEOUT = 60
+
+
+class Result:
+    def __init__(self, process):
+        self.code = process.returncode
+        self.out = process.stdout
+        self.err = process.stderr
+
+    def __repr__(self):
+        return f"exit {self.code}\nout: {self.out}\nerr: {self.err}"
+
+
+class Bundle:
+    """A directory with rootfs and config.json; change `config`, then `write`."""
+
+    def __init__(self, path, config):
+        self.path = path
+        self.rootfs = path / "rootfs"
+        self.config = config
+
+    def write(self):
+        (self.path / "config.json").write_text(json.dumps(self.config))
+
+    def args(self, *words):
+        self.config["process"]["args"] = list(words)
+        return self
+
+    def sh(self, script):
+        return self.args("/bin/sh", "-c", script)
+
+    def namespace(self, kind, **more):
+        self.drop_namespace(kind)
+        self.config["linux"]["namespaces"].append({"type": kind, **more})
+        return self
+
+    def drop_namespace(self, kind):
+        spaces = self.config["linux"]["namespaces"]
+        self.config["linux"]["namespaces"] = [n for n in spaces if n["type"] != kind]
+        return self
+
+    def mount(self, destination, type_=None, source=None, options=()):
+        row = {"destination": destination, "options": list(options)}
+        row.update({k: v for k, v in (("type", type_), ("source", source)) if v})
+        self.config["mounts"].append(row)
+        return self
+
+    def drop_mount(self, destination):
+        self.config["mounts"] = [m for m in self.config["mounts"] if m["destination"] != destination]
+        return self
+
+    def caps(self, *names):
+        sets = ("bounding", "effective", "permitted")
+        self.config["process"]["capabilities"] = {s: list(names) for s in sets}
+        return self
+
+
+class Runtime:
+    def __init__(self, program, directory):
+        self.program = program
+        self.directory = directory
+        self.root = directory / "state"
+        self.log = directory / "log.json"
+        self.serial = 0
+        self.ids = []
+
+    def command(self, *words):
+        return [str(self.program), "--root", str(self.root), "--log", str(self.log), "--log-format", "json",
+                *map(str, words)]
+
+    def __call__(self, *words, **more):
+        more.setdefault("stdin", subprocess.DEVNULL)
+        more.setdefault("timeout", 60)
+        return Result(subprocess.run(self.command(*words), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                     text=True, errors="replace", **more))
+
+    def ok(self, *words, **more):
+        result = self(*words, **more)
+        assert result.code == 0, result
+        return result
+
+    def quiet(self, *words, **more):
+        """For commands that leave a process behind: it would keep our pipes open."""
+        process = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.DEVNULL, timeout=60, **more)
+        return process.returncode
+
+    def new_id(self):
+        self.serial += 1
+        self.ids.append(f"tt{os.getpid()}-{self.serial}")
+        return self.ids[-1]
+
+    def bundle(self):
+        self.serial += 1
+        path = self.directory / f"bundle{self.serial}"
+        path.mkdir()
+        make_rootfs(path / "rootfs")
+        return Bundle(path, copy.deepcopy(CONFIG))
+
+    def run(self, bundle, *options, **more):
+        """Runs the bundle in the foreground."""
+        bundle.write()
+        return self("run", "--bundle", bundle.path, *options, self.new_id(), **more)
+
+    def create(self, bundle, *options, **more):
+        bundle.write()
+        name = self.new_id()
+        code = self.quiet("create", "--bundle", bundle.path, *options, name, **more)
+        assert code == 0, self.last_error()
+        return name
+
+    def start(self, bundle, *options):
+        name = self.create(bundle, *options)
+        self.ok("start", name)
+        return name
+
+    def state(self, name):
+        return json.loads(self.ok("state", name).out)
+
+    def wait_status(self, name, status, seconds=10):
+        end = time.monotonic() + seconds
+        while self.state(name)["status"] != status:
+            assert time.monotonic() < end, self.state(name)
+            time.sleep(0.01)
+
+    def errors(self):
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        return [e for e in map(json.loads, lines) if e["level"] == "error"]
+
+    def last_error(self):
+        return self.errors()[-1]
+
+    def clean(self):
+        for name in self.ids:
+            self.quiet("delete", "--force", name)
+
+
+def make_rootfs(path):
+    for name in ("bin", "proc", "sys", "dev", "tmp", "etc", "root"):
+        (path / name).mkdir(parents=True)
+    shutil.copy("/bin/busybox", path / "bin/busybox")
+    listing = subprocess.check_output(["/bin/busybox", "--list"], text=True)
+    for name in listing.split():
+        if name != "busybox":
+            os.symlink("busybox", path / "bin" / name)
+    (path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
+
+
+def cgroups_of(name):
+    """Directories that a container of this name has in any hierarchy."""
+    found = []
+    for directory, names, _ in os.walk("/sys/fs/cgroup"):
+        if name in names:
+            found.append(os.path.join(directory, name))
+    return found
+
+
+def cgroup_lines(text):
+    """Lines of a /proc/PID/cgroup for the hierarchies that are mounted here: others may exist elsewhere."""
+    lines = [line.split(":", 2) for line in text.splitlines()]
+    return [path for _, names, path in lines
+            if not names or os.path.isdir(f"/sys/fs/cgroup/{names.removeprefix('name=')}")]
+
+
+def compile_static(path, source):
+    subprocess.run(["cc", "-static", "-O1", "-w", "-x", "c", "-", "-o", str(path)], input=source, text=True, check=True,
+                   timeout=CC_TIMEOUT)
+
+
+CONFIG = {
+    "ociVersion": "1.3.0",
+    "process": {
+        "terminal": False,
+        "user": {"uid": 0, "gid": 0},
+        "args": ["/bin/true"],
+        "env": ["PATH=/usr/bin:/bin", "TERM=xterm"],
+        "cwd": "/",
+        "capabilities": {s: ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
+                         for s in ("bounding", "effective", "permitted")},
+        "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
+        "noNewPrivileges": True,
+    },
+    "root": {"path": "rootfs", "readonly": False},
+    "hostname": "tare-test",
+    "mounts": [
+        {"destination": "/proc", "type": "proc", "source": "proc"},
+        {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
+         "options": ["nosuid", "strictatime", "mode=755", "size=65536k"]},
+        {"destination": "/dev/pts", "type": "devpts", "source": "devpts",
+         "options": ["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"]},
+        {"destination": "/dev/shm", "type": "tmpfs", "source": "shm",
+         "options": ["nosuid", "noexec", "nodev", "mode=1777", "size=65536k"]},
+        {"destination": "/dev/mqueue", "type": "mqueue", "source": "mqueue", "options": ["nosuid", "noexec", "nodev"]},
+        {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", "ro"]},
+        {"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup",
+         "options": ["nosuid", "noexec", "nodev", "relatime", "ro"]},
+    ],
+    "linux": {
+        "resources": {"devices": [{"allow": False, "access": "rwm"}]},
+        "namespaces": [{"type": t} for t in ("pid", "network", "ipc", "uts", "mount")],
+        "maskedPaths": ["/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware",
+                        "/proc/scsi"],
+        "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
+    },
+}
+
+
+def runtime_program(build):
+    return pathlib.Path(build) / "runtime/tare-runtime"
+
+
+@pytest.fixture
+def runtime(build, tmp_path):
+    """The runtime with a root of its own; whatever a test leaves is removed, and nothing may stay."""
+    one = Runtime(runtime_program(build), tmp_path)
+    yield one
+    one.clean()
+    assert not one.root.exists() or not list(one.root.iterdir())
+    assert not [path for name in one.ids for path in cgroups_of(name)]

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limits through cgroupfs, whichever version this machine has."""
+
+import os
+import pathlib
+
+import pytest
+from bundle import cgroup_lines, cgroups_of
+
+V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+
+
+def v1_only(controller):
+    return pytest.mark.skipif(V2 or not os.path.isdir(f"/sys/fs/cgroup/{controller}"),
+                              reason=f"no v1 controller {controller}")
+
+
+def limited(runtime, **resources):
+    bundle = runtime.bundle().args("/bin/sleep", "100")
+    bundle.config["linux"]["resources"].update(resources)
+    return bundle
+
+
+def read(pid, controller, file):
+    """A file of the cgroup that the process is in."""
+    for line in open(f"/proc/{pid}/cgroup"):
+        _, names, path = line.rstrip("\n").split(":", 2)
+        if controller in names.split(","):
+            mount = next(m for m in open("/proc/self/mountinfo") if f" /sys/fs/cgroup/{names} " in m)
+            root = mount.split()[3]
+            inside = os.path.relpath(path, root)
+            return (pathlib.Path("/sys/fs/cgroup") / names / inside / file).read_text().strip()
+    raise AssertionError(f"no {controller}")
+
+
+def test_every_process_is_in_its_own_cgroup_everywhere(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    lines = cgroup_lines(open(f"/proc/{runtime.state(name)['pid']}/cgroup").read())
+    assert lines and all(line.endswith("/" + name) for line in lines)
+    assert len(cgroups_of(name)) >= len(lines)
+
+
+def test_absolute_and_relative_paths(runtime):
+    name = f"tt{os.getpid()}"
+    runtime.ids.append(name)
+    for path, ending in ((f"/{name}-a/deep", f"/{name}-a/deep"), (f"{name}-b", f"/{name}-b"),
+                         (f"/../../{name}-c", f"/{name}-c")):
+        bundle = runtime.bundle().args("/bin/sleep", "100")
+        bundle.config["linux"]["cgroupsPath"] = path
+        container = runtime.start(bundle)
+        lines = cgroup_lines(open(f"/proc/{runtime.state(container)['pid']}/cgroup").read())
+        assert all(line.endswith(ending) for line in lines), lines
+        runtime.ok("delete", "--force", container)
+        assert not cgroups_of(os.path.basename(ending))
+        for leftover in cgroups_of(f"{name}-a"):  # the parent that was made along the way
+            os.rmdir(leftover)
+
+
+@v1_only("memory")
+def test_memory_v1(runtime):
+    name = runtime.start(limited(runtime, memory={"limit": 64 << 20, "reservation": 32 << 20, "swappiness": 20}))
+    pid = runtime.state(name)["pid"]
+    assert read(pid, "memory", "memory.limit_in_bytes") == str(64 << 20)
+    assert read(pid, "memory", "memory.soft_limit_in_bytes") == str(32 << 20)
+    assert read(pid, "memory", "memory.swappiness") == "20"
+
+
+@v1_only("cpu")
+def test_cpu_v1(runtime):
+    name = runtime.start(limited(runtime, cpu={"shares": 512, "quota": 50000, "period": 100000, "cpus": "0"}))
+    pid = runtime.state(name)["pid"]
+    assert read(pid, "cpu", "cpu.shares") == "512"
+    assert read(pid, "cpu", "cpu.cfs_quota_us") == "50000" and read(pid, "cpu", "cpu.cfs_period_us") == "100000"
+    assert read(pid, "cpuset", "cpuset.cpus") == "0"
+
+
+@v1_only("pids")
+def test_pids_v1(runtime):
+    name = runtime.start(limited(runtime, pids={"limit": 17}))
+    assert read(runtime.state(name)["pid"], "pids", "pids.max") == "17"
+    name = runtime.start(limited(runtime, pids={"limit": -1}))
+    assert read(runtime.state(name)["pid"], "pids", "pids.max") == "max"
+
+
+@v1_only("pids")
+def test_pids_limit_holds(runtime):
+    bundle = limited(runtime, pids={"limit": 3}).sh("sleep 5 & sleep 5 & sleep 5 & sleep 5 & echo no")
+    assert "can't fork" in runtime.run(bundle).err
+
+
+@v1_only("blkio")
+def test_throttle_v1(runtime):
+    device = os.stat("/tmp").st_dev
+    rate = {"major": os.major(device), "minor": os.minor(device), "rate": 1 << 20}
+    if not rate["major"]:
+        pytest.skip("/tmp is not on a block device")
+    name = runtime.start(limited(runtime, blockIO={"throttleReadBpsDevice": [rate]}))
+    assert read(runtime.state(name)["pid"], "blkio", "blkio.throttle.read_bps_device").endswith(str(1 << 20))
+
+
+@v1_only("memory")
+def test_out_of_memory_kills(runtime):
+    bundle = limited(runtime, memory={"limit": 8 << 20, "swap": 8 << 20}).args("/bin/tail", "/dev/zero")
+    assert runtime.run(bundle).code == 137
+
+
+def test_limit_that_the_kernel_refuses(runtime):
+    bundle = limited(runtime, cpu={"quota": 1})
+    assert runtime.run(bundle).code == 1
+    assert "linux.resources.cpu: cannot write '1" in runtime.last_error()["msg"]
+
+
+def test_exec_joins_the_cgroups(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    lines = cgroup_lines(runtime.ok("exec", name, "cat", "/proc/self/cgroup").out)
+    assert lines and all(line.endswith("/" + name) for line in lines)
+
+
+def test_all_processes_go_without_a_pid_namespace(runtime):
+    bundle = runtime.bundle().drop_namespace("pid").sh("sleep 1000 & sleep 1000 & wait")
+    name = runtime.start(bundle)
+    directory = next(d for d in cgroups_of(name))
+    while len(open(f"{directory}/cgroup.procs").read().split()) < 3:
+        pass
+    pids = open(f"{directory}/cgroup.procs").read().split()
+    runtime.ok("delete", "--force", name)
+    assert not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids)
+
+
+def test_systemd_paths_are_refused_clearly(runtime):
+    bundle = runtime.bundle()
+    bundle.config["linux"]["cgroupsPath"] = "system.slice:tare:x"
+    assert runtime.run(bundle).code == 1
+    assert "not supported yet" in runtime.last_error()["msg"]

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input: one clear line, exit code 1, nothing left behind."""
+
+import copy
+import json
+import os
+import shutil
+
+import pytest
+from bundle import CONFIG, cgroups_of
+
+
+def fails(runtime, bundle, command="create"):
+    """The error of a command that must fail; checks that it left nothing."""
+    name = runtime.new_id()
+    bundle.write()
+    before = len(runtime.errors())
+    result = runtime(command, "--bundle", bundle.path, name)
+    assert result.code == 1, result
+    errors = runtime.errors()[before:]
+    assert len(errors) == 1 and errors[0]["msg"] in result.err and len(result.err.splitlines()) == 1
+    assert not runtime.root.exists() or not list(runtime.root.iterdir())
+    assert not cgroups_of(name)
+    return errors[0]
+
+
+@pytest.mark.parametrize("command", ["create", "run"])
+@pytest.mark.parametrize("program, message, reason", [
+    ("nope", 'exec: "nope": executable file not found in $PATH', "COMMAND_NOT_FOUND"),
+    ("/nope", 'exec: "/nope": stat /nope: no such file or directory', "COMMAND_NOT_FOUND"),
+    ("/etc/passwd", 'exec: "/etc/passwd": permission denied', "COMMAND_NOT_EXECUTABLE"),
+    ("/tmp", 'exec: "/tmp": is a directory', "COMMAND_NOT_EXECUTABLE"),
+    ("", 'exec: "": executable file not found in $PATH', "COMMAND_NOT_FOUND"),
+])
+def test_bad_programs(runtime, command, program, message, reason):
+    error = fails(runtime, runtime.bundle().args(program), command)
+    assert error["msg"] == message and error["reason"] == reason
+
+
+def test_bad_programs_in_exec(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    assert runtime("exec", name, "nope").code == 1
+    assert runtime.last_error()["msg"] == 'exec: "nope": executable file not found in $PATH'
+    assert runtime.last_error()["reason"] == "COMMAND_NOT_FOUND"
+    assert runtime("exec", name, "/etc/passwd").code == 1
+    assert runtime.last_error()["reason"] == "COMMAND_NOT_EXECUTABLE"
+
+
+def test_format_error_is_told_by_run_and_start(runtime):
+    bundle = runtime.bundle().args("/bad")
+    (bundle.rootfs / "bad").write_bytes(b"\x7fELF garbage")
+    os.chmod(bundle.rootfs / "bad", 0o755)
+    error = fails(runtime, bundle, "run")
+    assert error["msg"] == "exec /bad: exec format error" and error["reason"] == "COMMAND_NOT_EXECUTABLE"
+    name = runtime.create(bundle)
+    assert runtime("start", name).code == 1
+    assert runtime.last_error()["msg"] == "exec /bad: exec format error"
+
+
+@pytest.mark.parametrize("path, value, message", [
+    ("ociVersion", 1, "ociVersion: expected a string"),
+    ("process.args", "sh", "process.args: expected an array of strings"),
+    ("process.args", [], "process.args: expected at least one word"),
+    ("process.args", ["sh", 1], "process.args[1]: expected a string"),
+    ("process.cwd", "relative", "process.cwd: expected an absolute path"),
+    ("process.cwd", "", "process.cwd: expected an absolute path"),
+    ("process.user.uid", -1, "process.user.uid: expected a non-negative integer"),
+    ("process.user.uid", 2**32 - 1, "process.user.uid: expected a number up to 4294967294"),
+    ("process.user.uid", 2**32, "process.user.uid: expected a number up to 4294967294"),
+    ("process.user.gid", 2**40, "process.user.gid: expected a number up to 4294967294"),
+    ("process.user.additionalGids", [1, 2**32], "process.user.additionalGids: expected numbers"),
+    ("process.user.umask", 0o7777, "process.user.umask: expected"),
+    ("process.noNewPrivileges", "yes", "process.noNewPrivileges: expected true or false"),
+    ("process.capabilities.bounding", ["CAP_MAGIC"],
+     'process.capabilities.bounding[0]: unknown capability "CAP_MAGIC"'),
+    ("process.rlimits", [{"type": "RLIMIT_NOFILE", "soft": 1, "hard": "many"}],
+     "process.rlimits[0].hard: expected a non-negative integer"),
+    ("process.rlimits", [{"type": "RLIMIT_MAGIC", "soft": 1, "hard": 1}],
+     'process.rlimits[0].type: unknown limit "RLIMIT_MAGIC"'),
+    ("process.env", ["PATH=/bin", "nonsense"], 'process.env[1]: expected "NAME=value"'),
+    ("process", None, "process: expected a value"),
+    ("root", None, "root.path: expected a path"),
+    ("linux", None, "linux: expected a value"),
+    ("mounts", [{"type": "tmpfs"}], "mounts[0].destination: expected a value"),
+    ("linux.resources.memory", {"limit": "1g"}, "linux.resources.memory.limit: expected an integer"),
+    ("linux.rootfsPropagation", "sideways", 'linux.rootfsPropagation: unknown word "sideways"'),
+    ("linux.resources.devices", [{"allow": True, "access": "rwx"}], 'expected some of "rwm", not "rwx"'),
+    ("linux.timeOffsets", {"boottime": {"secs": 1}}, "linux.timeOffsets: expected a time namespace"),
+    ("linux.uidMappings", [{"containerID": 0, "hostID": 1, "size": 1}], "expected a user namespace"),
+])
+def test_bad_configuration_names_the_field(runtime, path, value, message):
+    bundle = runtime.bundle()
+    *parents, last = path.split(".")
+    at = bundle.config
+    for name in parents:
+        at = at[name]
+    at[last] = value
+    assert message in fails(runtime, bundle)["msg"]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "\x00", '{"ociVersion":"1.0.0"', "[" * 10000, "{}"])
+def test_bad_json(runtime, text):
+    bundle = runtime.bundle()
+    bundle.write()
+    (bundle.path / "config.json").write_text(text)
+    result = runtime("create", "-b", bundle.path, runtime.new_id())
+    assert result.code == 1 and "config.json" in runtime.last_error()["msg"]
+
+
+def test_missing_config(runtime):
+    assert runtime("run", "-b", runtime.directory, "x").code == 1
+    assert "config.json not found" in runtime.last_error()["msg"]
+    assert runtime("run", "-b", "/does/not/exist", "x").code == 1
+
+
+def test_hostname_needs_a_namespace(runtime):
+    error = fails(runtime, runtime.bundle().drop_namespace("uts"))
+    assert "unable to set hostname without a private UTS namespace" in error["msg"]
+
+
+def test_missing_directory_of_exec(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    assert runtime("exec", "--cwd", "/does/not/exist", name, "true").code == 1
+    assert runtime.last_error()["msg"].startswith('chdir to cwd ("/does/not/exist")')
+
+
+@pytest.mark.parametrize("words", [
+    ("frobnicate",), ("run",), ("run", "a", "b"), ("run", "--nope", "x"), ("kill",), ("kill", "x", "9", "10"),
+    ("state",), ("exec", "x"), ("--nope",), ("list", "x"), ("--log-format", "xml", "list")])
+def test_bad_command_lines(runtime, words):
+    result = runtime(*words)
+    assert result.code == 1 and len(result.err.splitlines()) >= 1
+
+
+def test_bad_signal(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    assert runtime("kill", name, "SIGNOPE").code == 1
+    assert "SIGNOPE" in runtime.last_error()["msg"]
+
+
+def test_log_formats(runtime):
+    log = runtime.directory / "text.log"
+    words = [str(runtime.program), "--root", str(runtime.root), "--log", str(log), "state", "nobody"]
+    import subprocess
+    assert subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 1
+    assert "does not exist" in log.read_text()
+    assert runtime("state", "nobody").code == 1
+    last = runtime.last_error()
+    assert set(last) >= {"level", "msg", "time", "code"} and last["code"] == 5
+
+
+def test_exec_takes_only_numeric_users(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    for user in ("root", "0x0", "4294967296", "4294967295", "-1", "1:", ":1", "1:4294967295", " 1", "1 "):
+        assert runtime("exec", "--user", user, name, "true").code == 1, user
+    for user, ids in (("1", "1 0"), ("1:2", "1 2"), ("0", "0 0"), ("4294967294:3", "4294967294 3")):
+        assert runtime.ok("exec", "-u", user, name, "sh", "-c", "echo $(id -u) $(id -g)").out.strip() == ids
+
+
+def test_exec_process_file(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    process = copy.deepcopy(CONFIG["process"])
+    process.update(args=["/bin/sh", "-c", "id -u; pwd; echo $X"], cwd="/tmp", env=["X=y", "PATH=/bin"],
+                   user={"uid": 5, "gid": 6})
+    path = runtime.directory / "process.json"
+    path.write_text(json.dumps(process))
+    assert runtime.ok("exec", "--process", path, name).out.split() == ["5", "/tmp", "y"]
+    path.write_text('{"args": 1}')
+    assert runtime("exec", "-p", path, name).code == 1
+    assert "args: expected an array of strings" in runtime.last_error()["msg"]
+
+
+def test_exec_in_a_stopped_container(runtime):
+    name = runtime.start(runtime.bundle())
+    runtime.wait_status(name, "stopped")
+    assert runtime("exec", name, "true").code == 1
+    assert runtime.last_error()["msg"] == "cannot exec in a stopped container"
+
+
+def test_rootfs_that_vanished(runtime):
+    bundle = runtime.bundle()
+    shutil.rmtree(bundle.rootfs)
+    assert "root.path" in fails(runtime, bundle)["msg"]
