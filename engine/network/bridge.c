@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/network/address.h"
+#include "engine/network/conntrack.h"
 #include "engine/network/driver.h"
 #include "engine/network/firewall.h"
 #include "engine/network/netlink.h"
@@ -229,6 +230,13 @@ static int configure_peer(Netlink *inside, const Endpoint *endpoint, Error *err)
     return netlink_flush(inside, err);
 }
 
+/* Without the kernel's nf_conntrack_netlink old flows go astray until they time out: no reason to
+ * run no container. */
+static void forget_flows(const Endpoint *endpoint) {
+    Error ignored;
+    conntrack_forget(endpoint->ports, endpoint->ports_n, &ignored);
+}
+
 static int publish(
     Bridge *bridge, const EndpointRequest *request, const Endpoint *endpoint, Error *err) {
     if (endpoint->ports_n == 0)
@@ -237,7 +245,10 @@ static int publish(
     FirewallState state = bridge_firewall_state(bridge);
     int r = firewall_add(bridge->firewall, &state, endpoint->id, err);
     pthread_mutex_unlock(&bridge->lock);
-    return r < 0 ? explain_ports(request, endpoint, err) : 0;
+    if (r < 0)
+        return explain_ports(request, endpoint, err);
+    forget_flows(endpoint);
+    return 0;
 }
 
 static int bridge_attach(
@@ -298,6 +309,7 @@ static void forget(Bridge *bridge, const Endpoint *endpoint) {
 
 static int bridge_detach(Network *network, const Endpoint *endpoint, Error *err) {
     TRY(unpublish(network->bridge, endpoint, err));
+    forget_flows(endpoint);
     TRY(disconnect(endpoint, err));
     forget(network->bridge, endpoint);
     return 0;

@@ -124,7 +124,8 @@ static int bench_once(Bench *bench, Error *err) {
     char container[65];
     snprintf(container, sizeof container, "bench%u", bench->number);
     for (unsigned i = 0; i < bench->ports; i++)
-        ports[i] = (PortBinding){.container_port = (uint16_t)(i + 1)};
+        ports[i] = (PortBinding){
+            .container_port = (uint16_t)(i + 1), .protocol = i % 2 ? PORT_UDP : PORT_TCP};
     EndpointRequest request = {.container = container,
         .name = container,
         .network = bench->mode,

@@ -422,6 +422,37 @@ def test_containers_of_two_bridges_meet_at_published_ports_only(machine):
     assert ask(b.sandbox, HOST, 8080) is not None
 
 
+def test_a_udp_client_that_goes_on_sending_follows_its_port(machine):
+    """One socket: for the kernel all that it sends is one flow, which does not end by itself."""
+    def client():
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        udp.bind(("", 5000))
+        udp.settimeout(0.3)
+        return udp
+
+    def ask_again(address):
+        with contextlib.suppress(OSError):
+            while True:  # what came late
+                udp.recv(100, socket.MSG_DONTWAIT)
+        try:
+            udp.sendto(b"?", (address, 8080))
+            return udp.recv(100).decode()
+        except OSError:
+            return None
+
+    tool = machine.tool()
+    tool.attach("first", ":9999:80/tcp")  # the filter translates: it is asked about every new flow
+    for namespace, address in ((machine.neighbour, HOST), (machine.host, "127.0.0.1"), (machine.host, HOST)):
+        with inside(namespace, client) as udp:
+            for name in ("a", "b", "c"):
+                assert ask_again(address) is None
+                endpoint = tool.attach(name, ":8080:80/udp")
+                server = machine.serve(endpoint.sandbox, name, 80, socket.SOCK_DGRAM)
+                assert (ask_again(address) or "").split(" ")[0] == name
+                server.close()
+                tool.detach(endpoint)
+
+
 # ---- host ports ----
 
 
