@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -10,8 +12,10 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/container/private.h"
 
+#define LAUNCH_PATIENCE (10 * TIME_SECOND)
 #define SHIM "containerd-shim-tare-v2"
 
 char *container_path(const Containers *containers, const char *id, const char *name) {
@@ -33,6 +37,38 @@ char *path_attach_socket(const Containers *containers, const char *id) {
 
 char *path_lookup(const Containers *containers, const char *id) {
     return text_format("%s/lookup/%s", containers->with.config->state, id);
+}
+
+TaskShim shim_of(
+    const Containers *containers, const Container *container, const char *bundle, const char *socket) {
+    return (TaskShim){
+        .program = containers->shim_program,
+        .id = container->id,
+        .bundle = bundle,
+        .socket = socket,
+        .address = containers->engine_address,
+        .lock = containers->launch_lock,
+    };
+}
+
+/* A shim's start command that an engine was killed over still makes its shim. The commands hold the
+ * lock of the engine that spawned them: the next engine sweeps when they have all ended. */
+static int launch_lock_take(Containers *containers, Error *err) {
+    autofree char *path = path_join(containers->with.config->state, "launch.lock");
+    autoclose int fd = -1;
+    TRY(file_open(AT_FDCWD, path, O_RDWR | O_CREAT, 0600, &fd, err));
+    int64_t until = time_monotonic() + LAUNCH_PATIENCE;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK)
+            return error_set_errno(err, errno, "cannot lock '%s'", path);
+        if (time_monotonic() > until) {
+            log_warning("a shim's command of an earlier engine is still at work");
+            break;
+        }
+        time_sleep(5 * TIME_MILLISECOND);
+    }
+    containers->launch_lock = take_fd(&fd);
+    return 0;
 }
 
 /* Beside the executable, then in ../libexec/tare, then in $PATH. */
@@ -121,6 +157,7 @@ int containers_open(const ContainersOptions *options, Containers **ret, Error *e
     autoptr(Containers) containers = new (Containers);
     pthread_condattr_t attributes;
     containers->with = *options;
+    containers->launch_lock = -1;
     pthread_mutex_init(&containers->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -129,6 +166,7 @@ int containers_open(const ContainersOptions *options, Containers **ret, Error *e
     containers->engine_address = text_format("%s/tared.sock", options->config->state);
     TRY(find_program(SHIM, &containers->shim_program, err));
     TRY(make_directories(containers, err));
+    TRY(launch_lock_take(containers, err));
     TRY(load_all(containers, err));
     adopt_endpoints(containers);
     TRY(monitor_new(exit_ended, containers, &containers->monitor, err));
@@ -144,6 +182,8 @@ void containers_close(Containers *containers) {
     for (size_t i = 0; i < containers->n; i++)
         container_unref(containers->container[i]);
     free(containers->container);
+    if (containers->launch_lock >= 0)
+        close(containers->launch_lock);
     free(containers->shim_program);
     free(containers->engine_address);
     pthread_mutex_destroy(&containers->mutex);

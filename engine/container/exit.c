@@ -54,6 +54,14 @@ static bool file_read_exit(Containers *containers, const char *id, TaskExit *ret
     return true;
 }
 
+/* False: the shim has to be ended from outside. */
+static bool end_task(TtrpcClient *client, const Container *container) {
+    Error err = {};
+    int r = task_delete(client, container->id, "", &err);
+    bool deleted = r == 0 || r == ERROR_NOT_FOUND;
+    return task_shutdown(client, container->id, &err) == 0 && deleted;
+}
+
 /* Through the shim if it lives, else by its delete command. What is not there is fine. */
 void exit_clean_up(Containers *containers, Container *container) {
     autofree char *socket = path_shim_socket(containers, container->id);
@@ -63,12 +71,9 @@ void exit_clean_up(Containers *containers, Container *container) {
     Error err = {};
     if (!file_exists(AT_FDCWD, bundle) && !file_exists(AT_FDCWD, socket))
         return;
-    bool ended = ttrpc_client_connect(socket, &client, &err) == 0 &&
-                 task_delete(client, container->id, "", &err) == 0 &&
-                 task_shutdown(client, container->id, &err) == 0;
+    bool ended = ttrpc_client_connect(socket, &client, &err) == 0 && end_task(client, container);
     if (!ended) {
-        const TaskShim shim = {
-            containers->shim_program, container->id, bundle, socket, containers->engine_address};
+        const TaskShim shim = shim_of(containers, container, bundle, socket);
         if (file_make_dirs(bundle, 0700, &err) < 0 || task_shim_clean_up(&shim, &err) < 0)
             log_warning("container %.12s: %s", container->id, err.message);
     }

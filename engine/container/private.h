@@ -36,6 +36,7 @@ struct Containers {
     ContainersOptions with;
     char *shim_program;   /* absolute */
     char *engine_address; /* what shims are told */
+    int launch_lock;      /* see containers.c */
     Monitor *monitor;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
@@ -73,6 +74,10 @@ char *path_bundle(const Containers *containers, const char *id);
 char *path_shim_socket(const Containers *containers, const char *id);
 char *path_attach_socket(const Containers *containers, const char *id);
 char *path_lookup(const Containers *containers, const char *id);
+
+/* The shim's commands for this container; borrows from the arguments. */
+TaskShim shim_of(
+    const Containers *containers, const Container *container, const char *bundle, const char *socket);
 
 /* start.c, under operation. prepare: everything up to a created task; abandon: undoes it. */
 int start_prepare(Containers *containers, Container *container, Error *err);

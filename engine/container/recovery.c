@@ -97,7 +97,7 @@ static int recover_one(Containers *containers, Container *container, Error *err)
     }
     exit_clean_up(containers, container);
     TRY(drop_endpoint(containers, container, err));
-    if (status == CONTAINER_EXITED && record->settings->auto_remove.value)
+    if (record->settings->auto_remove.value)
         return remove_finish(containers, container, err);
     return 0;
 }

@@ -98,13 +98,8 @@ static void bundle_undo(Start *start) {
 }
 
 static int shim_step(Start *start, Error *err) {
-    const TaskShim shim = {
-        .program = start->containers->shim_program,
-        .id = start->container->id,
-        .bundle = start->bundle,
-        .socket = start->socket,
-        .address = start->containers->engine_address,
-    };
+    const TaskShim shim =
+        shim_of(start->containers, start->container, start->bundle, start->socket);
     TRY(task_shim_start(&shim, err));
     return ttrpc_client_connect(start->socket, &start->client, err);
 }
@@ -252,6 +247,13 @@ static int start_locked(Containers *containers, Container *container, Error *err
     return err->code;
 }
 
+/* As Docker: what was to be removed when it ends is removed when it cannot start. */
+static void failed(Containers *containers, Container *container, const ContainerRecord *record) {
+    Error err = {};
+    if (record->settings->auto_remove.value && remove_finish(containers, container, &err) < 0)
+        log_error("container %.12s: cannot remove it: %s", container->id, err.message);
+}
+
 /* Running already is no error (Docker answers 304). */
 static int startable(const ContainerRecord *record, bool *ret_running, Error *err) {
     *ret_running = record->state->status == CONTAINER_RUNNING;
@@ -268,8 +270,11 @@ int container_start(Containers *containers, const char *reference, Error *err) {
     pthread_mutex_lock(&container->operation);
     record = table_record(containers, container);
     int r = startable(record, &running, err);
-    if (r == 0 && !running)
+    if (r == 0 && !running) {
         r = start_locked(containers, container, err);
+        if (r < 0)
+            failed(containers, container, record);
+    }
     pthread_mutex_unlock(&container->operation);
     return r;
 }
@@ -283,8 +288,11 @@ int container_attach(Containers *containers, const char *reference, char **ret_s
     pthread_mutex_lock(&container->operation);
     record = table_record(containers, container);
     int r = startable(record, &running, err);
-    if (r == 0 && !running && !container->has_task)
+    if (r == 0 && !running && !container->has_task) {
         r = start_prepare(containers, container, err);
+        if (r < 0)
+            failed(containers, container, record);
+    }
     pthread_mutex_unlock(&container->operation);
     TRY(r);
     *ret_socket = path_attach_socket(containers, container->id);

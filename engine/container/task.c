@@ -34,6 +34,7 @@ static int shim_run(const TaskShim *shim, const char *action, Error *err) {
     ProcessSpawn spawn = PROCESS_SPAWN_INIT;
     spawn.argv = argv;
     spawn.directory = shim->bundle;
+    spawn.fds[0] = shim->lock;
     autodone(Text) output = {};
     int status = 0;
     TRY(process_run(&spawn, OUTPUT_LIMIT, SLOW, &output, &status, err));

@@ -13,6 +13,7 @@
 typedef struct TaskShim {
     const char *program; /* absolute path of the shim */
     const char *id, *bundle, *socket, *address;
+    int lock; /* held open by the command as long as it works, not by the shim */
 } TaskShim;
 
 int task_shim_start(const TaskShim *shim, Error *err);
