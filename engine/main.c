@@ -69,7 +69,7 @@ static int run(const Config *config) {
     sigset_t set;
     log_configure("tared", STDERR_FILENO, config->log_format, config->log_level);
     signals_block(&set);
-    umask(0077);
+    umask(0022); /* what is private says so; directories of missing bind sources are not */
     for (size_t i = 0; i < config->warnings.n; i++)
         log_warning("%s", config->warnings.item[i]);
     autoptr(Engine) engine = NULL;

@@ -39,8 +39,8 @@ char *path_lookup(const Containers *containers, const char *id) {
     return text_format("%s/lookup/%s", containers->with.config->state, id);
 }
 
-TaskShim shim_of(
-    const Containers *containers, const Container *container, const char *bundle, const char *socket) {
+TaskShim shim_of(const Containers *containers, const Container *container, const char *bundle,
+    const char *socket) {
     return (TaskShim){
         .program = containers->shim_program,
         .id = container->id,

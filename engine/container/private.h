@@ -76,8 +76,8 @@ char *path_attach_socket(const Containers *containers, const char *id);
 char *path_lookup(const Containers *containers, const char *id);
 
 /* The shim's commands for this container; borrows from the arguments. */
-TaskShim shim_of(
-    const Containers *containers, const Container *container, const char *bundle, const char *socket);
+TaskShim shim_of(const Containers *containers, const Container *container, const char *bundle,
+    const char *socket);
 
 /* start.c, under operation. prepare: everything up to a created task; abandon: undoes it. */
 int start_prepare(Containers *containers, Container *container, Error *err);

@@ -42,8 +42,6 @@ static int sources_make(Start *start, Error *err) {
         if (errno != ENOENT)
             return error_set_errno(err, errno, "cannot stat '%s'", mount->source);
         TRY(file_make_dirs(mount->source, 0755, err));
-        if (chmod(mount->source, 0755) < 0) /* whatever our umask */
-            return error_set_errno(err, errno, "cannot set the mode of '%s'", mount->source);
     }
     return 0;
 }
