@@ -94,7 +94,7 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
     TRY(open_console(spec->process, plan->options, &plan->init.console_socket, err));
     TRY(namespaces_init(&plan->namespaces, spec->linux, err));
     TRY(capabilities_parse(spec->process->capabilities, &plan->init.capabilities, err));
-    TRY(seccomp_compile(spec->linux->seccomp, &plan->seccomp, err));
+    TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));
     return cgroup_plan(&plan->cgroup, spec->linux->cgroups_path, launch->container.id, err);
 }
 

@@ -16,6 +16,8 @@
 #include "base/fd.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "runtime/security/seccomp_cache.h"
+#include "version.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -215,7 +217,14 @@ static int connect_listener(const OciSeccomp *config, Seccomp *ret, Error *err) 
     return 0;
 }
 
-int seccomp_compile(const OciSeccomp *config, Seccomp *ret, Error *err) {
+/* Whatever decides how the program comes out. */
+static char *cache_key(const OciSeccomp *config) {
+    autofree char *text = json_encode(&oci_seccomp_type, config, 0);
+    return text_format(
+        "tare %s %s, libseccomp %s\n%s", TARE_VERSION, TARE_COMMIT, seccomp_library_version(), text);
+}
+
+int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Error *err) {
     uint32_t standard;
     *ret = (Seccomp){.listener_socket = -1};
     if (!config)
@@ -224,6 +233,9 @@ int seccomp_compile(const OciSeccomp *config, Seccomp *ret, Error *err) {
         "linux.seccomp.defaultAction", &standard, err));
     TRY(parse_flags(config, &ret->flags, err));
     TRY(connect_listener(config, ret, err));
+    autofree char *key = cache_key(config);
+    if (seccomp_cache_load(root, key, ret))
+        return 0;
     scmp_filter_ctx filter = seccomp_init(standard);
     if (!filter)
         return error_set(err, ERROR_INVALID, "linux.seccomp.defaultAction: cannot be \"%s\"",
@@ -232,6 +244,8 @@ int seccomp_compile(const OciSeccomp *config, Seccomp *ret, Error *err) {
     if (r >= 0)
         r = export_program(filter, ret, err);
     seccomp_release(filter);
+    if (r >= 0)
+        seccomp_cache_save(root, key, ret);
     return r;
 }
 

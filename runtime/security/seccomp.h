@@ -18,7 +18,8 @@ typedef struct Seccomp {
     char *listener_metadata;
 } Seccomp;
 
-int seccomp_compile(const OciSeccomp *config, Seccomp *ret, Error *err);
+/* root: the runtime's directory, which keeps what was compiled. config NULL: no filter. */
+int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Error *err);
 
 /* Into the kernel, for this process. `state` (JSON text) goes with the notify descriptor. */
 int seccomp_install(const Seccomp *seccomp, const char *state, Error *err);
