@@ -68,6 +68,15 @@ int procfs_write(int procfs, const char *path, const char *value, Error *err) {
     return 0;
 }
 
+/* RESOLVE_BENEATH lets ".." climb inside: "net/../kernel/x" would pass for a name of the network. */
+static bool climbs(const char *path) {
+    autotexts char **names = texts_split(path, '/');
+    for (char **name = names; *name; name++)
+        if (!**name || strcmp(*name, ".") == 0 || strcmp(*name, "..") == 0)
+            return true;
+    return false;
+}
+
 /* sysctl(8): dots separate, and a slash stands for a dot, unless the first separator is a slash. */
 int procfs_write_sysctl(int procfs, const char *name, const char *value, Error *err) {
     char path[256];
@@ -78,6 +87,8 @@ int procfs_write_sysctl(int procfs, const char *name, const char *value, Error *
     if (name[first] == '.')
         for (char *c = path + strlen("sys/"); *c; c++)
             *c = *c == '.' ? '/' : *c == '/' ? '.' : *c;
+    if (climbs(path))
+        return error_set(err, ERROR_INVALID, "linux.sysctl: \"%s\" is not a name", name);
     if (procfs_write(procfs, path, value, err) < 0)
         return error_prefix(err, "linux.sysctl");
     return 0;
