@@ -116,10 +116,12 @@ static int zstd_step(Decompressor *d, Error *err) {
     size_t result = ZSTD_decompressStream(d->zstd, &out, &in);
     if (ZSTD_isError(result))
         return error_set(err, ERROR_CORRUPT, "damaged zstd data: %s", ZSTD_getErrorName(result));
+    /* Asked for nothing, it says what the next frame would want. */
+    if (in.pos > d->input_at || out.pos > 0)
+        d->between = result == 0;
     d->input_at = in.pos;
     d->output += out.pos;
     d->output_n -= out.pos;
-    d->between = result == 0;
     return 0;
 }
 

@@ -76,7 +76,8 @@ static void drop_listed(Extraction *extraction) {
     JsonTexts *implicit = &extraction->tree.implicit;
     size_t kept = 0;
     for (size_t i = 0; i < implicit->n; i++) {
-        if (bsearch(implicit->item[i], extraction->directory, extraction->directories,
+        if (extraction->directories > 0 &&
+            bsearch(implicit->item[i], extraction->directory, extraction->directories,
                 sizeof(*extraction->directory), find_directory))
             free(implicit->item[i]);
         else
