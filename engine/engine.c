@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/api/tare/services.h"
+#include "engine/container/cgroups.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
 #include "engine/network/network.h"
@@ -186,6 +187,17 @@ static int start_bridge(Engine *engine, Error *err) {
     return *subnet ? store_put(engine->store, STORE_META, META_SUBNET, subnet, err) : 0;
 }
 
+/* Bridge and packet filter go when no container needs them. */
+static void end_bridge(Engine *engine) {
+    Error err = {};
+    if (engine->network && network_tear_down(engine->network, &err) < 0)
+        log_warning("network: %s", err.message);
+}
+
+static void end_recovery(Engine *engine) {
+    cgroup_parents_remove();
+}
+
 static int start_recovery(Engine *engine, Error *err) {
     return containers_recover(engine->containers, err);
 }
@@ -261,8 +273,8 @@ static const struct {
     {"images", start_images, end_images},
     {"network", start_network, end_network},
     {"containers", start_containers, end_containers},
-    {"bridge", start_bridge, NULL},
-    {"recovery", start_recovery, NULL},
+    {"bridge", start_bridge, end_bridge},
+    {"recovery", start_recovery, end_recovery},
     {"server", start_server, end_server},
     {"listening", start_listening, NULL},
     {"ready", start_ready, end_ready},

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "engine/container/cgroups.h"
 #include "engine/container/seccomp.h"
 #include "engine/container/spec.h"
 
@@ -116,7 +117,7 @@ static void build_devices(const SpecInput *input, OciLinux *linux) {
 void spec_build_linux(const SpecInput *input, OciSpec *spec) {
     OciLinux *linux = spec->linux;
     const ContainerSettings *settings = input->record->settings;
-    linux->cgroups_path = text_format("/tare/%s", input->record->id);
+    linux->cgroups_path = text_format(CGROUP_PARENT "/%s", input->record->id);
     linux->resources = new (OciResources);
     build_namespaces(input, linux);
     build_device_rules(input, linux->resources);
