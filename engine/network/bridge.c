@@ -243,7 +243,10 @@ static int publish(
         return 0;
     pthread_mutex_lock(&bridge->lock);
     FirewallState state = bridge_firewall_state(bridge);
+    port_table_publish(&bridge->ports, endpoint->id, true);
     int r = firewall_add(bridge->firewall, &state, endpoint->id, err);
+    if (r < 0)
+        port_table_publish(&bridge->ports, endpoint->id, false);
     pthread_mutex_unlock(&bridge->lock);
     if (r < 0)
         return explain_ports(request, endpoint, err);
@@ -307,10 +310,11 @@ static void forget(Bridge *bridge, const Endpoint *endpoint) {
     pthread_mutex_unlock(&bridge->lock);
 }
 
+/* While packets may still be led to the address it stays taken: nobody else shall get them. */
 static int bridge_detach(Network *network, const Endpoint *endpoint, Error *err) {
+    TRY(disconnect(endpoint, err));
     TRY(unpublish(network->bridge, endpoint, err));
     forget_flows(endpoint);
-    TRY(disconnect(endpoint, err));
     forget(network->bridge, endpoint);
     return 0;
 }

@@ -40,6 +40,17 @@ void firewall_free(Firewall *firewall) {
     free(firewall);
 }
 
+/* nft's first line without its "Error: ", in our case of letters. */
+static char *explain(const char *text) {
+    if (!text)
+        text = "";
+    if (text_starts(text, "Error: "))
+        text += strlen("Error: ");
+    char *line = text_copy_n(text, strcspn(text, "\n"));
+    line[0] = (char)tolower((unsigned char)line[0]);
+    return line;
+}
+
 static int run(Firewall *firewall, const char *commands, Error *err) {
     if (!firewall->context) {
         firewall->context = nft_ctx_new(NFT_CTX_DEFAULT);
@@ -49,13 +60,11 @@ static int run(Firewall *firewall, const char *commands, Error *err) {
         nft_ctx_buffer_error(firewall->context);
     }
     int r = nft_run_cmd_from_buffer(firewall->context, commands);
-    nft_ctx_get_output_buffer(firewall->context); /* reading it empties it */
-    const char *text = nft_ctx_get_error_buffer(firewall->context);
-    if (r == 0)
-        return 0;
-    const char *message = text_starts(text, "Error: ") ? text + strlen("Error: ") : text;
-    return error_set(err, ERROR_INTERNAL, "cannot change the packet filter table '%s': %.*s",
-        firewall->table, (int)strcspn(message, "\n"), message);
+    nft_ctx_get_output_buffer(firewall->context); /* reading empties them, both */
+    autofree char *why = explain(nft_ctx_get_error_buffer(firewall->context));
+    return r == 0 ? 0
+                  : error_set(err, ERROR_INTERNAL, "cannot change the packet filter table '%s': %s",
+                        firewall->table, why);
 }
 
 static bool is_any(const PortBinding *binding) {
@@ -78,7 +87,7 @@ static void format_map(
     text_append_format(out, "  map %s {\n    type %s : ipv4_addr . inet_service\n", name, key);
     bool first = true;
     for (size_t i = 0; i < ports->n; i++) {
-        if (is_any(&ports->item[i].binding) != any)
+        if (!ports->item[i].published || is_any(&ports->item[i].binding) != any)
             continue;
         text_append(out, first ? "    elements = { " : ", ");
         format_key(&ports->item[i].binding, out);
@@ -187,7 +196,7 @@ static size_t format_elements(const Firewall *firewall, const FirewallState *sta
     size_t n = 0;
     for (size_t i = 0; i < state->ports->n; i++) {
         const Port *port = &state->ports->item[i];
-        if (!text_equal(port->endpoint, endpoint))
+        if (!port->published || !text_equal(port->endpoint, endpoint))
             continue;
         text_append_format(out, "%s element ip %s %s { ", act, firewall->table,
             is_any(&port->binding) ? "published" : "published_address");

@@ -26,8 +26,9 @@ typedef struct FirewallState {
 /* Replaces the whole table, in one transaction. */
 int firewall_apply(Firewall *firewall, const FirewallState *state, Error *err);
 
-/* Adds or removes the elements of one endpoint's ports, in one transaction. When the table is not
- * as it should be (somebody flushed it), the whole is applied. Nothing published, nothing done. */
+/* Adds or removes the elements of one endpoint's published ports, in one transaction. When the
+ * table is not as it should be (somebody flushed it), the whole is applied. Nothing published,
+ * nothing done. */
 int firewall_add(Firewall *firewall, const FirewallState *state, const char *endpoint, Error *err);
 int firewall_remove(
     Firewall *firewall, const FirewallState *state, const char *endpoint, Error *err);

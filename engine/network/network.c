@@ -150,12 +150,14 @@ int network_attach(Network *network, const EndpointRequest *request, Endpoint *r
 int network_detach(Network *network, const Endpoint *endpoint, Error *err) {
     const NetworkDriver *driver;
     TRY(find_driver(endpoint->network, &driver, err));
-    if (driver->detach)
-        TRY(driver->detach(network, endpoint, err));
-    if (endpoint->sandbox && !is_superseded(network, endpoint))
-        TRY(sandbox_remove(endpoint->sandbox, err));
+    int detached = driver->detach ? driver->detach(network, endpoint, err) : 0;
+    if (endpoint->sandbox && !is_superseded(network, endpoint)) {
+        Error later;
+        int removed = sandbox_remove(endpoint->sandbox, detached < 0 ? &later : err);
+        detached = detached < 0 ? detached : removed;
+    }
     disclaim_sandbox(network, endpoint);
-    return 0;
+    return detached;
 }
 
 int network_tear_down(Network *network, Error *err) {

@@ -87,7 +87,8 @@ void network_subnet(Network *network, char ret[NETWORK_SUBNET_SIZE]);
 /* When a container starts. ERROR_EXISTS: a host port is taken. Nothing is left when it fails. */
 int network_attach(Network *network, const EndpointRequest *request, Endpoint *ret, Error *err);
 
-/* When it has stopped. Whatever is gone already is fine; call it as often as you like. */
+/* When it has stopped. Whatever is gone already is fine; call it as often as you like. The kernel
+ * removes the interfaces in the background. */
 int network_detach(Network *network, const Endpoint *endpoint, Error *err);
 
 /* At an orderly end: removes bridge and packet filter if no endpoint is left on the bridge. */

@@ -109,7 +109,7 @@ static int claim(PortBinding *binding, uint32_t host_ip, int *ret_socket, int *r
 
 static void port_table_add(
     PortTable *table, const PortRequest *request, const PortBinding *binding, int socket) {
-    Port port = {.binding = *binding, .socket = socket};
+    Port port = {.binding = *binding, .socket = socket, .published = request->adopt};
     snprintf(port.ip, sizeof port.ip, "%s", request->ip);
     snprintf(port.endpoint, sizeof port.endpoint, "%s", request->endpoint);
     array_append(table->item, table->n, port);
@@ -144,6 +144,13 @@ int port_table_reserve(
     }
     port_table_add(table, request, binding, socket);
     return 0;
+}
+
+void port_table_publish(PortTable *table, const char *endpoint, bool published) {
+    for (size_t i = 0; i < table->n; i++) {
+        if (text_equal(table->item[i].endpoint, endpoint))
+            table->item[i].published = published;
+    }
 }
 
 void port_table_release(PortTable *table, const char *endpoint) {

@@ -9,7 +9,8 @@ typedef struct Port {
     PortBinding binding;
     char ip[NETWORK_IP_SIZE]; /* of the container */
     char endpoint[65];
-    int socket; /* -1: a process of the host has it; known only after recovery */
+    int socket;     /* -1: a process of the host has it; known only after recovery */
+    bool published; /* the packet filter leads its traffic to the container, or shall */
 } Port;
 
 typedef struct PortTable {
@@ -27,6 +28,9 @@ typedef struct PortRequest {
 } PortRequest;
 int port_table_reserve(
     PortTable *table, const PortRequest *request, PortBinding *binding, Error *err);
+
+/* Adopted ports are published, others at first not. */
+void port_table_publish(PortTable *table, const char *endpoint, bool published);
 
 /* Gives all ports of the endpoint back. */
 void port_table_release(PortTable *table, const char *endpoint);

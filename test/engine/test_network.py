@@ -649,6 +649,27 @@ def test_a_damaged_packet_filter_is_repaired_with_the_next_port(machine):
     assert "8081" in sh(machine.host, "nft list table ip tare0")
 
 
+def test_a_packet_filter_that_refuses_is_named_and_nothing_is_left(machine):
+    """Somebody else owns a table of our name and shape that cannot be replaced."""
+    tool = machine.tool()
+    a = tool.attach("a", ":8080:80/tcp")
+    owner = subprocess.Popen(["nsenter", f"--net={machine.host}", "nft", "-i"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.DEVNULL, text=True)
+    machine.processes.append(owner)
+    owner.stdin.write("delete table ip tare0; add table ip tare0 { flags owner; }\n")
+    owner.stdin.flush()
+    wait_until(lambda: "flags owner" in sh(machine.host, "nft list tables; nft list ruleset"), what="the other owner")
+    with pytest.raises(ToolError, match="error -13 driver failed programming external connectivity on endpoint b .*: "
+                                        "cannot change the packet filter table 'tare0': could not process rule"):
+        tool.attach("b", ":8081:80/tcp")
+    assert machine.sandboxes() == ["a"]
+    owner.stdin.close()
+    owner.wait()
+    tool.attach("b", ":8081:80/tcp")
+    machine.serve(a.sandbox, "a")
+    assert ask(machine.neighbour, HOST, 8080) == f"a {NEIGHBOUR}"
+
+
 def test_many_at_once_leave_nothing(machine):
     tool = machine.tool()
     tool.do("bench", 10, 8, "bridge", 3)

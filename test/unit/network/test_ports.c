@@ -143,6 +143,10 @@ static void published_ports_are_elements_of_maps(void **state) {
     assert_int_equal(reserve(&table, "a", &here, &err), 0);
     FirewallState state_ = {.subnet = {0xac110001, 16}, .ports = &table};
     autoptr(Firewall) firewall = firewall_new("tare0");
+    autodone(Text) reserved = {};
+    firewall_format(firewall, &state_, &reserved);
+    assert_null(strstr(reserved.data, "elements"));
+    port_table_publish(&table, "a", true);
     autodone(Text) text = {};
     firewall_format(firewall, &state_, &text);
     char wanted[100];
