@@ -117,7 +117,7 @@ static void survey_descriptors(void) {
 /* Standard streams that are closed would be given to the first files that we open. */
 static void open_standard_streams(void) {
     int fd;
-    while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= 2)
+    while ((fd = openat(AT_FDCWD, "/dev/null", O_RDWR)) >= 0 && fd <= 2)
         ;
     if (fd > 2)
         close(fd);

@@ -28,7 +28,7 @@ static void add(Cgroup *cgroup, const char *controllers, char *mount, char *path
 static const char *visible(const char *own, const char *root) {
     size_t n = strlen(root);
     if (n > 1 && strncmp(own, root, n) == 0 && (own[n] == '/' || own[n] == '\0'))
-        return own + n;
+        return own[n] ? own + n : "/";
     return n > 1 ? "/" : own;
 }
 

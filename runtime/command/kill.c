@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "base/process.h"
-#include "runtime/cgroup/cgroup.h"
 #include "runtime/command/command.h"
+#include "runtime/container/launch.h"
 
 typedef struct KillOptions {
     bool all;
@@ -19,14 +19,6 @@ static const Option options[] = {
     {},
 };
 #undef T
-
-static int kill_all(const Container *container, int signal_number, Error *err) {
-    Cgroup cgroup;
-    cgroup_load(&cgroup, &container->record.cgroup_paths);
-    int r = cgroup_kill(&cgroup, signal_number, err);
-    cgroup_done(&cgroup);
-    return r;
-}
 
 /* The pidfd is opened before the identity is checked: from then on it means that process. */
 static int kill_init(const Container *container, int signal_number, Error *err) {
@@ -50,7 +42,7 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     bool shared = !container.record.own_pid_namespace.value && number == SIGKILL;
     if (parsed.all || shared)
         return container_is_alive(&container) || parsed.all
-                   ? kill_all(&container, number, err)
+                   ? container_signal_all(&container, number, err)
                    : error_set(err, ERROR_STATE, "container not running");
     return kill_init(&container, number, err);
 }

@@ -65,8 +65,8 @@ int container_make(Container *container, const char *root, const char *id, Error
     *container = (Container){.dir = -1};
     TRY(check_id(id, err));
     init(container, root, id);
-    autoclose int parent = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (parent < 0) {
+    autoclose int parent = -1;
+    if (file_open(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0, &parent, err) < 0) {
         TRY(file_make_dirs(root, 0700, err));
         TRY(file_open(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0, &parent, err));
     }

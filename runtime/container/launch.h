@@ -41,6 +41,9 @@ int container_destroy(Container *container, Error *err);
  * every process of its cgroup. */
 int container_kill_all(Container *container, Error *err);
 
+/* A signal to every process of the container's cgroup. */
+int container_signal_all(const Container *container, int signal_number, Error *err);
+
 int launch_write_pid_file(const char *path, pid_t pid, Error *err);
 
 /* process.oomScoreAdj of another process. */

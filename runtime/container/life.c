@@ -77,6 +77,14 @@ static int kill_cgroup(const Container *container, Error *err) {
     return r;
 }
 
+int container_signal_all(const Container *container, int signal_number, Error *err) {
+    Cgroup cgroup;
+    cgroup_load(&cgroup, &container->record.cgroup_paths);
+    int r = cgroup_kill(&cgroup, signal_number, err);
+    cgroup_done(&cgroup);
+    return r;
+}
+
 int container_kill_all(Container *container, Error *err) {
     autoclose int pidfd = container->record.pid.value > 0 ? open_process(container) : -1;
     if (pidfd >= 0)

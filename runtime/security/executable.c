@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/file.h"
 
 /* We run again from a read-only mount that nobody else can reach: a file opened through it cannot
  * be opened for writing, whoever asks, and the mount cannot be changed because it is nowhere. That
@@ -51,9 +52,8 @@ static int open_sealed_copy(int exe) {
 }
 
 int executable_protect(char **argv, Error *err) {
-    autoclose int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    if (exe < 0)
-        return error_set_errno(err, errno, "cannot open '/proc/self/exe'");
+    autoclose int exe = -1;
+    TRY(file_open(AT_FDCWD, "/proc/self/exe", O_RDONLY, 0, &exe, err));
     if (is_protected(exe)) {
         (void)prctl(PR_SET_NAME, "tare-runtime"); /* execveat left a descriptor's number there */
         return 0;

@@ -68,7 +68,8 @@ int procfs_write(int procfs, const char *path, const char *value, Error *err) {
     return 0;
 }
 
-/* RESOLVE_BENEATH lets ".." climb inside: "net/../kernel/x" would pass for a name of the network. */
+/* RESOLVE_BENEATH lets ".." climb inside: "net/../kernel/x" would pass for a name of the network.
+ */
 static bool climbs(const char *path) {
     autotexts char **names = texts_split(path, '/');
     for (char **name = names; *name; name++)

@@ -220,8 +220,8 @@ static int connect_listener(const OciSeccomp *config, Seccomp *ret, Error *err) 
 /* Whatever decides how the program comes out. */
 static char *cache_key(const OciSeccomp *config) {
     autofree char *text = json_encode(&oci_seccomp_type, config, 0);
-    return text_format(
-        "tare %s %s, libseccomp %s\n%s", TARE_VERSION, TARE_COMMIT, seccomp_library_version(), text);
+    return text_format("tare %s %s, libseccomp %s\n%s", TARE_VERSION, TARE_COMMIT,
+        seccomp_library_version(), text);
 }
 
 int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Error *err) {

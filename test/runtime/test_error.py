@@ -19,7 +19,7 @@ def fails(runtime, bundle, command="create"):
     assert result.code == 1, result
     errors = runtime.errors()[before:]
     assert len(errors) == 1 and errors[0]["msg"] in result.err and len(result.err.splitlines()) == 1
-    assert not runtime.root.exists() or not list(runtime.root.iterdir())
+    assert runtime.left() == []
     assert not cgroups_of(name)
     return errors[0]
 

@@ -69,7 +69,7 @@ def test_failing_hook_ends_create_and_leaves_nothing(runtime, kind):
     bundle.write()
     assert runtime("create", "-b", bundle.path, runtime.new_id()).code == 1
     assert runtime.last_error()["msg"] == f"error running {kind} hook #0 (/bin/sh): exit status 3: reason"
-    assert not list(runtime.root.iterdir())
+    assert runtime.left() == []
 
 
 def test_failing_start_hook(runtime):

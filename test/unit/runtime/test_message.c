@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/init/message.h"
+#include "test.h"
+
+static void messages_arrive(void **state) {
+    int pair[2], pid = 0;
+    Error err = {};
+    assert_int_equal(message_pair(pair, &err), 0);
+    assert_int_equal(message_send(pair[0], MESSAGE_PID, 42, &err), 0);
+    assert_int_equal(message_send(pair[0], MESSAGE_READY, 0, &err), 0);
+    assert_int_equal(message_expect(pair[1], MESSAGE_PID, &pid, &err), 0);
+    assert_int_equal(pid, 42);
+    assert_int_equal(message_expect(pair[1], MESSAGE_READY, NULL, &err), 0);
+    close(pair[0]);
+    assert_int_equal(message_expect_end(pair[1], &err), 0);
+    close(pair[1]);
+}
+
+static void an_error_travels_whole(void **state) {
+    int pair[2];
+    Error err = {}, sent = {};
+    assert_int_equal(message_pair(pair, &err), 0);
+    error_set(&sent, ERROR_NOT_FOUND, "exec: \"x\"");
+    error_set_reason(&sent, "COMMAND_NOT_FOUND");
+    message_send_failure(pair[0], &sent);
+    assert_failed(
+        message_expect(pair[1], MESSAGE_READY, NULL, &err), err, ERROR_NOT_FOUND, "exec: \"x\"");
+    assert_string_equal(err.reason, "COMMAND_NOT_FOUND");
+    message_send_failure(pair[0], &sent);
+    assert_int_equal(message_expect_end(pair[1], &err), ERROR_NOT_FOUND);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+static void a_dead_peer_is_noticed(void **state) {
+    int pair[2];
+    Error err = {};
+    assert_int_equal(message_pair(pair, &err), 0);
+    close(pair[0]);
+    assert_int_equal(message_expect(pair[1], MESSAGE_READY, NULL, &err), ERROR_UNAVAILABLE);
+    assert_true(message_send(pair[1], MESSAGE_START, 0, &err) < 0);
+    close(pair[1]);
+}
+
+static void the_wrong_type_is_refused(void **state) {
+    int pair[2];
+    Error err = {};
+    assert_int_equal(message_pair(pair, &err), 0);
+    assert_int_equal(message_send(pair[0], MESSAGE_HOOK, 0, &err), 0);
+    assert_int_equal(message_expect(pair[1], MESSAGE_READY, NULL, &err), ERROR_INTERNAL);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* CVE-2021-43784 was a length that overflowed; here every other length is refused. */
+static void other_sizes_are_refused(void **state) {
+    static char bytes[2 * sizeof(Message)];
+    Error err = {};
+    for (size_t n = 1; n <= sizeof bytes; n += 7) {
+        int pair[2];
+        if (n == sizeof(Message))
+            continue;
+        assert_int_equal(message_pair(pair, &err), 0);
+        memset(bytes, MESSAGE_READY, sizeof bytes);
+        assert_int_equal(send(pair[0], bytes, n, 0), n);
+        assert_true(message_expect(pair[1], MESSAGE_READY, NULL, &err) < 0);
+        close(pair[0]);
+        close(pair[1]);
+    }
+}
+
+static void text_without_an_end_is_ended(void **state) {
+    int pair[2];
+    Error err = {};
+    Message message = {.type = MESSAGE_FAILED, .error.code = ERROR_INTERNAL};
+    memset(message.error.message, 'x', sizeof message.error.message);
+    memset(message.error.reason, 'y', sizeof message.error.reason);
+    assert_int_equal(message_pair(pair, &err), 0);
+    assert_int_equal(send(pair[0], &message, sizeof message, 0), sizeof message);
+    assert_int_equal(message_expect(pair[1], MESSAGE_READY, NULL, &err), ERROR_INTERNAL);
+    assert_int_equal(strlen(err.message), sizeof err.message - 1);
+    close(pair[0]);
+    close(pair[1]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {TEST(messages_arrive), TEST(an_error_travels_whole),
+        TEST(a_dead_peer_is_noticed), TEST(the_wrong_type_is_refused),
+        TEST(other_sizes_are_refused), TEST(text_without_an_end_is_ended)};
+    return RUN(tests);
+}
