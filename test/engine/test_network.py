@@ -6,12 +6,14 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
 import subprocess
 import tempfile
 import threading
+import time
 
 import pytest
 
@@ -676,6 +678,24 @@ def test_many_at_once_leave_nothing(machine):
     tool.do("bench", 10, 8, "none", 0)
     assert_nothing_is_left(machine)
     assert "elements" not in sh(machine.host, "nft list table ip tare0")
+
+
+def test_a_kill_at_any_moment_leaves_nothing_after_the_next_start(machine):
+    kept = machine.tool().attach("kept", ":8080:80/tcp")
+    machine.serve(kept.sandbox, "kept")
+    machine.tools[0].kill()
+    for round in range(20):
+        tool = machine.tool(start=False)
+        tool.do("adopt", kept.text)
+        tool.do("start")
+        assert machine.sandboxes() == ["kept"] and len(mounts_below(machine.directory)) == 1
+        wait_until(lambda: sorted(machine.links()) == sorted(["tare0", kept.interface]), what=f"links to go: {machine.links()}")
+        assert "8080" in sh(machine.host, "nft list map ip tare0 published")
+        tool.process.stdin.write("bench 1000 4 bridge 1\n")
+        tool.process.stdin.flush()
+        time.sleep(random.uniform(0.001, 0.04))
+        tool.kill()
+    assert ask(machine.neighbour, HOST, 8080) == f"kept {NEIGHBOUR}"
 
 
 def test_tear_down_leaves_nothing_but_waits_for_containers(machine):
