@@ -193,12 +193,13 @@ static int status_to_error(ClientStream *stream, Error *err) {
     return err->code;
 }
 
-/* Fetches the status of a call that is over. */
+/* Fetches the status of a call that is over; core keeps it back until the initial metadata has been
+ * asked for. */
 static int finish(ClientStream *stream, Error *err) {
     if (!stream->finished) {
-        stream->finished = true;
-        grpc_op operation = receive_status(stream);
-        run_batch(stream, &operation, 1);
+        grpc_op operations[2] = {receive_status(stream), receive_initial(stream)};
+        run_batch(stream, operations, stream->asked_initial ? 1 : 2);
+        stream->finished = stream->asked_initial = true;
     }
     return status_to_error(stream, err);
 }
