@@ -12,6 +12,7 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/path.h"
 #include "base/process.h"
 #include "base/time.h"
@@ -20,7 +21,7 @@
 #include "runtime/init/message.h"
 
 /* What is needed only while launching, and inherited by init. */
-typedef struct Plan {
+struct Plan {
     const LaunchOptions *options;
     Namespaces namespaces;
     Cgroup cgroup;
@@ -28,9 +29,11 @@ typedef struct Plan {
     Seccomp seccomp;
     Init init;
     bool cgroup_made;
-} Plan;
+};
 
-static void plan_done(Plan *plan) {
+static void plan_free(Plan *plan) {
+    if (!plan)
+        return;
     namespaces_done(&plan->namespaces);
     rootfs_done(&plan->rootfs);
     cgroup_done(&plan->cgroup);
@@ -41,6 +44,18 @@ static void plan_done(Plan *plan) {
         close(plan->init.listener);
     if (plan->init.console_socket >= 0)
         close(plan->init.console_socket);
+    free(plan);
+}
+
+static Plan *plan_new(const LaunchOptions *options) {
+    Plan *plan = new (Plan);
+    plan->options = options;
+    plan->rootfs.tree = plan->rootfs.null = -1;
+    plan->seccomp.listener_socket = -1;
+    plan->init.channel = plan->init.peer = plan->init.listener = plan->init.console_socket = -1;
+    for (int i = 0; i < NAMESPACE_COUNT; i++)
+        plan->namespaces.join_fd[i] = -1;
+    return plan;
 }
 
 static int fill_record(Launch *launch, const Plan *plan, Error *err) {
@@ -152,7 +167,13 @@ static int run_hooks(Launch *launch, Error *err) {
     return message_send(launch->channel, MESSAGE_HOOKED, 0, err);
 }
 
-static int feed(Launch *launch, Plan *plan, Error *err) {
+int launch_write_pid_file(const char *path, pid_t pid, Error *err) {
+    autofree char *text = text_format("%d", pid);
+    return path ? file_write(AT_FDCWD, path, text, strlen(text), 0644, false, err) : 0;
+}
+
+/* While init works we write: a `start` that comes too early waits at the socket. */
+static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     ContainerRecord *record = &launch->container.record;
     TRY(launch_set_oom_score(launch->spec.process, launch->pid, err));
     if (plan->namespaces.create & CLONE_NEWUSER)
@@ -162,20 +183,11 @@ static int feed(Launch *launch, Plan *plan, Error *err) {
     TRY(process_start_time(launch->pid, &record->start_time.value, err));
     record->start_time.set = true;
     record->pid = (JsonInt){true, launch->pid};
+    TRY(file_write(launch->container.dir, "config.json", config, strlen(config), 0600, false, err));
+    TRY(container_save(&launch->container, err));
     if (has_runtime_hooks(&launch->spec))
         TRY(run_hooks(launch, err));
     TRY(message_expect(launch->channel, MESSAGE_READY, NULL, err));
-    return 0;
-}
-
-int launch_write_pid_file(const char *path, pid_t pid, Error *err) {
-    autofree char *text = text_format("%d", pid);
-    return path ? file_write(AT_FDCWD, path, text, strlen(text), 0644, false, err) : 0;
-}
-
-static int remember(Launch *launch, const Plan *plan, const char *config, Error *err) {
-    TRY(file_write(launch->container.dir, "config.json", config, strlen(config), 0600, false, err));
-    TRY(container_save(&launch->container, err));
     return launch_write_pid_file(plan->options->pid_file, launch->pid, err);
 }
 
@@ -207,30 +219,24 @@ static int check_cgroup_manager(const LaunchOptions *options, const OciSpec *spe
 int launch_create(
     Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err) {
     *launch = (Launch){.channel = -1, .container.dir = -1};
-    Plan plan = {.options = options,
-        .rootfs = {.tree = -1, .null = -1},
-        .seccomp.listener_socket = -1,
-        .init = {.channel = -1, .peer = -1, .listener = -1, .console_socket = -1}};
-    for (int i = 0; i < NAMESPACE_COUNT; i++)
-        plan.namespaces.join_fd[i] = -1;
     autofree char *config = NULL;
     TRY(config_load(options->bundle, &launch->spec, &config, err));
     TRY(config_check(&launch->spec, err));
     TRY(check_cgroup_manager(options, &launch->spec, err));
     TRY(container_make(&launch->container, root, id, err));
-    int r = prepare(launch, &plan, err);
-    r = r < 0 ? r : make(launch, &plan, err);
-    r = r < 0 ? r : clone_init(launch, &plan, err);
-    r = r < 0 ? r : feed(launch, &plan, err);
-    r = r < 0 ? r : remember(launch, &plan, config, err);
+    Plan *plan = launch->plan = plan_new(options);
+    int r = prepare(launch, plan, err);
+    r = r < 0 ? r : make(launch, plan, err);
+    r = r < 0 ? r : clone_init(launch, plan, err);
+    r = r < 0 ? r : feed(launch, plan, config, err);
     if (r < 0)
-        take_back(launch, &plan);
-    plan_done(&plan);
+        take_back(launch, plan);
     return r;
 }
 
 int launch_start(Launch *launch, Error *err) {
     TRY(message_send(launch->channel, MESSAGE_START, 0, err));
+    plan_free(take_ptr(&launch->plan)); /* mounts that we hold would be busy for the host */
     TRY(message_expect_end(launch->channel, err));
     close(launch->channel);
     launch->channel = -1;
@@ -241,6 +247,7 @@ int launch_start(Launch *launch, Error *err) {
 }
 
 void launch_done(Launch *launch) {
+    plan_free(launch->plan);
     if (launch->channel >= 0)
         close(launch->channel);
     json_done(&oci_spec_type, &launch->spec);

@@ -16,11 +16,14 @@ typedef struct LaunchOptions {
     bool wait_for_start; /* create: `start` comes by another process; run: launch_start */
 } LaunchOptions;
 
+typedef struct Plan Plan; /* what is needed only until the program begins */
+
 typedef struct Launch {
     OciSpec spec;
     Container container;
     int channel; /* to init, until it runs the program; else -1 */
     pid_t pid;
+    Plan *plan;
 } Launch;
 
 int launch_create(
