@@ -78,8 +78,12 @@ class FakeEngine:
         streaming = (method.name in ("Pull", "Logs"), method.name == "Load")
 
         def call(request, context):
-            request = list(request) if streaming[1] else request
-            self.calls.append((path, request))
+            if streaming[1]:  # taken as it comes, like the real one
+                context.send_initial_metadata(())
+                self.calls.append((path, taken := []))
+                request = (taken.append(message) or message for message in request)
+            else:
+                self.calls.append((path, request))
             if path not in self.functions:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the fake engine has no {path}")
             try:

@@ -225,7 +225,8 @@ def test_a_home_without_credentials_is_fine(tare, pulls, tmp_path):
 
 def test_load_sends_the_whole_file(fake, tare, tmp_path):
     pb = fake.messages["image"]
-    fake.on("Images", "Load", lambda requests: pb.LoadResponse(references=["x:latest"], ids=["sha256:" + "e" * 64]))
+    answer = pb.LoadResponse(references=["x:latest"], ids=["sha256:" + "e" * 64])
+    fake.on("Images", "Load", lambda requests: list(requests) and answer)
     data = bytes(range(256)) * 4000
     (tmp_path / "image.tar").write_bytes(data)
     expected = f"Loaded image: x:latest\nLoaded image ID: sha256:{'e' * 64}\n"
@@ -245,9 +246,10 @@ def test_load_of_nothing(tare, tmp_path):
 
 def test_load_that_the_engine_refuses_early(fake, tare):
     def refuse(requests):
+        next(requests)
         raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "no image in the archive")
 
     fake.on("Images", "Load", refuse)
     process = tare.popen("load", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, stderr = process.communicate(b"x" * (1 << 20), timeout=30)
+    _, stderr = process.communicate(b"x" * (8 << 20), timeout=30)
     assert process.returncode == 1 and b"no image in the archive" in stderr
