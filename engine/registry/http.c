@@ -199,17 +199,18 @@ static int explain(
         return err->code;
     }
     const char *host = strstr(url, "://") + 3;
-    error_set(err, ERROR_UNAVAILABLE, "cannot reach registry %.*s: %s", (int)strcspn(host, "/?"),
-        host, *detail ? detail : curl_easy_strerror(result));
+    int n = (int)strcspn(host, "/?");
+    const char *why = *detail ? detail : curl_easy_strerror(result);
     switch ((int)result) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
+        error_set(err, ERROR_UNAVAILABLE, "cannot reach registry %.*s: %s", n, host, why);
         return error_set_reason(err, "NOT_SENT");
     default:
-        return err->code;
+        return error_set(err, ERROR_UNAVAILABLE, "registry %.*s broke off: %s", n, host, why);
     }
 }
 

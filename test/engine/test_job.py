@@ -41,13 +41,10 @@ def test_pull_again_finds_it_up_to_date(engine, images):
 
 @pytest.mark.parametrize("name", ["busybox-zstd", "busybox-docker", "multi", "debian", "nginx", "nginx-docker", "configured"])
 def test_pull_of_every_kind_of_image(engine, images, name):
-    engine.tare("pull", images(name), timeout=300)
+    out = engine.output("pull", images(name), timeout=300)
     assert images(name) in engine.output("images")
-
-
-def test_layers_that_are_here_are_not_pulled_again(engine, images):
-    out = engine.output("pull", images("nginx-gzip"), timeout=300)
-    assert re.search(r"^[0-9a-f]{12}: Already exists$", out, re.MULTILINE)
+    if name == "nginx":  # stands on debian's layer
+        assert re.search(r"^[0-9a-f]{12}: Already exists$", out, re.MULTILINE)
 
 
 def test_images_are_listed_with_repository_tag_and_id(engine, images):
@@ -84,7 +81,7 @@ def test_the_images_own_settings_are_obeyed(engine, images):
     lines = engine.output("run", "--rm", images("configured")).splitlines()
     assert lines == ["entrypoint from cmd", "1000", "1000", "/work", "blue round"]
     lines = engine.output("run", "--rm", images("configured"), "mine").splitlines()
-    assert lines[0] == "entrypoint mine"
+    assert lines[0].split() == ["entrypoint", "mine"]
 
 
 def test_and_the_users_settings_win(engine, images):
@@ -261,8 +258,8 @@ def test_a_shell_with_a_terminal_behaves(engine, images):
         time.sleep(0.5)
         terminal.send("\x1a")
         terminal.expect(r"Stopped\s+sleep 100")
-        terminal.send("jobs -p | wc -l; kill %1\n")
-        terminal.expect("1\r\n")
+        terminal.send("echo number $(jobs -p | wc -l); kill -KILL %1; sleep 0.3\n")
+        terminal.expect("number 1\r\n")
         terminal.send("exit 7\n")
         assert terminal.wait() == 7
 
