@@ -22,6 +22,8 @@ static int open_dir(const char *root, const char *name, int *ret_fd, Error *err)
 int content_open(const char *root, Content **ret, Error *err) {
     autoptr(Content) content = new (Content);
     content->blobs = content->ingest = -1;
+    pthread_mutex_init(&content->mutex, NULL);
+    pthread_cond_init(&content->closed, NULL);
     TRY(open_dir(root, "content/blobs/sha256", &content->blobs, err));
     TRY(open_dir(root, "content/ingest", &content->ingest, err));
     *ret = take_ptr(&content);
@@ -35,6 +37,9 @@ void content_close(Content *content) {
         close(content->blobs);
     if (content->ingest >= 0)
         close(content->ingest);
+    json_texts_done(&content->writing);
+    pthread_cond_destroy(&content->closed);
+    pthread_mutex_destroy(&content->mutex);
     free(content);
 }
 
@@ -73,10 +78,10 @@ int content_read(Content *content, const char *digest, size_t limit, Text *ret, 
 }
 
 int content_put(Content *content, const void *data, size_t n, const char *digest, Error *err) {
-    if (content_has(content, digest))
-        return 0;
     autoptr(ContentWriter) writer = NULL;
-    TRY(content_writer_open(content, digest, n, &writer, err));
+    int there = content_writer_open(content, digest, n, &writer, err);
+    if (there != 0)
+        return there < 0 ? there : 0;
     TRY(content_writer_restart(writer, err));
     TRY(content_writer_write(writer, data, n, err));
     return content_writer_commit(writer, err);

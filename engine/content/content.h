@@ -11,8 +11,7 @@
 #include "engine/content/digest.h"
 
 /* Blobs by digest: ROOT/content/blobs/sha256/HEX, complete and verified, or absent. Downloads under
- * way are ROOT/content/ingest/HEX; they survive a crash and are resumed. Any thread; one writer per
- * digest at a time is the caller's care (engine/image). */
+ * way are ROOT/content/ingest/HEX; they survive a crash and are resumed. Any thread. */
 typedef struct Content Content;
 typedef struct ContentWriter ContentWriter;
 
@@ -30,7 +29,8 @@ int content_put(Content *content, const void *data, size_t n, const char *digest
 int content_remove(Content *content, const char *digest, Error *err);
 int content_list(Content *content, JsonTexts *ret, Error *err);
 
-/* size: what the descriptor promises. Takes up a partial file where it ended. */
+/* size: what the descriptor promises. Waits while another writer has the digest. Returns 1, and no
+ * writer, when the blob is there; else takes up a partial file where it ended. */
 int content_writer_open(
     Content *content, const char *digest, uint64_t size, ContentWriter **ret, Error *err);
 uint64_t content_writer_offset(const ContentWriter *writer);

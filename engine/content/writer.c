@@ -41,8 +41,39 @@ static int take_up(ContentWriter *writer, Error *err) {
     return writer->offset > writer->size ? content_writer_restart(writer, err) : 0;
 }
 
+static size_t find_writing(const Content *content, const char *digest) {
+    size_t i = 0;
+    while (i < content->writing.n && !text_equal(content->writing.item[i], digest))
+        i++;
+    return i;
+}
+
+/* False: the blob is there. */
+static bool claim(Content *content, const char *digest) {
+    pthread_mutex_lock(&content->mutex);
+    while (find_writing(content, digest) < content->writing.n)
+        pthread_cond_wait(&content->closed, &content->mutex);
+    bool wanted = !content_has(content, digest);
+    if (wanted)
+        json_texts_add(&content->writing, digest);
+    pthread_mutex_unlock(&content->mutex);
+    return wanted;
+}
+
+static void release(Content *content, const char *digest) {
+    JsonTexts *writing = &content->writing;
+    pthread_mutex_lock(&content->mutex);
+    size_t i = find_writing(content, digest);
+    free(writing->item[i]);
+    writing->item[i] = writing->item[--writing->n];
+    pthread_cond_broadcast(&content->closed);
+    pthread_mutex_unlock(&content->mutex);
+}
+
 int content_writer_open(
     Content *content, const char *digest, uint64_t size, ContentWriter **ret, Error *err) {
+    if (!claim(content, digest))
+        return 1;
     autoptr(ContentWriter) writer = new (ContentWriter);
     *writer = (ContentWriter){.content = content, .size = size, .hash = digest_new()};
     snprintf(writer->digest, sizeof(writer->digest), "%s", digest);
@@ -76,6 +107,9 @@ int content_writer_write(ContentWriter *writer, const void *data, size_t n, Erro
         /* Some of it may be there: cut the file back to what the hash knows. */
         if (ftruncate(writer->fd, (off_t)writer->offset) == 0)
             lseek(writer->fd, (off_t)writer->offset, SEEK_SET);
+        /* A full disk must not stay full, not even our records could be written. */
+        if (code == ERROR_EXHAUSTED)
+            unlinkat(writer->content->ingest, digest_hex(writer->digest), 0);
         return error_prefix(err, "cannot store %s", writer->digest);
     }
     digest_update(writer->hash, data, n);
@@ -122,5 +156,6 @@ void content_writer_close(ContentWriter *writer) {
     if (writer->fd >= 0)
         close(writer->fd);
     digest_free(writer->hash);
+    release(writer->content, writer->digest);
     free(writer);
 }

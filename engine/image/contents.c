@@ -93,7 +93,9 @@ static int copy_in(Content *content, int fd, const char *digest, uint64_t size, 
     };
     autoptr(ContentWriter) writer = NULL;
     autofree char *buffer = memory_new(CHUNK);
-    TRY(content_writer_open(content, digest, size, &writer, err));
+    int there = content_writer_open(content, digest, size, &writer, err);
+    if (there != 0)
+        return there < 0 ? there : 0;
     TRY(content_writer_restart(writer, err));
     for (;;) {
         ssize_t n = read(fd, buffer, CHUNK);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/image/bring.h"
+#include "engine/image/collect.h"
 #include "engine/image/document.h"
 #include "engine/image/lease.h"
 
@@ -50,7 +51,10 @@ static int download_once(Download *download, bool *ret_resumed, Error *err) {
     Pull *pull = download->pull;
     const OciDescriptor *blob = download->blob;
     autoptr(ContentWriter) writer = NULL;
-    TRY(content_writer_open(pull->images->content, blob->digest, blob->size.value, &writer, err));
+    int there =
+        content_writer_open(pull->images->content, blob->digest, blob->size.value, &writer, err);
+    if (there != 0)
+        return there < 0 ? there : 0;
     *ret_resumed = content_writer_offset(writer) > 0;
     TRY(registry_get_blob(pull->registry, writer, report_download, download, err));
     progress_layer(&pull->progress, IMAGE_VERIFYING, blob->digest, (int64_t)blob->size.value,
@@ -176,13 +180,24 @@ static int set_up(Pull *pull, Error *err) {
     return 0;
 }
 
+/* What came stays for the next attempt, unless it fills the disk. */
+static void give_up(Pull *pull, int code) {
+    Error ignored;
+    if (code != ERROR_EXHAUSTED) {
+        lease_end(pull->images, pull->canonical);
+        return;
+    }
+    lease_abandon(pull->images, pull->canonical);
+    collect(pull->images, NULL, &ignored);
+}
+
 static int run(Pull *pull, char **ret_id, Error *err) {
     Brought brought = {};
     TRY(set_up(pull, err));
     lease_begin(pull->images, pull->canonical);
     int code = bring_all(pull, &brought, err);
     if (code < 0) {
-        lease_end(pull->images, pull->canonical);
+        give_up(pull, code);
         return code;
     }
     autofree char *familiar = reference_familiar(&pull->reference);

@@ -3,6 +3,7 @@
  * command. Progress goes to standard output, one line a report. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,41 @@ static int run_pull(Tool *tool, char **argument, Error *err) {
     TRY(image_pull(tool->images, &pull, &id, err));
     printf("id %s\n", id);
     return 0;
+}
+
+/* All arguments at once, each in its thread. */
+typedef struct Puller {
+    Tool *tool;
+    char *reference;
+    pthread_t thread;
+    int code;
+    Error error;
+} Puller;
+
+static void *pull_in_thread(void *user) {
+    Puller *puller = user;
+    ImagePull pull = {.reference = puller->reference};
+    autofree char *id = NULL;
+    puller->code = image_pull(puller->tool->images, &pull, &id, &puller->error);
+    return NULL;
+}
+
+static int run_pull_all(Tool *tool, char **argument, Error *err) {
+    Puller puller[16] = {};
+    size_t n = 0;
+    int code = 0;
+    for (; argument[n] && n < array_size(puller); n++) {
+        puller[n] = (Puller){.tool = tool, .reference = argument[n]};
+        pthread_create(&puller[n].thread, NULL, pull_in_thread, &puller[n]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        pthread_join(puller[i].thread, NULL);
+        if (puller[i].code < 0) {
+            *err = puller[i].error;
+            code = puller[i].code;
+        }
+    }
+    return code;
 }
 
 static int run_list(Tool *tool, char **argument, Error *err) {
@@ -117,6 +153,7 @@ static const struct {
     int (*run)(Tool *tool, char **argument, Error *err);
 } commands[] = {
     {"pull", 1, run_pull},
+    {"pull-all", 1, run_pull_all},
     {"list", 0, run_list},
     {"tag", 2, run_tag},
     {"remove", 1, run_remove},

@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -412,3 +413,34 @@ def test_a_foreign_system_is_refused(fake, tool):
     manifest["config"] = fake.add(json.dumps(config).encode()) | {"mediaType": images.OCI_CONFIG}
     fake.manifest("latest", manifest)
     refused(tool("pull", f"{fake.address}/repo"), 'image operating system "windows" cannot be used')
+
+
+def test_pulls_at_once_fetch_each_thing_once(fake, tool):
+    """Six names, two images, one shared layer; blobs arrive slowly."""
+    content = os.urandom(200000)
+    shared, _ = fake.image("a", files=[("big", content)])
+    _, manifest = fake.image("b", files=[("other", content)])
+    for tag in ("a2", "a3"):
+        fake.manifests[tag] = fake.manifests["a"]
+    for tag in ("b2", "b3"):
+        fake.manifests[tag] = fake.manifests["b"]
+
+    def hook(handler):
+        if "/blobs/" in handler.path:
+            time.sleep(0.3)
+
+    fake.hook = hook
+    tags = ["a", "a2", "a3", "b", "b2", "b3"]
+    pulled(tool("pull-all", *[f"{fake.address}/repo:{tag}" for tag in tags]))
+    layers = {blob: len(fake.asked(blob)) for blob in fake.blobs if len(fake.blobs[blob]) > 1000}
+    assert set(layers.values()) == {1}, layers
+    assert len(tool("list").stdout.splitlines()) == 2
+
+
+def test_a_failed_pull_does_not_break_another(fake, tool):
+    _, good = fake.image("good", files=[("big", os.urandom(100000))])
+    fake.image("bad", layers=good["layers"] + [{"digest": "sha256:" + "0" * 64, "size": 5, "mediaType": images.OCI_LAYER}])
+    for _ in range(5):
+        tool("pull-all", f"{fake.address}/repo:bad", f"{fake.address}/repo:good")
+        assert f"{fake.address}/repo:good" in tool("list").stdout
+        pulled(tool("remove", f"{fake.address}/repo:good"))

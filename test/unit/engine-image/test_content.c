@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <pthread.h>
+
 #include "engine/content/content.h"
 #include "test.h"
 
@@ -84,18 +86,41 @@ static void sweeping_removes_partial_downloads_only(void **state) {
     autoptr(Content) content = NULL;
     ContentWriter *writer;
     autodone(JsonTexts) list = {};
+    char other[DIGEST_TEXT_SIZE];
+    digest_of("x", 1, other);
     SUCCEEDS(content_open(*state, &content, err));
     SUCCEEDS(content_put(content, hello, 12, HELLO, err));
-    SUCCEEDS(content_writer_open(content, HELLO, 12, &writer, err));
+    SUCCEEDS(content_writer_open(content, other, 12, &writer, err));
     SUCCEEDS(content_writer_write(writer, hello, 5, err));
     content_writer_close(writer);
     SUCCEEDS(content_sweep_ingest(content, keep_none, NULL, err));
     SUCCEEDS(content_list(content, &list, err));
     assert_int_equal(list.n, 1);
     assert_string_equal(list.item[0], HELLO);
-    SUCCEEDS(content_writer_open(content, HELLO, 12, &writer, err));
+    SUCCEEDS(content_writer_open(content, other, 12, &writer, err));
     assert_int_equal(content_writer_offset(writer), 0);
     content_writer_close(writer);
+}
+
+static void *put(void *content) {
+    Error error;
+    return content_put(content, hello, 12, HELLO, &error) == 0 ? content : NULL;
+}
+
+static void writers_of_one_digest_take_turns(void **state) {
+    autoptr(Content) content = NULL;
+    pthread_t thread[8];
+    SUCCEEDS(content_open(*state, &content, err));
+    for (size_t i = 0; i < array_size(thread); i++)
+        pthread_create(&thread[i], NULL, put, content);
+    for (size_t i = 0; i < array_size(thread); i++) {
+        void *result;
+        pthread_join(thread[i], &result);
+        assert_ptr_equal(result, content);
+    }
+    ContentWriter *writer;
+    Error error;
+    assert_int_equal(content_writer_open(content, HELLO, 12, &writer, &error), 1);
 }
 
 int main(void) {
@@ -106,6 +131,7 @@ int main(void) {
         WITH_DIRECTORY(wrong_content_never_becomes_a_blob),
         WITH_DIRECTORY(a_damaged_blob_is_noticed_when_read),
         WITH_DIRECTORY(sweeping_removes_partial_downloads_only),
+        WITH_DIRECTORY(writers_of_one_digest_take_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
