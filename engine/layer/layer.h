@@ -8,7 +8,7 @@
 #include "base/json.h"
 
 /* A layer's tar becomes a directory. Hostile bytes are read only by tare-unpack, a program of its
- * own that sees nothing of the machine but that directory (docs/decisions/0005-unpack.md); the
+ * own that sees nothing of the machine but that directory (docs/decisions/0007); the
  * engine starts it, reads its frames (engine/layer/frame.h) and does what needs its own rights
  * afterwards. */
 
