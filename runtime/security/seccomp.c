@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "runtime/security/seccomp_cache.h"
+#include "runtime/security/seccomp_unknown.h"
 #include "version.h"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -81,15 +82,20 @@ static int parse_action(
     return 0;
 }
 
-/* "SCMP_ARCH_X86_64" → the library's "x86_64". */
-static int add_arch(scmp_filter_ctx filter, const char *name, Error *err) {
-    autofree char *lower =
-        index_of(seccomp_arch_names, name) < 0 ? NULL : text_copy(name + strlen("SCMP_ARCH_"));
-    if (!lower)
-        return error_set(err, ERROR_INVALID, "linux.seccomp.architectures: unknown \"%s\"", name);
+/* "SCMP_ARCH_X86_64" is the library's "x86_64"; 0: unknown. */
+static uint32_t arch_of(const char *name) {
+    if (index_of(seccomp_arch_names, name) < 0)
+        return 0;
+    autofree char *lower = text_copy(name + strlen("SCMP_ARCH_"));
     for (char *c = lower; *c; c++)
         *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 32) : *c;
-    uint32_t arch = seccomp_arch_resolve_name(lower);
+    return seccomp_arch_resolve_name(lower);
+}
+
+static int add_arch(scmp_filter_ctx filter, const char *name, Error *err) {
+    if (index_of(seccomp_arch_names, name) < 0)
+        return error_set(err, ERROR_INVALID, "linux.seccomp.architectures: unknown \"%s\"", name);
+    uint32_t arch = arch_of(name);
     int r = arch ? seccomp_arch_add(filter, arch) : -EINVAL;
     if (r < 0 && r != -EEXIST)
         return error_set_errno(err, -r, "linux.seccomp.architectures: cannot add \"%s\"", name);
@@ -184,6 +190,37 @@ static int export_program(scmp_filter_ctx filter, Seccomp *ret, Error *err) {
     return 0;
 }
 
+static bool is_permissive(uint32_t action) {
+    return action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG;
+}
+
+/* The last number of each architecture that the filter has, by the names of its rules. */
+static uint32_t last_number(const OciSeccomp *config, uint32_t arch) {
+    const OciSeccompRule *rule = config->syscalls.item;
+    int last = -1;
+    for (size_t i = 0; i < config->syscalls.n; i++)
+        for (size_t n = 0; n < rule[i].names.n; n++) {
+            int number = seccomp_syscall_resolve_name_arch(arch, rule[i].names.item[n]);
+            last = number > last ? number : last;
+        }
+    return last < 0 ? UINT32_MAX : (uint32_t)last;
+}
+
+static void answer_unknown(const OciSeccomp *config, uint32_t standard, Seccomp *ret) {
+    SeccompKnown known[32] = {{seccomp_arch_native(), 0}};
+    size_t n = 1;
+    if (is_permissive(standard) || standard == SCMP_ACT_ERRNO(ENOSYS) || !config->syscalls.n)
+        return;
+    for (size_t i = 0; i < config->architectures.n && n < array_size(known); i++) {
+        uint32_t arch = arch_of(config->architectures.item[i]);
+        if (arch && arch != known[0].arch && arch != SCMP_ARCH_X32)
+            known[n++].arch = arch;
+    }
+    for (size_t i = 0; i < n; i++)
+        known[i].last = last_number(config, known[i].arch);
+    seccomp_answer_unknown(ret, known, n);
+}
+
 static int parse_flags(const OciSeccomp *config, unsigned *ret, Error *err) {
     *ret = 0;
     for (size_t i = 0; i < config->flags.n; i++) {
@@ -244,6 +281,8 @@ int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Er
     if (r >= 0)
         r = export_program(filter, ret, err);
     seccomp_release(filter);
+    if (r >= 0)
+        answer_unknown(config, standard, ret);
     if (r >= 0)
         seccomp_cache_save(root, key, ret);
     return r;

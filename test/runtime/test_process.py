@@ -181,6 +181,29 @@ def test_seccomp_ignores_names_of_other_machines(runtime):
     assert runtime.run(bundle).out == "fine\n"
 
 
+ALLOWED = ["execve", "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "mprotect", "prlimit64",
+           "readlinkat", "readlink", "getrandom", "newfstatat", "fstat", "write", "exit_group", "mmap"]
+
+
+@pytest.mark.parametrize("explicit", [None, errno.EXDEV])
+def test_calls_newer_than_the_profile_look_unknown(runtime, explicit):
+    """A C library falls back to older calls on ENOSYS, not on EPERM."""
+    bundle = with_filter(runtime.bundle().args("/probe"), defaultAction="SCMP_ACT_ERRNO", syscalls=[
+        {"names": ALLOWED, "action": "SCMP_ACT_ALLOW"}])
+    if explicit:
+        bundle.config["linux"]["seccomp"]["defaultErrnoRet"] = explicit
+    compile_static(bundle.rootfs / "probe", """
+        #define _GNU_SOURCE
+        #include <errno.h>
+        #include <stdio.h>
+        #include <sys/syscall.h>
+        #include <unistd.h>
+        int main(void) {
+            long a = syscall(100000), first = errno, b = syscall(SYS_mkdir, "/tmp/x", 0), second = errno;
+            printf("%ld %ld %ld %ld\\n", a, first, b, second); }""")
+    assert runtime.run(bundle).out == f"-1 {errno.ENOSYS} -1 {explicit or errno.EPERM}\n"
+
+
 def test_seccomp_bad_words(runtime):
     bundle = with_filter(runtime.bundle(), syscalls=[{"names": ["mkdir"], "action": "SCMP_ACT_PERHAPS"}])
     assert runtime.run(bundle).code == 1

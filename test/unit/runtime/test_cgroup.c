@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "oci/runtime.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/hierarchy.h"
 #include "runtime/cgroup/limits.h"
@@ -107,17 +108,19 @@ static void device_rules_in_the_kernels_words(void **state) {
 }
 
 static void saved_paths_come_back(void **state) {
-    JsonMap paths = {}, again = {};
-    json_map_set(&paths, "memory", "/sys/fs/cgroup/memory/x");
-    json_map_set(&paths, "", "/sys/fs/cgroup/unified/x");
+    OciState first = {}, again = {}; /* any document with a map serves */
+    json_map_set(&first.annotations, "memory", "/sys/fs/cgroup/memory/x");
+    json_map_set(&first.annotations, "", "/sys/fs/cgroup/unified/x");
     Cgroup cgroup;
-    cgroup_load(&cgroup, &paths);
+    cgroup_load(&cgroup, &first.annotations);
     assert_false(cgroup.v2);
     assert_string_equal(cgroup_find(&cgroup, "")->path, "/sys/fs/cgroup/unified/x");
     assert_null(cgroup_find(&cgroup, "pids"));
-    cgroup_save(&cgroup, &again);
-    assert_string_equal(json_map_find(&again, "memory"), "/sys/fs/cgroup/memory/x");
+    cgroup_save(&cgroup, &again.annotations);
+    assert_string_equal(json_map_find(&again.annotations, "memory"), "/sys/fs/cgroup/memory/x");
     cgroup_done(&cgroup);
+    json_done(&oci_state_type, &first);
+    json_done(&oci_state_type, &again);
 }
 
 int main(void) {
