@@ -183,12 +183,16 @@ static int status_parse(const char *text, ContainerStatus *ret, Error *err) {
 }
 
 int container_record_decode(const char *text, ContainerRecord **ret, Error *err) {
-    autoptr(ContainerRecord) record = new (ContainerRecord);
-    atomic_init(&record->references, 1);
-    TRY(json_decode(&record_type, text, strlen(text), record, err));
+    ContainerRecord *record = new (ContainerRecord);
+    int r = json_decode(&record_type, text, strlen(text), record, err);
+    if (r == 0)
+        r = status_parse(record->state->status_text, &record->state->status, err);
     atomic_init(&record->references, 1); /* decoding begins by zeroing */
-    TRY(status_parse(record->state->status_text, &record->state->status, err));
-    *ret = take_ptr(&record);
+    if (r < 0) {
+        container_record_unref(record);
+        return r;
+    }
+    *ret = record;
     return 0;
 }
 
