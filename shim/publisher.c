@@ -62,7 +62,9 @@ static void fail_first(Publisher *publisher) {
         log_warning("event %s was not published", publisher->first->topic);
         drop_first(publisher);
     }
-    loop_arm(publisher->loop, &publisher->timer, retry_delay);
+    /* a containerd that was started anew answers at once */
+    bool again = publisher->first && publisher->first->tries == 1;
+    loop_arm(publisher->loop, &publisher->timer, again ? 0 : retry_delay);
 }
 
 static int send_first(Publisher *publisher, Error *err) {

@@ -30,7 +30,8 @@ enum {
 };
 
 static const int64_t idle_timeout = 60 * TIME_SECOND, /* without container and connection */
-    end_poll = 20 * TIME_MILLISECOND, end_timeout = 10 * TIME_SECOND;
+    end_poll = 20 * TIME_MILLISECOND, end_timeout = 10 * TIME_SECOND,
+                     publish_timeout = 2 * TIME_SECOND; /* events that containerd does not take */
 
 static Process *find_process(Shim *shim, pid_t pid) {
     Container *container = shim->container;
@@ -87,8 +88,9 @@ static void on_end_timer(void *owner, uint32_t events) {
             loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
         return;
     }
-    bool settled = attach_server_is_idle(shim->attach) && publisher_is_idle(shim->publisher);
-    if (settled || time_monotonic() > shim->end_deadline)
+    int64_t left = shim->end_deadline - time_monotonic();
+    bool published = publisher_is_idle(shim->publisher) || left < end_timeout - publish_timeout;
+    if ((attach_server_is_idle(shim->attach) && published) || left < 0)
         loop_stop(&shim->loop);
     else
         loop_arm(&shim->loop, &shim->end_timer, end_poll);

@@ -11,6 +11,9 @@ import pytest
 from shim.shimclient import Shim
 
 
+numbers = itertools.count(1)
+
+
 @pytest.fixture(scope="session")
 def runtime(bin_dir):
     own = bin_dir / "tare-runtime"
@@ -35,7 +38,6 @@ def lower(temporary):
 def new_shim(bin_dir, runtime, temporary, lower):
     """new_shim() makes a shim of the test's own, started; what is left of it fails the test."""
     made = []
-    numbers = itertools.count(1)
 
     def make(start=True, **more):
         directory = temporary / f"shim{next(numbers)}"
