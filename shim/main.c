@@ -12,6 +12,10 @@
 #include "shim/shim.h"
 #include "version.h"
 
+enum {
+    LAST_OUR_FD = 3 /* the socket that start hands to the server */
+};
+
 #define AT(member) offsetof(ShimArguments, member)
 static const Option options[] = {
     {0, "address", OPTION_TEXT, AT(address), "string", "gRPC socket of the engine"},
@@ -58,6 +62,8 @@ int main(int argc, char **argv) {
     Error err = {};
     int first = 0;
     self_path();
+    /* what a careless caller left open must reach neither the server nor a container */
+    close_range(LAST_OUR_FD + 1, ~0U, 0);
     int r = option_parse(&parse, argc, argv, &arguments, &first, &err);
     log_configure("containerd-shim-tare-v2", STDERR_FILENO, LOG_FORMAT_TEXT,
         arguments.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);

@@ -279,6 +279,8 @@ static void connection_free(Connection *connection) {
         next = call->next;
         call_free(call);
     }
+    /* close(2) alone is not enough: a child between vfork and exec may hold the socket open still */
+    epoll_ctl(connection->server->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
     close(connection->fd);
     ttrpc_reader_done(&connection->reader);
     text_done(&connection->out);

@@ -77,6 +77,39 @@ def test_container_inherits_no_descriptor(shim):
     assert client.read_all()[0].split() == [b"0", b"1", b"2", b"3"]  # 3: ls reads the directory
 
 
+def test_descriptors_of_a_careless_caller_are_closed(new_shim):
+    shim = new_shim(start=False)
+    with open("/etc/passwd") as leaked:
+        os.dup2(leaked.fileno(), 77)
+        result = subprocess.run(
+            [shim.program, "-namespace", "test", "-id", "c1", "-socket", shim.socket, "start"], cwd=shim.bundle,
+            pass_fds=[77], capture_output=True)
+        os.close(77)
+    assert result.returncode == 0
+    shim.pid = shim.call("Connect").shim_pid
+    assert "/etc/passwd" not in {os.readlink(path) for path in pathlib.Path(f"/proc/{shim.pid}/fd").iterdir()}
+
+
+def test_version_and_info(new_shim):
+    program = new_shim(start=False).program
+    assert subprocess.check_output([program, "-v"], text=True).startswith("containerd-shim-tare-v2 ")
+    info = MESSAGES.type("containerd.types.RuntimeInfo").FromString(
+        subprocess.check_output([program, "-info"], stdin=subprocess.DEVNULL))
+    assert info.name == "io.containerd.tare.v2" and info.version.version
+
+
+def test_bad_command_lines_say_what_is_wrong(new_shim):
+    shim = new_shim(start=False)
+    for flags, words in ((["start"], "no namespace: -namespace is missing"),
+                         (["-namespace", "n", "dance"], "unknown action 'dance'"),
+                         (["-namespace", "n", "delete"], "no container id: -id is missing"),
+                         (["-namespace", "n", "-id", "c", "-socket", "s", "start"], "socket 's' is not an absolute path"),
+                         (["-nope"], "unknown flag")):
+        result = subprocess.run([shim.program, *flags], cwd=shim.bundle, capture_output=True, text=True)
+        assert result.returncode == 1 and words in result.stderr and result.stderr.count("\n") == 1, result.stderr
+        assert result.stdout == ""
+
+
 def test_killed_engine_does_not_matter(shim):
     """Connections that break off in the middle of anything leave the shim as it is."""
     shim.create(spec(["sh", "-c", "read x; exit 2"]), options=shim.options(open_stdin=True))
