@@ -152,45 +152,89 @@ int file_remove(int dir, const char *name, Error *err) {
     return 0;
 }
 
-static int remove_entry(int dir, const char *name, dev_t device, Error *err);
+/* What a container nests deeper than this is moved up to the top first: each level below costs a
+ * descriptor, and depth must not make a tree undeletable. */
+enum {
+    REMOVE_DEPTH_MAX = 64
+};
 
-static int remove_children(int fd, dev_t device, Error *err) {
+typedef struct RemoveTree {
+    int top; /* the tree's root, -1 outside */
+    dev_t device;
+    int depth;
+    bool moved; /* something came to the top */
+} RemoveTree;
+
+static int remove_entry(RemoveTree *tree, int dir, const char *name, Error *err);
+
+static int remove_once(RemoveTree *tree, DIR *stream, Error *err) {
+    int r = 0;
+    for (struct dirent *entry; r >= 0 && (entry = readdir(stream));)
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            r = remove_entry(tree, dirfd(stream), entry->d_name, err);
+    return r;
+}
+
+static int remove_children(RemoveTree *tree, int fd, Error *err) {
     DIR *stream = fdopendir(fd);
     if (!stream) {
         int sys = errno;
         close(fd);
         return error_set_errno(err, sys, "cannot list a directory");
     }
-    int r = 0;
-    for (struct dirent *entry; r >= 0 && (entry = readdir(stream));)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            r = remove_entry(dirfd(stream), entry->d_name, device, err);
+    int r;
+    do {
+        tree->moved = tree->moved && tree->depth > 1;
+        rewinddir(stream);
+        r = remove_once(tree, stream, err);
+    } while (r >= 0 && tree->depth == 1 && tree->moved);
     closedir(stream);
     return r;
 }
 
-/* device 0: the top, which sets it for what is below. */
-static int remove_entry(int dir, const char *name, dev_t device, Error *err) {
-    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-        return 0;
-    if (errno != EISDIR && errno != EPERM && errno != EBUSY)
+static int move_to_top(RemoveTree *tree, int dir, const char *name, Error *err) {
+    char random[33];
+    text_random_hex(random, 16);
+    if (renameat(dir, name, tree->top, random) < 0)
         return error_set_errno(err, errno, "cannot remove '%s'", name);
+    tree->moved = true;
+    return 0;
+}
+
+static int remove_directory(RemoveTree *tree, int dir, const char *name, Error *err) {
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) < 0)
         return error_set_errno(err, errno, "cannot remove '%s'", name);
-    if (device && st.st_dev != device) {
+    if (tree->depth == 0) {
+        tree->device = st.st_dev;
+        tree->top = fd;
+    }
+    if (st.st_dev != tree->device) {
         close(fd);
         return error_set(err, ERROR_STATE, "cannot remove '%s': something is mounted there", name);
     }
-    TRY(remove_children(fd, st.st_dev, err)); /* takes fd */
+    tree->depth++;
+    int r = remove_children(tree, fd, err); /* takes fd */
+    tree->depth--;
+    TRY(r);
     if (unlinkat(dir, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
         return error_set_errno(err, errno, "cannot remove '%s'", name);
     return 0;
 }
 
+static int remove_entry(RemoveTree *tree, int dir, const char *name, Error *err) {
+    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno != EISDIR && errno != EPERM && errno != EBUSY)
+        return error_set_errno(err, errno, "cannot remove '%s'", name);
+    return tree->depth < REMOVE_DEPTH_MAX ? remove_directory(tree, dir, name, err)
+                                          : move_to_top(tree, dir, name, err);
+}
+
 int file_remove_tree(int dir, const char *name, Error *err) {
-    return remove_entry(dir, name, 0, err);
+    RemoveTree tree = {.top = -1};
+    return remove_entry(&tree, dir, name, err);
 }
 
 bool file_exists(int dir, const char *path) {

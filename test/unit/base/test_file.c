@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -129,6 +130,28 @@ static void remove_tree_does_not_follow_links(void **state) {
     assert_int_equal(file_remove(f->root, "a", &err), 0);
 }
 
+static void remove_tree_needs_few_descriptors(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    struct rlimit old, few = {200, 200};
+    int fd = dup(f->root);
+    for (int depth = 0; depth < 3000; depth++) {
+        assert_int_equal(mkdirat(fd, "side", 0755), 0);
+        assert_int_equal(mkdirat(fd, "deeper", 0755), 0);
+        int next = openat(fd, "deeper", O_RDONLY | O_DIRECTORY);
+        close(fd);
+        fd = next;
+    }
+    close(fd);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    few.rlim_max = old.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    assert_int_equal(file_remove_tree(f->dir, "root", &err), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    assert_false(file_exists(f->dir, "root"));
+    assert_true(file_exists(f->dir, "canary"));
+}
+
 static void make_dirs_says_what_is_in_the_way(void **state) {
     Fixture *f = *state;
     Error err = {};
@@ -159,6 +182,7 @@ int main(void) {
         IN_DIRECTORY(directories_are_made_inside_the_root),
         IN_DIRECTORY(beneath_refuses_every_symlink),
         IN_DIRECTORY(remove_tree_does_not_follow_links),
+        IN_DIRECTORY(remove_tree_needs_few_descriptors),
         IN_DIRECTORY(make_dirs_says_what_is_in_the_way),
         IN_DIRECTORY(kernel_files_must_exist),
     };
