@@ -24,7 +24,7 @@ typedef struct ConfigFile {
     char *bridge, *bip, *ip;
     JsonTexts hosts, insecure_registries, registry_mirrors, dns, dns_search, dns_options;
     JsonBool debug, icc, ip_masq, ip_forward, no_new_privileges;
-    JsonUint max_concurrent_downloads, max_download_attempts, mtu;
+    JsonUint max_concurrent_downloads, mtu;
     JsonMap log_opts;
     JsonObjectMap runtimes;
 } ConfigFile;
@@ -57,7 +57,6 @@ static const JsonField file_fields[] = {
     {"log-level", JSON_TEXT, JSON_AT(log_level)},
     {"log-opts", JSON_MAP, JSON_AT(log_opts)},
     {"max-concurrent-downloads", JSON_UINT, JSON_AT(max_concurrent_downloads)},
-    {"max-download-attempts", JSON_UINT, JSON_AT(max_download_attempts)},
     {"mtu", JSON_UINT, JSON_AT(mtu)},
     {"no-new-privileges", JSON_BOOL, JSON_AT(no_new_privileges)},
     {"registry-mirrors", JSON_TEXTS, JSON_AT(registry_mirrors)},
@@ -80,6 +79,7 @@ static const struct {
     {"iptables", "packets are filtered with nftables"},
     {"ip6tables", "packets are filtered with nftables"},
     {"live-restore", "containers always outlive the engine"},
+    {"max-download-attempts", "interrupted downloads are resumed by rules of our own"},
     {"pidfile", "the lock file is STATE/tared.pid"},
     {"storage-driver", "snapshots are overlayfs"},
     {"userland-proxy", "there is no proxy"},
@@ -226,8 +226,6 @@ static int numbers_apply(const ConfigFile *file, Config *config, Error *err) {
     } rows[] = {
         {"max-concurrent-downloads", &file->max_concurrent_downloads,
             &config->max_concurrent_downloads, 3, 1, 64},
-        {"max-download-attempts", &file->max_download_attempts, &config->max_download_attempts, 5,
-            1, 100},
         {"mtu", &file->mtu, &config->mtu, 1500, 68, 65535},
     };
     for (size_t i = 0; i < array_size(rows); i++) {

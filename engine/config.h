@@ -26,7 +26,7 @@ typedef struct Config {
     char *default_runtime;
     JsonObjectMap runtimes; /* name → ConfigRuntime */
     JsonTexts insecure_registries, registry_mirrors;
-    unsigned max_concurrent_downloads, max_download_attempts;
+    unsigned max_concurrent_downloads;
     char *bridge, *bip, *publish_ip;
     unsigned mtu;
     bool no_icc, no_masquerade, no_forward, no_new_privileges;
