@@ -16,7 +16,8 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
     __attribute__((cleanup(cleanup_CreateRequest_))) CreateRequest *request = NULL;
     if (create_request_new(&options->create, argc, argv, &request, &err) < 0)
         return cli_report_usage(cli, &err);
-    request->attach_stdin = request->stdin_once = options->create.interactive;
+    request->attach_stdin = options->create.interactive;
+    request->stdin_once = request->attach_stdin && !request->terminal;
     request->attach_stdout = request->attach_stderr = true;
     autofree char *id = NULL;
     if (create_container(cli, &options->create, request, &id, &err) < 0)

@@ -27,8 +27,10 @@ typedef struct PsOptions {
 
 static char *format_command(const Tare__V1__ContainerSummary *container, bool truncate) {
     autodone(Text) joined = {};
-    for (size_t i = 0; i < container->n_command; i++)
-        text_append_format(&joined, "%s%s", i ? " " : "", container->command[i]);
+    for (size_t i = 0; i < container->n_command; i++) {
+        const char *mark = i && strchr(container->command[i], ' ') ? "'" : "";
+        text_append_format(&joined, "%s%s%s%s", i ? " " : "", mark, container->command[i], mark);
+    }
     const char *text = joined.data ? joined.data : "";
     autofree char *shown = truncate ? text_ellipsis(text, COMMAND_WIDTH) : text_copy(text);
     return quote(shown);

@@ -38,7 +38,8 @@ static int parse_attach(const RunOptions *options, CreateRequest *request, Error
                 attach->item[i]);
     }
     request->open_stdin |= request->attach_stdin;
-    request->stdin_once = request->attach_stdin;
+    // who detaches from a terminal comes back to it: its input does not end with the first client
+    request->stdin_once = request->attach_stdin && !request->terminal;
     return 0;
 }
 

@@ -61,7 +61,7 @@ def test_ps_quiet_and_whole(fake, tare, containers):
     containers(summary(pb), summary(pb, id="f" * 64))
     assert tare.run("ps", "-q").stdout == "0123456789ab\nffffffffffff\n"
     assert tare.run("ps", "-q", "--no-trunc").stdout == "0123456789abcdef" * 4 + "\n" + "f" * 64 + "\n"
-    assert '"/docker-entrypoint.sh nginx -g daemon off;"' in tare.run("ps", "--no-trunc").stdout
+    assert "\"/docker-entrypoint.sh nginx -g 'daemon off;'\"" in tare.run("ps", "--no-trunc").stdout
 
 
 def test_what_a_container_says_of_itself_cannot_move_the_cursor(fake, tare, containers):

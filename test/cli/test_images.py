@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verbs for images, end to end."""
+
+import json
+import re
+import subprocess
+
+import pytest
+
+
+def test_pull_on_a_terminal_keeps_a_line_a_layer(new_engine, registry):
+    engine = new_engine().start()
+    with engine.terminal("pull", registry.reference("debian"), rows=40, columns=120) as terminal:
+        terminal.expect(r"[0-9a-f]{12}: Downloading \[=*>? *\]", timeout=60)
+        terminal.expect("Status: Downloaded newer image for ", timeout=120)
+        assert terminal.wait(60) == 0
+
+
+def test_tag_list_and_remove(engine, busybox):
+    engine.tare("tag", busybox, "mine:1")
+    engine.tare("image", "tag", "mine:1", "mine:2")
+    rows = [line.split() for line in engine.output("images", "mine").splitlines()[1:]]
+    assert sorted(row[1] for row in rows) == ["1", "2"] and len({row[2] for row in rows}) == 1
+    assert engine.output("image", "ls", "-q", "mine:1") == rows[0][2]
+    assert engine.output("rmi", "mine:1") == "Untagged: mine:1"
+    result = engine.tare("image", "rm", "mine:1", "mine:2", code=1)
+    assert result.stdout == "Untagged: mine:2\n" and "mine:1" in result.stderr
+    assert engine.output("images", "mine").splitlines()[1:] == []
+
+
+def test_an_image_in_use_stays(engine, busybox):
+    container = engine.output("create", busybox)
+    assert container[:12] in engine.tare("rmi", busybox, code=1).stderr
+    engine.tare("rm", container)
+
+
+def test_inspect_an_image(engine, busybox):
+    (document,) = json.loads(engine.output("image", "inspect", busybox))
+    assert re.fullmatch("sha256:[0-9a-f]{64}", document["Id"])
+    assert busybox + ":latest" in document["RepoTags"]
+    assert engine.output("inspect", "-f", "{{.Id}}", busybox) == document["Id"]
+    assert engine.output("inspect", "-f", "{{.Os}}", document["Id"][7:19]) == "linux"
+    assert document["Id"][7:19] == engine.output("images", "-q", busybox)
+
+
+def test_load_from_a_file_and_from_a_pipe(engine, registry, tmp_path):
+    archive = tmp_path / "image.tar"
+    subprocess.run(
+        ["skopeo", "copy", "-q", "--src-tls-verify=false", f"docker://{registry.reference('busybox')}", f"docker-archive:{archive}:loaded:1"],
+        check=True, timeout=60,
+    )  # fmt: skip
+    assert engine.output("load", "-i", archive) == "Loaded image: loaded:1"
+    assert engine.output("run", "--rm", "loaded:1", "echo", "x") == "x"
+    engine.tare("rmi", "loaded:1")
+    with open(archive, "rb") as file:
+        assert engine.output("load", stdin=file) == "Loaded image: loaded:1"
+    engine.tare("rmi", "loaded:1")
+
+
+def test_credentials_of_docker_login_are_used(engine, registry_auth, tmp_path):
+    reference = registry_auth.reference("busybox")
+    assert engine.tare("pull", reference, code=1).stderr.startswith("tare: ")
+    import base64
+
+    auths = {registry_auth.address: {"auth": base64.b64encode(b"alice:secret").decode()}}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
+    environment = {**engine.environment, "DOCKER_CONFIG": str(tmp_path)}
+    subprocess.run([engine.programs / "tare", "pull", "-q", reference], env=environment, check=True, timeout=60)
+    engine.tare("rmi", reference)
+
+
+def test_a_missing_image_is_one_clear_line(engine, registry):
+    result = engine.tare("run", registry.reference("absent"), code=125)
+    first, second = result.stderr.splitlines()[:2]
+    assert first == f"Unable to find image '{registry.reference('absent')}:latest' locally"
+    assert second.startswith("tare: ") and "absent" in second
+    assert engine.output("ps", "-aq") == ""
