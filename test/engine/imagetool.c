@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/time.h"
 #include "engine/image/image.h"
 #include "engine/image/pull.h"
 
@@ -77,6 +78,84 @@ static int run_pull_all(Tool *tool, char **argument, Error *err) {
         if (puller[i].code < 0) {
             *err = puller[i].error;
             code = puller[i].code;
+        }
+    }
+    return code;
+}
+
+/* Everything at once for a while. Removed meanwhile, changed meanwhile: these are answers, not
+ * failures. */
+typedef struct Stresser {
+    Tool *tool;
+    char **reference;
+    size_t references;
+    unsigned seed;
+    int64_t end;
+    pthread_t thread;
+    int code;
+    unsigned done, absent;
+    Error error;
+} Stresser;
+
+static int stress_once(Stresser *self, const char *reference, Error *err) {
+    Images *images = self->tool->images;
+    ImagePull pull = {.reference = reference};
+    ImageRemove remove = {.name = reference, .force = true};
+    autodone(ImageRemoval) removal = {};
+    autodone(ImageList) list = {};
+    autofree char *id = NULL;
+    autoptr(Image) image = NULL;
+    char key[64];
+    switch (rand_r(&self->seed) % 6) {
+    case 0:
+        return image_remove(images, &remove, &removal, err);
+    case 1:
+        return image_list(images, NULL, &list, err);
+    case 2:
+        return image_tag(images, reference, "extra:tag", err);
+    case 3:
+        TRY(image_load(images, reference, &image, err));
+        snprintf(key, sizeof(key), "c%u", self->seed);
+        TRY(snapshot_prepare(self->tool->snapshots, key, image->chain_id, err));
+        TRY(snapshot_remove(self->tool->snapshots, key, err));
+        return images_sweep(images, err);
+    default:
+        return image_pull(images, &pull, &id, err);
+    }
+}
+
+static void *stress_in_thread(void *user) {
+    Stresser *self = user;
+    while (time_monotonic() < self->end) {
+        const char *reference = self->reference[(unsigned)rand_r(&self->seed) % self->references];
+        int code = stress_once(self, reference, &self->error);
+        self->done += code >= 0;
+        self->absent += code == ERROR_NOT_FOUND;
+        if (code < 0 && code != ERROR_NOT_FOUND && code != ERROR_ABORTED) {
+            self->code = code;
+            break;
+        }
+    }
+    return NULL;
+}
+
+static int run_stress(Tool *tool, char **argument, Error *err) {
+    Stresser stresser[6] = {};
+    int64_t end = time_monotonic() + 5 * TIME_SECOND;
+    int code = 0;
+    size_t n = 0;
+    while (argument[n])
+        n++;
+    for (size_t i = 0; i < array_size(stresser); i++) {
+        stresser[i] = (Stresser){tool, argument, n, (unsigned)i + 1, end};
+        pthread_create(&stresser[i].thread, NULL, stress_in_thread, &stresser[i]);
+    }
+    for (size_t i = 0; i < array_size(stresser); i++) {
+        pthread_join(stresser[i].thread, NULL);
+        printf("%u done, %u absent\n", stresser[i].done, stresser[i].absent);
+        if (stresser[i].code < 0) {
+            *err = stresser[i].error;
+            code = stresser[i].code;
         }
     }
     return code;
@@ -154,6 +233,7 @@ static const struct {
 } commands[] = {
     {"pull", 1, run_pull},
     {"pull-all", 1, run_pull_all},
+    {"stress", 1, run_stress},
     {"list", 0, run_list},
     {"tag", 2, run_tag},
     {"remove", 1, run_remove},

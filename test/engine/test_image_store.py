@@ -296,3 +296,13 @@ def test_a_hundred_layers_are_one_image(tool, temporary, registry, tmp_path):
     assert output.count("complete ") == 100
     assert len(tool.directories()) == 100
     tool.check()
+
+
+def test_everything_at_once_leaves_everything_whole(tool, registry):
+    names = [registry.reference(name) for name in ("busybox", "busybox-zstd", "busybox-docker", "multi", "configured")]
+    tool.run("stress", *names)
+    tool.run("sweep")
+    tool.check()
+    for name in names:
+        tool.run("pull", name)
+    tool.check()
