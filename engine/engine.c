@@ -24,11 +24,13 @@
 #include "engine/rpc/server.h"
 #include "version.h"
 
+#define META_ID "id"
 #define META_SUBNET "network_subnet"
 
 struct Engine {
     const Config *config;
     int root_lock, state_lock;
+    char *id;
     Store *store;
     Snapshots *snapshots;
     Events *events;
@@ -79,13 +81,26 @@ static void end_lock(Engine *engine) {
         close(engine->root_lock);
 }
 
+/* Made with the database; `info` shows it. */
+static int id_load(Engine *engine, Error *err) {
+    char id[33];
+    int r = store_get(engine->store, STORE_META, META_ID, &engine->id, err);
+    if (r != ERROR_NOT_FOUND)
+        return r;
+    text_random_hex(id, 16);
+    engine->id = text_copy(id);
+    return store_put(engine->store, STORE_META, META_ID, id, err);
+}
+
 static int start_store(Engine *engine, Error *err) {
-    return store_open(engine->config->root, &engine->store, err);
+    TRY(store_open(engine->config->root, &engine->store, err));
+    return id_load(engine, err);
 }
 
 static void end_store(Engine *engine) {
     if (engine->store)
         store_close(engine->store);
+    free(engine->id);
 }
 
 static int start_snapshots(Engine *engine, Error *err) {
@@ -203,6 +218,7 @@ static int start_recovery(Engine *engine, Error *err) {
 }
 
 static int start_server(Engine *engine, Error *err) {
+    engine->services.id = engine->id;
     engine->services.snapshots = engine->snapshots;
     engine->services.images = engine->images;
     engine->services.containers = engine->containers;
@@ -211,6 +227,7 @@ static int start_server(Engine *engine, Error *err) {
 }
 
 static void end_server(Engine *engine) {
+    containers_interrupt(engine->containers);
     rpc_server_stop(engine->server, 2 * TIME_SECOND);
 }
 

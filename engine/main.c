@@ -14,6 +14,10 @@
 #include "engine/engine.h"
 #include "version.h"
 
+enum {
+    END_SECONDS = 8
+};
+
 typedef struct Arguments {
     const char *root, *state, *config, *log_level, *log_format;
     OptionTexts hosts;
@@ -64,6 +68,17 @@ static void signals_wait(const sigset_t *set) {
     log_info("%s: ending; containers go on", strsignal(number));
 }
 
+/* Ending in order is a courtesy to clients: being killed is always safe. So a call that will not
+ * end, such as a pull from a registry that has stalled, does not keep the engine. */
+static void give_up(int number) {
+    _exit(EXIT_SUCCESS);
+}
+
+static void end_soon(void) {
+    signal(SIGALRM, give_up);
+    alarm(END_SECONDS);
+}
+
 static int run(const Config *config) {
     Error err = {};
     sigset_t set;
@@ -78,6 +93,7 @@ static int run(const Config *config) {
         return EXIT_FAILURE;
     }
     signals_wait(&set);
+    end_soon();
     return EXIT_SUCCESS;
 }
 

@@ -26,6 +26,8 @@ typedef struct ContainersOptions {
  * containers_recover adopts what runs and ends what a crash left half done. */
 int containers_open(const ContainersOptions *options, Containers **ret, Error *err);
 int containers_recover(Containers *containers, Error *err);
+/* Whoever waits for a container's end gives up, from now on: ERROR_UNAVAILABLE. */
+void containers_interrupt(Containers *containers);
 void containers_close(Containers *containers); /* leaves containers alone */
 CLEANUP_DEFINE(Containers, containers_close)
 

@@ -127,7 +127,9 @@ void exit_handle(Containers *containers, Container *container, const TaskExit *e
 
 int exit_watch(Containers *containers, Container *container, const char *exec_id, Error *err) {
     autofree char *socket = path_shim_socket(containers, container->id);
-    MonitorWatch watch = {.subject = container_ref(container), .generation = container->generation};
+    MonitorWatch watch = {.subject = container_ref(container)};
+    if (!*exec_id)
+        watch.generation = container->generation;
     snprintf(watch.exec_id, sizeof watch.exec_id, "%s", exec_id);
     int r = task_wait_begin(socket, container->id, exec_id, &watch.client, err);
     if (r == 0)

@@ -40,6 +40,7 @@ struct Containers {
     Monitor *monitor;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
+    bool interrupted;
     Container **container; /* sorted by id */
     size_t n;
 };
@@ -62,7 +63,8 @@ Container **table_all(Containers *containers, size_t *ret_n); /* references; end
 ContainerRecord *table_record(Containers *containers, Container *container);
 int table_update(Containers *containers, Container *container, ContainerRecord *record, Error *err);
 
-/* Waits until the container does not run; timeout in ns, -1 for ever. ERROR_TIMEOUT. */
+/* Waits until the container does not run; timeout in ns, -1 for ever. ERROR_TIMEOUT,
+ * ERROR_UNAVAILABLE after containers_interrupt. */
 int table_wait_stopped(Containers *containers, Container *container, int64_t timeout, Error *err);
 
 /* wait.c: takes the waiters whose condition holds off the container and calls them. */

@@ -175,15 +175,26 @@ int table_wait_stopped(Containers *containers, Container *container, int64_t tim
     struct timespec until = {at / TIME_SECOND, at % TIME_SECOND};
     int r = 0;
     pthread_mutex_lock(&containers->mutex);
-    while (r != ETIMEDOUT && container->record->state->status == CONTAINER_RUNNING) {
+    while (r != ETIMEDOUT && !containers->interrupted &&
+           container->record->state->status == CONTAINER_RUNNING) {
         if (timeout < 0)
             pthread_cond_wait(&containers->changed, &containers->mutex);
         else
             r = pthread_cond_timedwait(&containers->changed, &containers->mutex, &until);
     }
     bool running = container->record->state->status == CONTAINER_RUNNING;
+    bool interrupted = containers->interrupted;
     pthread_mutex_unlock(&containers->mutex);
+    if (running && interrupted)
+        return error_set(err, ERROR_UNAVAILABLE, "the engine is ending");
     return running ? error_set(err, ERROR_TIMEOUT, "container %.12s still runs", container->id) : 0;
+}
+
+void containers_interrupt(Containers *containers) {
+    pthread_mutex_lock(&containers->mutex);
+    containers->interrupted = true;
+    pthread_cond_broadcast(&containers->changed);
+    pthread_mutex_unlock(&containers->mutex);
 }
 
 int container_find(

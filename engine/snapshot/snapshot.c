@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "engine/snapshot/driver.h"
+#include "engine/snapshot/trash.h"
 
 /* The records are in memory as well as in the store, so readers ask no disk. Numbers are never used
  * twice while the engine runs, and after a restart only when record and directory are gone. The
@@ -47,6 +48,7 @@ struct Snapshots {
     Store *store;
     char *path;
     int dir;
+    Trash *trash;
     Record **record;
     size_t n;
     uint64_t next;
@@ -144,6 +146,7 @@ int snapshots_open(
     TRY(snapshots->driver->set_up(snapshots->path, snapshots->dir, err));
     TRY(load_records(snapshots, err));
     TRY(sweep_directories(snapshots, err));
+    TRY(trash_open(snapshots->dir, &snapshots->trash, err));
     *ret = take_ptr(&snapshots);
     return 0;
 }
@@ -151,6 +154,7 @@ int snapshots_open(
 void snapshots_close(Snapshots *snapshots) {
     if (!snapshots)
         return;
+    trash_close(snapshots->trash);
     for (size_t i = 0; i < snapshots->n; i++)
         record_free(snapshots->record[i]);
     free(snapshots->record);
@@ -353,13 +357,17 @@ int snapshot_remove(Snapshots *snapshots, const char *key, Error *err) {
     uint64_t number = 0;
     int code = 0;
     pthread_mutex_lock(&snapshots->mutex);
-    if (find(snapshots, key))
+    const Record *record = find(snapshots, key);
+    bool writable = record && record->writable.value;
+    if (record)
         code = has_children(snapshots, key)
                    ? error_set(err, ERROR_STATE, "snapshot %s is in use", key)
                    : drop_record(snapshots, key, &number, err);
     pthread_mutex_unlock(&snapshots->mutex);
     TRY(code);
-    return number ? remove_directory(snapshots, number, err) : 0;
+    if (number && writable)
+        trash_add(snapshots->trash, number);
+    return number && !writable ? remove_directory(snapshots, number, err) : 0;
 }
 
 int snapshot_usage(Snapshots *snapshots, const char *key, SnapshotUsage *ret, Error *err) {

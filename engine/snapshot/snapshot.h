@@ -60,7 +60,8 @@ int snapshot_mounts(Snapshots *snapshots, const char *key, SnapshotMount *ret, E
 void snapshot_mount_done(SnapshotMount *mount);
 CLEANUP_DEFINE_DONE(SnapshotMount, snapshot_mount_done)
 
-/* The mounts must be gone. ERROR_STATE when others stand on it; absence is success. */
+/* The mounts must be gone. ERROR_STATE when others stand on it; absence is success. The files of a
+ * writable one go in the background. */
 int snapshot_remove(Snapshots *snapshots, const char *key, Error *err);
 
 /* A layer's is recorded; a writable one's is counted now (as du does). ERROR_NOT_FOUND. */

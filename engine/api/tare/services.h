@@ -12,6 +12,7 @@
  * is filled in by engine.c while it starts; everything is borrowed. */
 typedef struct TareServices {
     const Config *config;
+    const char *id; /* the engine's, for ever */
     Snapshots *snapshots;
     Images *images;
     Containers *containers;

@@ -41,7 +41,7 @@ int api_system_version(RpcCall *call, const Tare__V1__VersionRequest *request,
     response->arch = rpc_call_copy(call, architecture(name.machine));
     response->kernel = rpc_call_copy(call, name.release);
     response->build_time = __DATE__ " " __TIME__;
-    response->runtime_version = "";
+    response->runtime_version = TARE_VERSION;
     return 0;
 }
 
@@ -67,6 +67,24 @@ static const char *cgroup_version(void) {
     return statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC ? "2" : "1";
 }
 
+static void count_containers(Containers *containers, Tare__V1__InfoResponse *response) {
+    autodone(ContainerRecords) records = {};
+    container_list(containers, &records);
+    response->containers = (int64_t)records.n;
+    for (size_t i = 0; i < records.n; i++) {
+        bool running = records.item[i]->state->status == CONTAINER_RUNNING;
+        response->containers_running += running;
+        response->containers_stopped += !running;
+    }
+}
+
+static void list_runtimes(RpcCall *call, const Config *config, Tare__V1__InfoResponse *response) {
+    response->runtimes = rpc_call_alloc(call, (config->runtimes.n + 1) * sizeof(char *));
+    response->runtimes[response->n_runtimes++] = "tare";
+    for (size_t i = 0; i < config->runtimes.n; i++)
+        response->runtimes[response->n_runtimes++] = config->runtimes.key[i];
+}
+
 int api_system_info(RpcCall *call, const Tare__V1__InfoRequest *request,
     Tare__V1__InfoResponse *response, Error *err) {
     const TareServices *services = rpc_call_user(call);
@@ -75,6 +93,14 @@ int api_system_info(RpcCall *call, const Tare__V1__InfoRequest *request,
     struct sysinfo system;
     uname(&name);
     sysinfo(&system);
+    static char *security_options[] = {"name=seccomp,profile=builtin"};
+    autodone(ImageList) images = {};
+    count_containers(services->containers, response);
+    TRY(image_list(services->images, &(ImageFilter){}, &images, err));
+    response->images = (int64_t)images.n;
+    list_runtimes(call, config, response);
+    response->security_options = security_options;
+    response->n_security_options = array_size(security_options);
     response->version = TARE_VERSION;
     response->snapshot_driver = "overlay";
     response->logging_driver = "json-file";
@@ -87,6 +113,7 @@ int api_system_info(RpcCall *call, const Tare__V1__InfoRequest *request,
     response->cpus = get_nprocs();
     response->memory = (int64_t)system.totalram * system.mem_unit;
     response->hostname = rpc_call_copy(call, name.nodename);
+    response->id = rpc_call_copy(call, services->id);
     response->root = config->root;
     response->state = config->state;
     response->insecure_registries = config->insecure_registries.item;
