@@ -78,6 +78,10 @@ static void emit_rule(Program *p, const OciDeviceRule *rule) {
             p->item[i].off = (short)(p->n - i - 1);
 }
 
+static bool matches_all(const OciDeviceRule *rule) {
+    return (text_is_empty(rule->type) || *rule->type == 'a') && access_bits(rule->access) == 7;
+}
+
 static int load(const Program *p, Error *err) {
     union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
         .insns = (uintptr_t)p->item,
@@ -99,6 +103,8 @@ static int build(Program *p, const JsonObjects *rules, Error *err) {
         if (limits_format_device(&rule[i - 1], line, err) < 0)
             return error_prefix(err, "linux.resources.devices[%zu]", i - 1);
         emit_rule(p, &rule[i - 1]);
+        if (matches_all(&rule[i - 1])) /* what came after would be unreachable, which is refused */
+            return 0;
     }
     emit(p, BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0);
     emit(p, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);

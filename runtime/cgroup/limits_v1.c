@@ -18,9 +18,11 @@ int limits_write(const CgroupDirectory *directory, const char *file, const char 
     const char *field, Error *err) {
     if (!directory || directory->fd < 0)
         return error_set(err, ERROR_UNSUPPORTED, "%s: no cgroup controller for it", field);
-    if (file_write_kernel(directory->fd, file, value, err) < 0)
-        return error_prefix(err, "%s", field);
-    return 0;
+    int r = file_write_kernel(directory->fd, file, value, err);
+    if (r == ERROR_NOT_FOUND)
+        return error_set(err, ERROR_UNSUPPORTED,
+            "%s: the cgroup has no '%s': its controller is not available here", field, file);
+    return r < 0 ? error_prefix(err, "%s", field) : 0;
 }
 
 static int write_int(const Cgroup *cgroup, const char *controller, const char *file,

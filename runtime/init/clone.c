@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -37,18 +38,33 @@ static bool needs_intermediate(const Namespaces *namespaces) {
            (namespaces->join && namespaces->create & CLONE_NEWUSER);
 }
 
+/* In the container's process: what it says to the runtime must come after MESSAGE_PID, so it waits
+ * for the end of the intermediate one. */
+static void wait_for_end(const int gate[2]) {
+    char byte;
+    close(gate[1]);
+    while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
+        ;
+    close(gate[0]);
+}
+
 /* We are a short-lived child of the runtime, still on the host. Our child is the runtime's. */
 _Noreturn static void run_intermediate(Init *init, uint64_t flags) {
     Error err = {};
+    int gate[2];
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int r = cgroup_enter(init->cgroup, &err);
     if (r >= 0)
         r = namespaces_enter(init->namespaces, 0, &err);
+    if (r >= 0 && pipe2(gate, O_CLOEXEC) < 0)
+        r = error_set_errno(&err, errno, "cannot make a pipe");
     if (r >= 0) {
         init->in_cgroup = init->in_namespaces = true;
         pid_t pid = clone_process(flags, -1, true);
-        if (pid == 0)
+        if (pid == 0) {
+            wait_for_end(gate);
             init_run(init);
+        }
         r = pid < 0 ? error_set_errno(&err, errno, "cannot clone the container's process")
                     : message_send(init->channel, MESSAGE_PID, pid, &err);
     }
