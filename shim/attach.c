@@ -18,6 +18,7 @@
 #include "base/time.h"
 
 enum {
+    BACKLOG = 1024,
     SMALL_MAX = 256, /* payload of frames that are kept whole: hello and resize */
     QUEUE_LOW = ATTACH_QUEUE_MAX / 2,
 };
@@ -200,6 +201,7 @@ static void handle_hello(Client *client) {
     client->wants = (uint8_t)client->small[0];
     client->listener.wants_input = client->wants & ATTACH_WANT_STDIN;
     client->stdio = stdio;
+    loop_disarm(options->loop, &client->timer);
     queue_frame(client, ATTACH_READY, NULL, 0);
     stdio_join(stdio, &client->listener);
     flush(client);
@@ -287,7 +289,7 @@ static void on_client(void *owner, uint32_t events) {
         stdio_update(stdio);
 }
 
-/* Broken, or did not read for too long. */
+/* Broken, or did not say hello or read for too long. */
 static void on_timer(void *owner, uint32_t events) {
     client_free(owner);
 }
@@ -305,6 +307,7 @@ static void on_listener(void *owner, uint32_t events) {
         .timer = {.handle = on_timer, .owner = client}};
     server->clients = client;
     server->clients_n++;
+    loop_arm(server->options.loop, &client->timer, ATTACH_STALL); /* until hello */
     watch_client(client);
     watch_listener(server);
 }
@@ -312,7 +315,7 @@ static void on_listener(void *owner, uint32_t events) {
 int attach_server_new(const AttachOptions *options, AttachServer **ret, Error *err) {
     int fd;
     TRY(file_remove(AT_FDCWD, options->path, err)); /* of a shim that was killed */
-    TRY(fd_listen(options->path, 0600, 16, &fd, err));
+    TRY(fd_listen(options->path, 0600, BACKLOG, &fd, err));
     AttachServer *server = new (AttachServer);
     *server = (AttachServer){.options = *options,
         .path = text_copy(options->path),
@@ -338,7 +341,10 @@ const char *attach_server_path(const AttachServer *server) {
 }
 
 bool attach_server_is_idle(const AttachServer *server) {
-    return !server || server->clients_n == 0;
+    for (const Client *client = server ? server->clients : NULL; client; client = client->next)
+        if (client->out.length > client->sent)
+            return false;
+    return true;
 }
 
 AttachServer *attach_server_free(AttachServer *server) {

@@ -4,10 +4,10 @@
 #include "shim/loop.h"
 #include "shim/stdio.h"
 
-/* The attach socket: clients that see and feed the container ("" ) or one of its execs, by the
- * frames of attach/frame.h. A client that reads more slowly than the program writes slows the
- * program down; one that has not read anything for ATTACH_STALL while its queue is full is dropped.
- */
+/* The attach socket: clients that see and feed the container ("") or one of its execs, by the frames
+ * of attach/frame.h. A client that reads more slowly than the program writes slows the program down;
+ * one that has not read anything for ATTACH_STALL while its queue is full, or has not said hello in
+ * that time, is dropped. */
 typedef struct AttachServer AttachServer;
 
 enum {
@@ -29,5 +29,5 @@ int attach_server_new(const AttachOptions *options, AttachServer **ret, Error *e
 /* Clients that have been told the exit are still sent what waits for them. */
 void attach_server_forget(AttachServer *server, const Stdio *stdio);
 const char *attach_server_path(const AttachServer *server); /* NULL without one */
-bool attach_server_is_idle(const AttachServer *server);
-AttachServer *attach_server_free(AttachServer *server); /* removes the socket; returns NULL */
+bool attach_server_is_idle(const AttachServer *server);     /* nothing waits for any client */
+AttachServer *attach_server_free(AttachServer *server);     /* removes the socket; returns NULL */

@@ -21,6 +21,12 @@
 /* `start`: makes the socket, spawns the server with it and prints the address. The server exists
  * with its socket when we return, so that the caller may connect at once. */
 
+/* Clients that do not wait (a connect of theirs fails with EAGAIN) may come all at once while a
+ * call is under way. */
+enum {
+    BACKLOG = 1024
+};
+
 /* Without -socket: a short name of our own (bundles of containerd are too long for sun_path), in a
  * directory that only we can enter. */
 static int choose_socket(const ShimArguments *arguments, char **ret, Error *err) {
@@ -48,7 +54,7 @@ static int listen_on(const char *path, int *ret_fd, Error *err) {
         return error_set(err, ERROR_EXISTS, "another shim serves '%s'", path);
     }
     TRY(file_remove(AT_FDCWD, path, err));
-    return fd_listen(path, 0600, 64, ret_fd, err);
+    return fd_listen(path, 0600, BACKLOG, ret_fd, err);
 }
 
 /* containerd reads a FIFO "log" in the bundle. Opened for both directions it neither waits for a

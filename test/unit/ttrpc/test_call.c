@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -195,6 +196,27 @@ static void lost_servers_are_told(void **state) {
     assert_int_equal(ttrpc_client_connect(world->path, &client, &err), ERROR_UNAVAILABLE);
 }
 
+/* As a child between vfork and exec does: epoll goes on reporting a socket that is open anywhere.
+ */
+static void a_socket_held_elsewhere_is_forgotten(void **state) {
+    World *world = *state;
+    Error err = {};
+    autoclose int fd = -1;
+    serve(world);
+    assert_int_equal(fd_connect(world->path + strlen("unix://"), &fd, &err), 0);
+    int accepted = dup(fd); /* the number that accept will use */
+    close(accepted);
+    serve(world);
+    autoclose int held = dup(accepted);
+    assert_int_equal(ttrpc_server_connections(world->server), 2);
+    close(take_fd(&fd));
+    serve(world);
+    assert_int_equal(ttrpc_server_connections(world->server), 1);
+    struct pollfd ready = {.fd = ttrpc_server_fd(world->server), .events = POLLIN};
+    assert_int_equal(poll(&ready, 1, 0), 0);
+    answers_come_back(state);
+}
+
 /* What a hostile peer may send: the server answers or closes, and serves the next one. */
 static void hostile_frames_do_no_harm(void **state) {
     static const struct {
@@ -254,6 +276,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(one_call_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(late_answers_are_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_servers_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_socket_held_elsewhere_is_forgotten, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hostile_frames_do_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(connections_are_bounded, set_up, tear_down),
     };
