@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 
@@ -23,7 +24,7 @@ MANIFEST = images.OCI_MANIFEST
 class Fake:
     """One repository, "repo", served from memory; `hook(handler)` may answer first (returns True)."""
 
-    def __init__(self):
+    def __init__(self, address="127.0.0.1"):
         self.blobs, self.manifests, self.requests = {}, {}, []
         self.hook = None
         self.lock = threading.Lock()
@@ -73,7 +74,7 @@ class Fake:
             def handle_error(self, *_):
                 pass
 
-        self.server = Server(("127.0.0.1", 0), Handler)
+        self.server = Server((address, 0), Handler)
         self.port = self.server.server_address[1]
         self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -444,3 +445,20 @@ def test_a_failed_pull_does_not_break_another(fake, tool):
         tool("pull-all", f"{fake.address}/repo:bad", f"{fake.address}/repo:good")
         assert f"{fake.address}/repo:good" in tool("list").stdout
         pulled(tool("remove", f"{fake.address}/repo:good"))
+
+
+def test_plain_http_and_unknown_certificates_are_for_this_machine_or_by_configuration(build, tmp_path):
+    output = subprocess.check_output(
+        ["unshare", "-n", sys.executable, os.path.join(os.path.dirname(__file__), "plain_and_tls.py"),
+         tmp_path, build / "test/unit/engine-image/imagetool", build / "engine/layer/tare-unpack"],
+        text=True, timeout=120, env=os.environ | {"PYTHONPATH": f"{os.path.dirname(__file__)}:{os.path.dirname(os.path.dirname(__file__))}"},
+    )
+    said = json.loads(output)
+    for name in ("plain here", "plain configured", "unknown certificate here", "unknown certificate configured", "password, plain here", "password, unknown certificate here"):
+        assert said[name]["code"] == 0, (name, said[name])
+    assert said["plain elsewhere"]["code"] != 0 and said["plain elsewhere"]["requests"] == 0
+    assert "certificate" in said["unknown certificate elsewhere"]["error"] and said["unknown certificate elsewhere"]["requests"] == 0
+    assert "credentials are not sent to http://192.0.2.77" in said["password, plain configured"]["error"]
+    assert said["password, plain configured"]["heard"] == 0
+    assert said["password, unknown certificate elsewhere"]["requests"] == 0
+    assert said["password, plain here"]["heard"] > 0
