@@ -34,7 +34,8 @@
  * A record that says "running" with neither shim nor exit record died with its machine: 255. */
 
 typedef enum Found {
-    FOUND_NOTHING, /* no shim answers */
+    FOUND_NOTHING, /* no shim */
+    FOUND_SILENT,  /* a shim that does not answer: frozen, or the machine is overloaded */
     FOUND_CREATED,
     FOUND_STARTED, /* runs, or has ended with the shim still there */
 } Found;
@@ -44,9 +45,11 @@ static Found ask_shim(Containers *containers, Container *container, unsigned *re
     autoptr(TtrpcClient) client = NULL;
     TaskState state;
     Error err = {};
-    if (ttrpc_client_connect(socket, &client, &err) < 0 ||
-        task_state(client, container->id, "", &state, &err) < 0)
+    if (ttrpc_client_connect(socket, &client, &err) < 0)
         return FOUND_NOTHING;
+    int r = task_state(client, container->id, "", &state, &err);
+    if (r < 0)
+        return r == ERROR_TIMEOUT ? FOUND_SILENT : FOUND_NOTHING;
     *ret_pid = state.pid;
     if (state.status == TASK_CREATED)
         return FOUND_CREATED;
@@ -86,7 +89,7 @@ static int recover_one(Containers *containers, Container *container, Error *err)
     if (status == CONTAINER_REMOVING)
         return remove_finish(containers, container, err);
     Found found = ask_shim(containers, container, &pid);
-    if (found == FOUND_STARTED) {
+    if (found == FOUND_STARTED || (found == FOUND_SILENT && status == CONTAINER_RUNNING)) {
         log_info("container %.12s: adopted", container->id);
         TRY(make_running(containers, container, pid, err));
         return exit_watch(containers, container, "", err);
