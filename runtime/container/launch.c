@@ -204,15 +204,13 @@ static void take_back(Launch *launch, Plan *plan) {
         (void)container_forget(&launch->container, &ignored);
 }
 
-static int check_cgroup_manager(const LaunchOptions *options, const OciSpec *spec, Error *err) {
+static int check_cgroup_manager(const OciSpec *spec, Error *err) {
     const char *path = spec->linux->cgroups_path;
     bool slice = path && strchr(path, ':');
     if (slice)
         return error_set(err, ERROR_UNSUPPORTED,
             "linux.cgroupsPath: \"%s\" is a systemd slice; systemd cgroups are not supported yet",
             path);
-    if (options->systemd_cgroup)
-        return error_set(err, ERROR_UNSUPPORTED, "--systemd-cgroup is not supported yet");
     return 0;
 }
 
@@ -222,7 +220,7 @@ int launch_create(
     autofree char *config = NULL;
     TRY(config_load(options->bundle, &launch->spec, &config, err));
     TRY(config_check(&launch->spec, err));
-    TRY(check_cgroup_manager(options, &launch->spec, err));
+    TRY(check_cgroup_manager(&launch->spec, err));
     TRY(container_make(&launch->container, root, id, err));
     Plan *plan = launch->plan = plan_new(options);
     int r = prepare(launch, plan, err);

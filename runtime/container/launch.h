@@ -12,7 +12,7 @@ typedef struct LaunchOptions {
     int console_fd;             /* or a socket; -1 */
     const char *pid_file;
     unsigned preserve_fds;
-    bool no_pivot, no_new_keyring, systemd_cgroup;
+    bool no_pivot, no_new_keyring;
     bool wait_for_start; /* create: `start` comes by another process; run: launch_start */
 } LaunchOptions;
 

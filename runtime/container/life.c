@@ -19,21 +19,28 @@ enum {
     KILL_TIMEOUT_MS = 10000
 };
 
+static int not_waiting(const Container *container, Error *err) {
+    return error_set(err, ERROR_STATE,
+        container_is_alive(container) ? "cannot start an already running container"
+                                      : "cannot start a container that has stopped");
+}
+
 static int knock(Container *container, Error *err) {
     autofree char *path = container_path(container, CONTAINER_START_SOCKET);
     autoclose int socket = -1;
     if (fd_connect(path, &socket, err) < 0)
-        return error_set(err, ERROR_STATE, "cannot start a container that has stopped");
+        return not_waiting(container, err);
     TRY(message_send(socket, MESSAGE_START, 0, err));
-    return message_expect_end(socket, err);
+    int r = message_expect(socket, MESSAGE_READY, NULL, err);
+    if (r == ERROR_UNAVAILABLE) /* our connection was never accepted */
+        return not_waiting(container, err);
+    return r < 0 ? r : message_expect_end(socket, err);
 }
 
 int container_start(Container *container, Error *err) {
     ContainerStatus status = container_status(container);
-    if (status == CONTAINER_STOPPED)
-        return error_set(err, ERROR_STATE, "cannot start a container that has stopped");
     if (status != CONTAINER_CREATED)
-        return error_set(err, ERROR_STATE, "cannot start an already running container");
+        return not_waiting(container, err);
     TRY(knock(container, err));
     TRY(file_remove(container->dir, CONTAINER_START_SOCKET, err));
     OciSpec spec = {};

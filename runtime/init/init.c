@@ -225,7 +225,8 @@ static int wait_at_listener(Init *init, Error *err) {
         return error_set_errno(err, errno, "cannot wait for start");
     close(init->listener);
     init->channel = fd;
-    return message_expect(init->channel, MESSAGE_START, NULL, err);
+    TRY(message_expect(init->channel, MESSAGE_START, NULL, err));
+    return message_send(init->channel, MESSAGE_READY, 0, err);
 }
 
 static int wait_for_start(Init *init, Error *err) {

@@ -19,9 +19,9 @@
  *       │ ◄──────────────────── end of file  │ (exec closed our end: the program runs)
  *
  * After `create` the pair is closed at MESSAGE_READY, and `start` plays the last act over the
- * socket start.sock. At any time MESSAGE_FAILED may come from init instead, and end of file means
- * that the peer died. A process that joins a pid or user namespace is cloned by an intermediate
- * one, which says MESSAGE_PID first. */
+ * socket start.sock (MESSAGE_START, MESSAGE_READY, end of file). At any time MESSAGE_FAILED may
+ * come from init instead, and end of file means that the peer died. A process that joins a pid or
+ * user namespace is cloned by an intermediate one, which says MESSAGE_PID first. */
 typedef enum MessageType {
     MESSAGE_PID = 1,
     MESSAGE_MAPPED,

@@ -104,6 +104,68 @@ def test_out_of_memory_kills(runtime):
     assert runtime.run(bundle).code == 137
 
 
+def v2(controller):
+    available = V2 and controller in open("/sys/fs/cgroup/cgroup.controllers").read().split()
+    return pytest.mark.skipif(not available, reason=f"no v2 controller {controller}")
+
+
+def read_v2(pid, file):
+    path = open(f"/proc/{pid}/cgroup").read().strip().removeprefix("0::")
+    return pathlib.Path(f"/sys/fs/cgroup{path}/{file}").read_text().strip()
+
+
+@v2("memory")
+def test_memory_v2(runtime):
+    limits = {"limit": 64 << 20, "reservation": 32 << 20, "swap": 80 << 20}
+    pid = runtime.state(runtime.start(limited(runtime, memory=limits)))["pid"]
+    assert read_v2(pid, "memory.max") == str(64 << 20) and read_v2(pid, "memory.low") == str(32 << 20)
+    assert read_v2(pid, "memory.swap.max") == str(16 << 20)
+    pid = runtime.state(runtime.start(limited(runtime, memory={"limit": 64 << 20, "swap": -1})))["pid"]
+    assert read_v2(pid, "memory.swap.max") == "max"
+    bundle = limited(runtime, memory={"limit": 64 << 20, "swap": 32 << 20})
+    assert runtime.run(bundle).code == 1
+    assert "less than the memory limit" in runtime.last_error()["msg"]
+
+
+@v2("memory")
+def test_out_of_memory_kills_v2(runtime):
+    bundle = limited(runtime, memory={"limit": 8 << 20, "swap": 8 << 20}).args("/bin/tail", "/dev/zero")
+    assert runtime.run(bundle).code == 137
+
+
+@v2("cpu")
+def test_cpu_v2(runtime):
+    limits = {"shares": 1024, "quota": 50000, "period": 100000, "cpus": "0"}
+    pid = runtime.state(runtime.start(limited(runtime, cpu=limits)))["pid"]
+    assert read_v2(pid, "cpu.weight") == "100" and read_v2(pid, "cpu.max") == "50000 100000"
+    assert read_v2(pid, "cpuset.cpus") == "0"
+    pid = runtime.state(runtime.start(limited(runtime, cpu={"period": 50000})))["pid"]
+    assert read_v2(pid, "cpu.max") == "max 50000"
+
+
+@v2("pids")
+def test_pids_v2(runtime):
+    pid = runtime.state(runtime.start(limited(runtime, pids={"limit": 17})))["pid"]
+    assert read_v2(pid, "pids.max") == "17"
+
+
+@v2("memory")
+def test_unified_v2(runtime):
+    limits = {"memory.high": str(32 << 20), "pids.max": "9"}
+    pid = runtime.state(runtime.start(limited(runtime, unified=limits)))["pid"]
+    assert read_v2(pid, "memory.high") == str(32 << 20) and read_v2(pid, "pids.max") == "9"
+    for name in ("../memory.high", "memory/high", "nonsense"):
+        assert runtime.run(limited(runtime, unified={name: "1"})).code == 1
+        assert "not a cgroup file name" in runtime.last_error()["msg"]
+
+
+def test_unified_needs_v2(runtime):
+    if V2:
+        pytest.skip("this is v2")
+    assert runtime.run(limited(runtime, unified={"memory.high": "1"})).code == 1
+    assert "linux.resources.unified" in runtime.last_error()["msg"]
+
+
 def test_limit_that_the_kernel_refuses(runtime):
     bundle = limited(runtime, cpu={"quota": 1})
     assert runtime.run(bundle).code == 1

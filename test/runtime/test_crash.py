@@ -109,6 +109,16 @@ def test_concurrent_creates_of_one_name(runtime):
     runtime.ok("start", name)
 
 
+def test_concurrent_starts(runtime):
+    """One of them starts it; the others are told so, even where they had knocked already."""
+    name = runtime.create(runtime.bundle().args("/bin/sleep", "12345"))
+    processes = [subprocess.Popen(runtime.command("start", name), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                 for _ in range(6)]
+    assert sorted(p.wait(30) for p in processes) == [0] + [1] * 5
+    assert {e["msg"] for e in runtime.errors()} == {"cannot start an already running container"}
+    assert runtime.state(name)["status"] == "running"
+
+
 def test_many_at_once(runtime):
     bundle = runtime.bundle().args("/bin/true")
     bundle.write()
