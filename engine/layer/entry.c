@@ -63,19 +63,19 @@ static int own(const Node *node, int fd, Error *err) {
     return 0;
 }
 
-/* overlayfs' attributes would let a layer redirect into another layer's files. Others than these
- * two families mean nothing in a container or belong to the host (security.selinux, trusted.*). */
-static int set_attribute(
-    const Node *node, int fd, const char *name, const void *value, size_t n, Error *err) {
+/* overlayfs' attributes would let a layer redirect into another layer's files. */
+static int check_attribute(const Node *node, const char *name, Error *err) {
     if (text_starts(name, "trusted.overlay.") || text_starts(name, "user.overlay."))
         return error_set(
             err, ERROR_CORRUPT, "'/%s' has the forbidden attribute %.100s", node->path, name);
-    bool capability = strcmp(name, "security.capability") == 0;
-    if (!(capability && S_ISREG(node->mode)) && !text_starts(name, "user."))
-        return 0;
-    if (fsetxattr(fd, name, value, n, 0) < 0 && errno != ENOTSUP)
-        return fail(node, "set an extended attribute of", err);
     return 0;
+}
+
+/* Others than these two mean nothing in a container or belong to the host (security.selinux,
+ * trusted.*); what has no descriptor (fd -1) can have neither. */
+static bool is_wanted(const Node *node, int fd, const char *name) {
+    bool capability = strcmp(name, "security.capability") == 0;
+    return fd >= 0 && ((capability && S_ISREG(node->mode)) || text_starts(name, "user."));
 }
 
 static int set_attributes(const Node *node, int fd, struct archive_entry *entry, Error *err) {
@@ -83,23 +83,13 @@ static int set_attributes(const Node *node, int fd, struct archive_entry *entry,
     const void *value;
     size_t n;
     archive_entry_xattr_reset(entry);
-    while (archive_entry_xattr_next(entry, &name, &value, &n) == ARCHIVE_OK)
-        if (name)
-            TRY(set_attribute(node, fd, name, value, n, err));
-    return 0;
-}
-
-/* Attributes of what has no descriptor are not set, but forbidden ones are refused all the same. */
-static int check_attributes(const Node *node, struct archive_entry *entry, Error *err) {
-    Node other = *node;
-    other.mode = S_IFLNK;
-    const char *name;
-    const void *value;
-    size_t n;
-    archive_entry_xattr_reset(entry);
-    while (archive_entry_xattr_next(entry, &name, &value, &n) == ARCHIVE_OK)
-        if (name && !text_starts(name, "user."))
-            TRY(set_attribute(&other, -1, name, value, n, err));
+    while (archive_entry_xattr_next(entry, &name, &value, &n) == ARCHIVE_OK) {
+        if (!name)
+            continue;
+        TRY(check_attribute(node, name, err));
+        if (is_wanted(node, fd, name) && fsetxattr(fd, name, value, n, 0) < 0 && errno != ENOTSUP)
+            return fail(node, "set an extended attribute of", err);
+    }
     return 0;
 }
 
@@ -192,7 +182,7 @@ static int make_special(const Node *node, struct archive_entry *entry) {
 /* Symlinks, devices and FIFOs. */
 static int extract_special(Extraction *extraction, Node *node, struct archive *archive,
     struct archive_entry *entry, Error *err) {
-    TRY(check_attributes(node, entry, err));
+    TRY(set_attributes(node, -1, entry, err));
     if (extraction->plain && !S_ISLNK(node->mode))
         return error_set(err, ERROR_CORRUPT, "'/%s' is not a plain file", node->path);
     if (S_ISLNK(node->mode) && text_is_empty(archive_entry_symlink(entry)))

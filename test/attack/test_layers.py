@@ -235,6 +235,21 @@ def test_every_compression_and_its_damage(programs, place, how):
     assert error and ("damaged" in error or "wrong diff id" in error), error
 
 
+def test_zstd_windows_are_bounded(programs, place):
+    """128 MiB is what the zstd program takes; more would be memory that a layer commands."""
+    source = place.canary.parent / "big"
+    with open(source, "wb") as file:
+        file.truncate(300 << 20)
+    tar = subprocess.Popen(["tar", "-cf", "-", "-C", source.parent, "big"], stdout=subprocess.PIPE)
+    raw = tar.stdout.read()
+    diff_id = "sha256:" + hashlib.sha256(raw).hexdigest()
+    for window, words in ((27, None), (31, "Frame requires too much memory")):
+        blob = subprocess.run(["zstd", "-q", "-c", "-1", f"--long={window}"], input=raw, stdout=subprocess.PIPE, check=True).stdout
+        check_refusal(unpack_confined(programs, blob, place.tree, diff_id)[0], words)
+    tar.wait()
+    assert (place.tree / "big").stat().st_size == 300 << 20
+
+
 def test_several_gzip_members_are_one_layer(programs, place):
     tar = layer_corpus.tar([("a", "x" * 100000), ("b", "y")])
     blob = b"".join(gzip.compress(tar[i : i + 20000]) for i in range(0, len(tar), 20000)) + b"\0" * 700
