@@ -4,10 +4,10 @@
 #include "shim/loop.h"
 #include "shim/stdio.h"
 
-/* The attach socket: clients that see and feed the container ("") or one of its execs, by the frames
- * of attach/frame.h. A client that reads more slowly than the program writes slows the program down;
- * one that has not read anything for ATTACH_STALL while its queue is full, or has not said hello in
- * that time, is dropped. */
+/* The attach socket: clients that see and feed the container ("") or one of its execs, by the
+ * frames of attach/frame.h. A client that reads more slowly than the program writes slows the
+ * program down; one that has not read anything for ATTACH_STALL while its queue is full, or has not
+ * said hello in that time, is dropped. */
 typedef struct AttachServer AttachServer;
 
 enum {

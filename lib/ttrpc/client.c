@@ -42,7 +42,7 @@ static int connect_now(const char *path, int *ret_fd, Error *err) {
 int ttrpc_client_connect(const char *path, TtrpcClient **ret, Error *err) {
     int fd;
     TRY(connect_now(text_starts(path, "unix://") ? path + strlen("unix://") : path, &fd, err));
-    *ret = new(TtrpcClient);
+    *ret = new (TtrpcClient);
     (*ret)->fd = fd;
     return 0;
 }

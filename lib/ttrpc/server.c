@@ -198,7 +198,7 @@ static void park(TtrpcCall *call) {
 
 static void handle_request(Connection *connection, const TtrpcFrame *frame) {
     Error err = {};
-    TtrpcCall *call = new(TtrpcCall);
+    TtrpcCall *call = new (TtrpcCall);
     call->connection = connection;
     call->stream = frame->stream;
     int r = prepare(call, frame, &err);
@@ -260,7 +260,7 @@ static void accept_connection(TtrpcServer *server) {
     autoclose int fd = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0 || !fd_peer_is_trusted(fd))
         return;
-    Connection *connection = new(Connection);
+    Connection *connection = new (Connection);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = connection};
     if (epoll_ctl(server->epoll, EPOLL_CTL_ADD, fd, &event) < 0) {
         free(connection);
@@ -279,7 +279,8 @@ static void connection_free(Connection *connection) {
         next = call->next;
         call_free(call);
     }
-    /* close(2) alone is not enough: a child between vfork and exec may hold the socket open still */
+    /* close(2) alone is not enough: a child between vfork and exec may hold the socket open still
+     */
     epoll_ctl(connection->server->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
     close(connection->fd);
     ttrpc_reader_done(&connection->reader);
@@ -306,7 +307,7 @@ int ttrpc_server_new(int listener, const TtrpcService *service, TtrpcServer **re
     autoclose int owned = listener;
     TRY(fd_set_nonblocking(listener, true, err));
     autoclose int epoll = epoll_create1(EPOLL_CLOEXEC);
-    TtrpcServer *server = new(TtrpcServer);
+    TtrpcServer *server = new (TtrpcServer);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = server};
     if (epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event) < 0) {
         free(server);
