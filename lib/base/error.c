@@ -68,7 +68,8 @@ static void append_sys(char *message, size_t size, int sys) {
         message[n + 2] = (char)tolower((unsigned char)message[n + 2]);
 }
 
-static void fill(Error *err, int code, int sys, const char *format, va_list args) {
+__attribute__((format(printf, 4, 0))) static void fill(
+    Error *err, int code, int sys, const char *format, va_list args) {
     err->code = code;
     err->sys = sys;
     err->reason[0] = '\0';

@@ -36,7 +36,8 @@ void text_append_char(Text *text, char c) {
     text_append_bytes(text, &c, 1);
 }
 
-static void append_format_v(Text *text, const char *format, va_list args) {
+__attribute__((format(printf, 2, 0))) static void append_format_v(
+    Text *text, const char *format, va_list args) {
     va_list again;
     va_copy(again, args);
     int n = vsnprintf(NULL, 0, format, again);

@@ -29,7 +29,7 @@ CLEANUP_DEFINE_DONE(Text, text_done)
 char *text_copy(const char *string);
 char *text_copy_n(const char *string, size_t n);
 char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
-char *text_format_v(const char *format, va_list args);
+char *text_format_v(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
 
 bool text_equal(const char *a, const char *b); /* NULL equals only NULL */
 bool text_starts(const char *string, const char *prefix);

@@ -208,6 +208,7 @@ static void a_socket_held_elsewhere_is_forgotten(void **state) {
     close(accepted);
     serve(world);
     autoclose int held = dup(accepted);
+    assert_true(held >= 0);
     assert_int_equal(ttrpc_server_connections(world->server), 2);
     close(take_fd(&fd));
     serve(world);
