@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,6 +84,7 @@ static int run(const Config *config) {
     sigset_t set;
     log_configure("tared", STDERR_FILENO, config->log_format, config->log_level);
     signals_block(&set);
+    mallopt(M_ARENA_MAX, 2); /* dozens of threads wait more than they allocate */
     umask(0022); /* what is private says so; directories of missing bind sources are not */
     for (size_t i = 0; i < config->warnings.n; i++)
         log_warning("%s", config->warnings.item[i]);
@@ -92,6 +93,7 @@ static int run(const Config *config) {
         log_failure(LOG_LEVEL_ERROR, &err);
         return EXIT_FAILURE;
     }
+    malloc_trim(0); /* what recovery needed */
     signals_wait(&set);
     end_soon();
     return EXIT_SUCCESS;
