@@ -29,6 +29,7 @@ enum {
 typedef struct Work {
     const Layers *layers;
     char **chain;          /* ids */
+    bool *existed;         /* before we came */
     pthread_mutex_t mutex; /* guards all below */
     pthread_cond_t changed;
     size_t next, committed; /* layers below `committed` are snapshots */
@@ -67,7 +68,6 @@ static int download(const Layers *layers, const OciDescriptor *layer, Error *err
         return 0;
     if (!layers->fetch)
         return error_set(err, ERROR_NOT_FOUND, "layer %s is missing", layer->digest);
-    tell(layers, IMAGE_WAITING, layer, 0);
     TRY(gate_enter(&images->flights, &images->downloads, progress_stopped, layers->progress, err));
     int code = layers->fetch(layers->user, layer, err);
     gate_leave(&images->flights, &images->downloads);
@@ -152,7 +152,8 @@ static int bring_layer(Work *work, size_t index, Error *err) {
     Snapshots *snapshots = layers->images->snapshots;
     const OciDescriptor *layer = &layers->item[index];
     if (snapshot_exists(snapshots, work->chain[index])) {
-        tell(layers, IMAGE_LAYER_EXISTS, layer, 0);
+        if (!work->existed[index])
+            tell(layers, IMAGE_LAYER_EXISTS, layer, 0);
         return 0;
     }
     TRY(bring_blob(layers, layer, err));
@@ -219,6 +220,15 @@ static void run_threads(Work *work) {
         pthread_join(thread[--n], NULL);
 }
 
+/* All layers in their order, before any of them moves: a display can show them so. */
+static void announce(Work *work) {
+    const Layers *layers = work->layers;
+    for (size_t i = 0; i < layers->n; i++) {
+        work->existed[i] = snapshot_exists(layers->images->snapshots, work->chain[i]);
+        tell(layers, work->existed[i] ? IMAGE_LAYER_EXISTS : IMAGE_WAITING, &layers->item[i], 0);
+    }
+}
+
 int layers_bring(const Layers *layers, Error *err) {
     Work work = {.layers = layers};
     pthread_mutex_init(&work.mutex, NULL);
@@ -226,7 +236,10 @@ int layers_bring(const Layers *layers, Error *err) {
     work.chain = new_array(char *, layers->n + 1);
     for (size_t i = 0; i < layers->n; i++)
         work.chain[i] = document_chain_id(layers->diff_ids, i + 1);
+    work.existed = new_array(bool, layers->n + 1);
+    announce(&work);
     run_threads(&work);
+    free(work.existed);
     texts_free(work.chain);
     pthread_cond_destroy(&work.changed);
     pthread_mutex_destroy(&work.mutex);

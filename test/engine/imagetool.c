@@ -35,7 +35,8 @@ static int print_progress(void *user, const ImageProgress *progress) {
 }
 
 static int run_pull(Tool *tool, char **argument, Error *err) {
-    RegistryCredentials credentials = {getenv("REGISTRY_USER"), getenv("REGISTRY_PASSWORD"), NULL};
+    RegistryCredentials credentials = {
+        getenv("REGISTRY_USER"), getenv("REGISTRY_PASSWORD"), getenv("REGISTRY_TOKEN")};
     ImagePull pull = {
         .reference = argument[0],
         .platform = getenv("PLATFORM"),

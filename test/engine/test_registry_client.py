@@ -66,7 +66,9 @@ class Fake:
                 else:
                     self.answer(200, body)
 
-            do_POST = do_GET
+            def do_POST(self):
+                self.form = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                self.do_GET()
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
@@ -313,6 +315,22 @@ def test_tokens_are_fetched_with_the_user_s_password(fake, other, tool):
     assert headers["Authorization"] == "Basic " + base64.b64encode("alice:p:w\u00e9".encode()).decode()
     # nobody but the token server hears the password
     assert all("Basic" not in headers.get("Authorization", "") for _, headers in fake.requests)
+
+
+def test_identity_tokens_are_exchanged(fake, tool):
+    fake.image()
+    forms = []
+
+    def hook(handler):
+        if handler.path.startswith("/token"):
+            forms.append(handler.form)
+            return handler.answer(200, b'{"access_token":"good"}')
+        if handler.headers.get("Authorization") != "Bearer good":
+            return handler.answer(401, WWW_Authenticate=bearer(f"http://{fake.address}/token"))
+
+    fake.hook = hook
+    pulled(tool("pull", f"{fake.address}/repo", REGISTRY_TOKEN="a&b=c"))
+    assert forms == ["grant_type=refresh_token&client_id=tare&service=fake&scope=repository%3Arepo%3Apull&refresh_token=a%26b%3Dc"]
 
 
 def test_without_a_user_the_token_is_anonymous(fake, tool):
