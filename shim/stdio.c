@@ -157,7 +157,8 @@ static bool is_drained(const Stdio *stdio) {
 static void pump(Stdio *stdio) {
     for (int i = 0; i < LOG_STREAMS; i++) {
         Stream *stream = &stdio->streams[i];
-        while (stdio->draining && !stream->drained && !is_blocked(stream) && read_stream(stream))
+        /* no waiting for slow clients: what a pipe or terminal still holds is little */
+        while (stdio->draining && !stream->drained && read_stream(stream))
             ;
         if (stream->source.fd >= 0)
             loop_watch(stdio->loop, &stream->source, is_blocked(stream) ? 0 : EPOLLIN);

@@ -59,6 +59,18 @@ def test_stalled_reader_is_dropped(shim):
     assert stalled.exit_code is None and len(stalled.output[STDOUT]) < 6000000
 
 
+def test_late_reader_does_not_delay_the_end_and_gets_everything(shim):
+    size = 1048576 + 170000  # about what waits for a client before the program does
+    shim.create(spec(["sh", "-c", f"head -c {size} /dev/zero"]))
+    client = shim.attach()
+    shim.call("Start")
+    start = time.monotonic()
+    assert shim.call("Wait").exit_status == 0
+    assert time.monotonic() - start < 5
+    out, _, code = client.read_all()
+    assert (len(out), code) == (size, 0)
+
+
 def test_every_client_sees_everything(shim):
     shim.create(spec(["seq", "1", "5000"]))
     clients = [shim.attach(wants=WANT_OUT) for _ in range(10)]
