@@ -32,21 +32,24 @@ int bundle_write_files(Containers *containers, const ContainerRecord *record, Er
     return network_write_files(containers->with.network, &files, err);
 }
 
-/* The working directory exists before the program starts, as with Docker: made as root, 0755. */
-static int directory_make(int root, const ContainerRecord *record, Error *err) {
-    autofree char *path = spec_directory(record);
-    autoclose int fd = -1;
-    int r = file_open_in(root, path, O_PATH, 0, &fd, err);
-    if (r != ERROR_NOT_FOUND)
-        return r;
-    return file_make_dirs_in(root, path, 0755, &fd, err);
-}
-
-static int root_open(Containers *containers, const char *id, int *ret_fd, Error *err) {
+static int root_open(
+    Containers *containers, const char *id, RootfsAccess access, int *ret_fd, Error *err) {
     autodone(SnapshotMount) mount = {};
     autofree char *place = path_lookup(containers, id);
     TRY(snapshot_mounts(containers->with.snapshots, id, &mount, err));
-    return rootfs_open(&mount, place, ret_fd, err);
+    return rootfs_open(&mount, access, place, ret_fd, err);
+}
+
+/* The working directory exists before the program starts, as with Docker: made as root, 0755. */
+static int directory_make(
+    Containers *containers, const ContainerRecord *record, int root, Error *err) {
+    autofree char *path = spec_directory(record);
+    autoclose int fd = -1, writable = -1;
+    int r = file_open_in(root, path, O_PATH, 0, &fd, err);
+    if (r != ERROR_NOT_FOUND)
+        return r;
+    TRY(root_open(containers, record->id, ROOTFS_WRITE, &writable, err));
+    return file_make_dirs_in(writable, path, 0755, &fd, err);
 }
 
 static SpecInput input_of(const Containers *containers, const ContainerRecord *record,
@@ -85,9 +88,9 @@ int bundle_make(Containers *containers, const ContainerRecord *record, Error *er
     autoclose int root = -1, bundle = -1;
     TRY(file_make_dirs(mount_point, 0700, err));
     TRY(file_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, &bundle, err));
-    TRY(root_open(containers, record->id, &root, err));
+    TRY(root_open(containers, record->id, ROOTFS_READ, &root, err));
     TRY(identity_find(root, spec_user(record), &identity, err));
-    TRY(directory_make(root, record, err));
+    TRY(directory_make(containers, record, root, err));
     return spec_write(containers, record, &identity, bundle, err);
 }
 
