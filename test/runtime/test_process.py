@@ -2,7 +2,11 @@
 """Who the program is: user, groups, capabilities, limits, environment, directory, seccomp."""
 
 import errno
+import json
+import os
 import re
+import socket
+import threading
 
 import pytest
 from bundle import compile_static
@@ -105,7 +109,6 @@ def test_missing_directory_is_made(runtime):
 
 
 def test_directory_that_only_the_user_may_enter(runtime):
-    import os
     bundle = runtime.bundle().args("/bin/pwd")
     (bundle.rootfs / "private").mkdir(mode=0o700)
     os.chown(bundle.rootfs / "private", 1000, 1000)
@@ -202,6 +205,33 @@ def test_calls_newer_than_the_profile_look_unknown(runtime, explicit):
             long a = syscall(100000), first = errno, b = syscall(SYS_mkdir, "/tmp/x", 0), second = errno;
             printf("%ld %ld %ld %ld\\n", a, first, b, second); }""")
     assert runtime.run(bundle).out == f"-1 {errno.ENOSYS} -1 {explicit or errno.EPERM}\n"
+
+
+@pytest.mark.parametrize("no_new_privileges", [True, False])
+def test_seccomp_notify_hands_the_descriptor_over(runtime, no_new_privileges):
+    path = runtime.directory / "notify"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen()
+    seen = {}
+
+    def serve():
+        peer, _ = server.accept()
+        data, fds, _, _ = socket.recv_fds(peer, 65536, 4)
+        seen.update(json.loads(data), count=len(fds))
+        for fd in fds:
+            os.close(fd)  # a call that nobody answers any more fails with ENOSYS
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    bundle = with_filter(runtime.bundle().sh("mkdir /tmp/x; echo $?"), listenerPath=str(path), listenerMetadata="meta",
+                         syscalls=[{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}])
+    bundle.config["process"]["noNewPrivileges"] = no_new_privileges
+    result = runtime.run(bundle)
+    thread.join(10)
+    assert result.out == "1\n" and "not implemented" in result.err
+    assert seen["fds"] == ["seccompFd"] and seen["count"] == 1 and seen["metadata"] == "meta"
+    assert seen["pid"] == seen["state"]["pid"] > 1 and seen["state"]["bundle"] == str(bundle.path)
 
 
 def test_seccomp_bad_words(runtime):
