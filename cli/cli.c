@@ -25,9 +25,25 @@ void cli_disconnect(Cli *cli) {
     cli->client = NULL;
 }
 
+/* A message may quote a registry or an image: nothing of it may steer the terminal. C0 controls,
+ * DEL and the two bytes of the C1 controls (U+0080 to U+009F) become '?'. */
+static void defuse(char *text) {
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        bool control = (*p < 0x20 && *p != '\n' && *p != '\t') || *p == 0x7f;
+        bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f;
+        if (control || c1)
+            *p = '?';
+        if (c1)
+            p[1] = '?';
+    }
+}
+
 static void print_error(const Cli *cli, const Error *err) {
+    char message[sizeof err->message];
+    snprintf(message, sizeof message, "%s", err->message);
+    defuse(message);
     fflush(stdout);
-    fprintf(stderr, "tare: %s\n", err->message);
+    fprintf(stderr, "tare: %s\n", message);
     if (cli->debug)
         fprintf(stderr, "tare: code %d%s%s\n", -err->code, *err->reason ? ", reason " : "",
             err->reason);

@@ -209,6 +209,19 @@ def test_a_foreground_run_does_not_notice_that_the_engine_is_killed(new_engine, 
     wait_until(lambda: len(engine.output("ps", "-aq").split()) == 1, what="--rm to be done")
 
 
+@pytest.mark.parametrize("words", [["wait", "long"], ["logs", "-f", "long"]], ids=lambda words: words[0])
+def test_a_killed_engine_is_said(new_engine, registry, words):
+    engine = new_engine().start()
+    engine.tare("run", "-d", "--name", "long", "--network", "none", registry.reference("busybox"), "sleep", "1000")
+    process = engine.popen(*words, stderr=subprocess.PIPE)
+    wait_until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) > 1, what="gRPC's threads")
+    time.sleep(0.5)
+    engine.kill()
+    assert process.stderr.read() == b"tare: the engine closed the connection\n" and process.wait(20) == 1
+    engine.start()
+    assert state(engine, "long")["Running"]
+
+
 # attach, exec, logs
 
 

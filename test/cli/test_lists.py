@@ -324,6 +324,14 @@ def test_debug_shows_code_and_reason(fake, tare):
     assert tare.run("-D", "rm", "x", code=1).stderr == "tare: no such container: x\ntare: code 5, reason SOME_REASON\n"
 
 
+def test_messages_cannot_steer_the_terminal(fake, tare):
+    def refuse(request):
+        raise Refusal(grpc.StatusCode.UNAVAILABLE, "registry said: \x1b[2J\x07\u009b31m ä\x7f")
+
+    fake.on("Containers", "Remove", refuse)
+    assert tare.run("rm", "x", code=1).stderr == "tare: registry said: ?[2J???31m ä?\n"
+
+
 def test_hosts_over_tcp(fake, tare):
     pb = fake.messages["container"]
     fake.on("Containers", "List", lambda request: pb.ListContainersResponse())
