@@ -79,7 +79,6 @@ class FakeEngine:
 
         def call(request, context):
             if streaming[1]:  # taken as it comes, like the real one
-                context.send_initial_metadata(())
                 self.calls.append((path, taken := []))
                 request = (taken.append(message) or message for message in request)
             else:
