@@ -74,8 +74,8 @@ int process_spawn(const ProcessSpawn *spawn, pid_t *ret_pid, Error *err) {
         posix_spawn_file_actions_addchdir_np(&actions, spawn->directory);
     if (r >= 0) {
         char *const *env = spawn->environ ? (char *const *)spawn->environ : environ;
-        int sys = posix_spawn(
-            ret_pid, program, &actions, &attributes, (char *const *)spawn->argv, env);
+        int sys =
+            posix_spawn(ret_pid, program, &actions, &attributes, (char *const *)spawn->argv, env);
         if (sys)
             r = error_set_errno(err, sys, "cannot run '%s'", program);
     }
