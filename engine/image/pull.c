@@ -33,6 +33,7 @@ typedef struct Download {
     Pull *pull;
     const OciDescriptor *blob;
     int64_t last;
+    bool quiet; /* a config: users know only layers */
 } Download;
 
 static int report_download(void *user, uint64_t current) {
@@ -40,7 +41,7 @@ static int report_download(void *user, uint64_t current) {
     int64_t now = time_monotonic();
     if (progress_stopped(&download->pull->progress))
         return -1;
-    if (now - download->last < REPORT_EVERY)
+    if (download->quiet || now - download->last < REPORT_EVERY)
         return 0;
     download->last = now;
     return progress_layer(&download->pull->progress, IMAGE_DOWNLOADING, download->blob->digest,
@@ -57,14 +58,17 @@ static int download_once(Download *download, bool *ret_resumed, Error *err) {
         return there < 0 ? there : 0;
     *ret_resumed = content_writer_offset(writer) > 0;
     TRY(registry_get_blob(pull->registry, writer, report_download, download, err));
-    progress_layer(&pull->progress, IMAGE_VERIFYING, blob->digest, (int64_t)blob->size.value,
-        (int64_t)blob->size.value);
+    if (!download->quiet)
+        progress_layer(&pull->progress, IMAGE_VERIFYING, blob->digest, (int64_t)blob->size.value,
+            (int64_t)blob->size.value);
     return content_writer_commit(writer, err);
 }
 
 /* What an earlier attempt left may be damaged (a power cut): then once more from the start. */
 static int fetch(void *user, const OciDescriptor *blob, Error *err) {
-    Download download = {user, blob, 0};
+    bool config = text_equal(blob->media_type, OCI_MEDIA_CONFIG) ||
+                  text_equal(blob->media_type, DOCKER_MEDIA_CONFIG);
+    Download download = {.pull = user, .blob = blob, .quiet = config};
     bool resumed = false;
     int code = download_once(&download, &resumed, err);
     if (code == ERROR_CORRUPT && resumed)

@@ -71,9 +71,11 @@ static bool has_other_tag(const Removal *removal) {
 /* With the last tag of a repository its digests go too: they came with it. */
 static void list_going(Removal *removal) {
     bool digests_too = removal->name && is_tag(removal->name) && !has_other_tag(removal);
+    if (removal->name)
+        json_texts_add(&removal->going, removal->name);
     for (size_t i = 0; i < removal->names.n; i++) {
         const char *name = removal->names.item[i];
-        if (!removal->name || text_equal(name, removal->name) ||
+        if (!removal->name ||
             (digests_too && !is_tag(name) && same_repository(name, removal->name)))
             json_texts_add(&removal->going, name);
     }
