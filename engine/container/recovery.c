@@ -24,10 +24,11 @@
  *            network attached                     network_start sweeps what no record claims
  *            record put with endpoint             detached, endpoint dropped
  *            bundle made, shim started, Create    shim asked: task CREATED, so deleted; as above
- *            Start                                shim asked: RUNNING, so adopted; the record
- * follows record put as "running"              adopted exit     exit record linked (by the shim)
- * read from there, whatever the record says network detached                     detached again,
- * which is no error record put as "exited"               shim, bundle, sockets found and cleaned up
+ *            Start                                shim asked: RUNNING, so adopted
+ *            record put as "running"              adopted
+ *   exit     exit record linked (by the shim)     read from there, whatever the record says
+ *            network detached                     detached again, which is no error
+ *            record put as "exited"               shim, bundle, sockets found and cleaned up
  *            task deleted, shim ended             auto-remove: removed now
  *   remove   record put as "removing"             removed, however far it had come
  *
