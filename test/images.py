@@ -165,7 +165,7 @@ def _mmdebstrap(path, *packages):
     command += ["--aptopt=Acquire::Languages \"none\"", "--dpkgopt=path-exclude=/usr/share/doc/*"]
     command += ["--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*"]
     command += [f"--include={','.join(packages)}"] if packages else []
-    # the machine's own sources say where Debian is; an empty list makes mmdebstrap use deb.debian.org
+    # the machine's own sources say where Debian is; an empty list means its default mirror
     sources = "/etc/apt/sources.list.d/debian.sources"
     command += ["bookworm", path + ".new"] + ([sources] if os.path.exists(sources) else [])
     environment = dict(os.environ, SOURCE_DATE_EPOCH="1767225600")
