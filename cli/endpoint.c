@@ -89,34 +89,9 @@ static bool is_nobody_there(const Error *err) {
     return err->sys == ENOENT || err->sys == ECONNREFUSED;
 }
 
-/* Beside our own executable, then in ../libexec/tare, then in $PATH. New string, or NULL. */
-static char *find_program(const char *name) {
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = 0;
-        autofree char *directory = path_parent(self);
-        for (size_t i = 0; i < 2; i++) {
-            autofree char *path = i == 0 ? text_format("%s/%s", directory, name)
-                                         : text_format("%s/../libexec/tare/%s", directory, name);
-            if (access(path, X_OK) == 0)
-                return take_ptr(&path);
-        }
-    }
-    const char *search = getenv("PATH");
-    autotexts char **directories = texts_split(search ? search : "/usr/sbin:/usr/bin", ':');
-    for (size_t i = 0; directories[i]; i++) {
-        autofree char *path = path_join(directories[i], name);
-        if (*directories[i] == '/' && access(path, X_OK) == 0)
-            return take_ptr(&path);
-    }
-    return NULL;
-}
-
 static int spawn_engine(const Endpoint *endpoint, pid_t *ret_pid, Error *err) {
-    autofree char *program = find_program("tared");
-    if (!program)
-        return error_set(err, ERROR_NOT_FOUND, "tared is not installed beside tare nor in $PATH");
+    autofree char *program = NULL;
+    TRY(process_find_program("tared", &program, err));
     TRY(file_make_dirs(endpoint->state, 0700, err));
     autofree char *log = path_join(endpoint->state, LOG_NAME);
     autoclose int fd = -1;

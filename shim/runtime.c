@@ -17,7 +17,6 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "shim/self.h"
 
 enum {
     LOG_MAX = 1 << 20,
@@ -229,25 +228,6 @@ int runtime_delete(const Runtime *runtime, const char *id, Error *err) {
     return r == ERROR_NOT_FOUND ? 0 : r;
 }
 
-static bool try_directory(const char *directory, const char *name, char **ret) {
-    autofree char *path = path_join(directory, name);
-    if (access(path, X_OK) < 0)
-        return false;
-    *ret = take_ptr(&path);
-    return true;
-}
-
-static bool find_in_path(const char *name, char **ret) {
-    const char *path = getenv("PATH");
-    autotexts char **directories = texts_split(
-        text_is_empty(path) ? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" : path,
-        ':');
-    for (char **directory = directories; directory && *directory; directory++)
-        if (**directory == '/' && try_directory(*directory, name, ret))
-            return true;
-    return false;
-}
-
 int runtime_find(const char *wanted, char **ret_binary, Error *err) {
     const char *name = text_is_empty(wanted) ? "tare-runtime" : wanted;
     if (strchr(name, '/')) {
@@ -256,19 +236,7 @@ int runtime_find(const char *wanted, char **ret_binary, Error *err) {
         *ret_binary = text_copy(name);
         return 0;
     }
-    /* as it was started, perhaps through a symlink, then as it is */
-    autofree char *started = path_parent(self_path());
-    autofree char *real = realpath("/proc/self/exe", NULL);
-    autofree char *installed = real ? path_parent(real) : text_copy(started);
-    autofree char *libexec = path_join(installed, "../libexec/tare");
-    const char *const directories[] = {started, installed, libexec};
-    for (size_t i = 0; i < array_size(directories); i++)
-        if (try_directory(directories[i], name, ret_binary))
-            return 0;
-    if (find_in_path(name, ret_binary))
-        return 0;
-    return error_set(err, ERROR_NOT_FOUND, "cannot find the runtime '%s' beside '%s' or in $PATH",
-        name, self_path());
+    return process_find_program(name, ret_binary, err);
 }
 
 void runtime_done(Runtime *runtime) {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/private.h"
@@ -69,26 +70,6 @@ static int launch_lock_take(Containers *containers, Error *err) {
     }
     containers->launch_lock = take_fd(&fd);
     return 0;
-}
-
-/* Beside the executable, then in ../libexec/tare, then in $PATH. */
-static int find_program(const char *name, char **ret, Error *err) {
-    char self[4096];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[n > 0 ? n : 0] = '\0';
-    autofree char *directory = path_parent(self);
-    autofree char *places = text_format(
-        "%s:%s/../libexec/tare:%s", directory, directory, getenv("PATH") ? getenv("PATH") : "");
-    autotexts char **list = texts_split(places, ':');
-    for (char **place = list; *place; place++) {
-        autofree char *path = path_join(*place, name);
-        if (path_is_absolute(path) && access(path, X_OK) == 0) {
-            *ret = path_clean(path);
-            return 0;
-        }
-    }
-    return error_set(
-        err, ERROR_NOT_FOUND, "cannot find %s beside tared, in ../libexec/tare or in $PATH", name);
 }
 
 static int load_one(Containers *containers, const StoreRecord *row, Error *err) {
@@ -164,7 +145,7 @@ int containers_open(const ContainersOptions *options, Containers **ret, Error *e
     pthread_cond_init(&containers->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     containers->engine_address = text_format("%s/tared.sock", options->config->state);
-    TRY(find_program(SHIM, &containers->shim_program, err));
+    TRY(process_find_program(SHIM, &containers->shim_program, err));
     TRY(make_directories(containers, err));
     TRY(launch_lock_take(containers, err));
     TRY(load_all(containers, err));

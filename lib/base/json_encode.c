@@ -23,25 +23,17 @@ static size_t utf8_length(const unsigned char *s, size_t n) {
 }
 
 static void append_escape(Text *out, unsigned char c) {
-    switch (c) {
-    case '"':
-        text_append(out, "\\\"");
-        break;
-    case '\\':
-        text_append(out, "\\\\");
-        break;
-    case '\n':
-        text_append(out, "\\n");
-        break;
-    case '\r':
-        text_append(out, "\\r");
-        break;
-    case '\t':
-        text_append(out, "\\t");
-        break;
-    default:
-        text_append_format(out, "\\u%04x", c);
-    }
+    static const char digits[] = "0123456789abcdef";
+    static const char letters[] = {
+        ['"'] = '"', ['\\'] = '\\', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't'};
+    char letter = c < sizeof letters ? letters[c] : '\0';
+    char escape[6] = {'\\', letter ? letter : 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+    text_append_bytes(out, escape, letter ? 2 : sizeof escape);
+}
+
+/* Most bytes of a log are these. */
+static bool is_plain(unsigned char c) {
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
 void json_append_string(Text *out, const char *bytes, size_t n) {
@@ -50,14 +42,13 @@ void json_append_string(Text *out, const char *bytes, size_t n) {
     text_append_char(out, '"');
     size_t plain = 0; /* start of the run that needs no escape */
     for (size_t i = 0; i < n;) {
-        bool escape = s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] == 0x7f;
-        size_t length = escape ? 0 : utf8_length(s + i, n - i);
+        size_t length = is_plain(s[i]) ? 1 : s[i] < 0x80 ? 0 : utf8_length(s + i, n - i);
         if (length) {
             i += length;
             continue;
         }
         text_append_bytes(out, s + plain, i - plain);
-        if (escape)
+        if (s[i] < 0x80)
             append_escape(out, s[i]);
         else
             text_append(out, "\\ufffd");

@@ -1,43 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <limits.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
 
-static bool is_program(const char *path) {
-    return access(path, X_OK) == 0;
+static char *try_directory(const char *directory, const char *name) {
+    autofree char *path = path_join(directory, name);
+    return access(path, X_OK) == 0 ? path_clean(path) : NULL;
 }
 
 /* In $PATH, whose empty entries (the working directory) do not count. */
 static char *search_path(const char *name) {
-    autotexts char **directories = texts_split(getenv("PATH") ? getenv("PATH") : "", ':');
-    for (char **each = directories; *each; each++) {
-        autofree char *path = path_join(*each, name);
-        if (**each == '/' && is_program(path))
-            return take_ptr(&path);
-    }
-    return NULL;
+    const char *search = getenv("PATH");
+    autotexts char **directories = texts_split(
+        text_is_empty(search) ? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+                              : search,
+        ':');
+    char *found = NULL;
+    for (char **each = directories; *each && !found; each++)
+        found = **each == '/' ? try_directory(*each, name) : NULL;
+    return found;
 }
 
 int process_find_program(const char *name, char **ret, Error *err) {
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (n > 0) {
-        self[n] = '\0';
-        autofree char *directory = path_parent(self);
-        autofree char *beside = path_join(directory, name);
-        autofree char *libexec = text_format("%s/../libexec/tare/%s", directory, name);
-        const char *found = is_program(beside) ? beside : is_program(libexec) ? libexec : NULL;
-        *ret = found ? text_copy(found) : search_path(name);
-    } else {
-        *ret = search_path(name);
-    }
-    if (*ret)
-        return 0;
-    return error_set(err, ERROR_NOT_FOUND,
-        "cannot find %s beside this program, in ../libexec/tare or in $PATH", name);
+    /* as it was started, perhaps through a symlink (getauxval(3)), then as it is */
+    const char *given = (const char *)getauxval(AT_EXECFN);
+    autofree char *started = given && path_is_absolute(given) ? path_parent(given) : NULL;
+    autofree char *real = realpath("/proc/self/exe", NULL);
+    autofree char *installed = real ? path_parent(real) : NULL;
+    autofree char *libexec = installed ? path_join(installed, "../libexec/tare") : NULL;
+    const char *const directories[] = {started, installed, libexec};
+    char *found = NULL;
+    for (size_t i = 0; i < array_size(directories) && !found; i++)
+        found = directories[i] ? try_directory(directories[i], name) : NULL;
+    if (!found)
+        found = search_path(name);
+    if (!found)
+        return error_set(err, ERROR_NOT_FOUND,
+            "cannot find %s beside this program, in ../libexec/tare or in $PATH", name);
+    *ret = found;
+    return 0;
 }

@@ -106,5 +106,5 @@ def test_without_a_tared_that_is_said(bin_dir, tmp_path):
     (tmp_path / "bin").mkdir()
     os.link(bin_dir / "tare", tmp_path / "bin" / "tare")
     tare = CommandLine(tmp_path / "bin" / "tare", environment={"TARE_STATE": str(tmp_path / "state"), "PATH": "relative:"})
-    assert "tared is not installed beside tare nor in $PATH" in tare.run("ps", code=1).stderr
+    assert "cannot find tared beside this program" in tare.run("ps", code=1).stderr
     assert not (tmp_path / "state").exists()
