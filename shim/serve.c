@@ -30,7 +30,7 @@ enum {
 };
 
 static const int64_t idle_timeout = 60 * TIME_SECOND, /* without container and connection */
-    end_poll = 20 * TIME_MILLISECOND, end_timeout = 10 * TIME_SECOND,
+    end_poll = 2 * TIME_MILLISECOND, end_timeout = 10 * TIME_SECOND,
                      publish_timeout = 2 * TIME_SECOND; /* events that containerd does not take */
 
 static Process *find_process(Shim *shim, pid_t pid) {
