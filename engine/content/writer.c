@@ -145,7 +145,9 @@ int content_writer_commit(ContentWriter *writer, Error *err) {
         unlinkat(writer->content->ingest, name, 0);
         return code;
     }
-    if (renameat(writer->content->ingest, name, writer->content->blobs, name) < 0)
+    /* a power cut after the rename must not leave an empty file under a digest */
+    if (fdatasync(writer->fd) < 0 ||
+        renameat(writer->content->ingest, name, writer->content->blobs, name) < 0)
         return error_set_errno(err, errno, "cannot store %s", writer->digest);
     return 0;
 }
