@@ -72,7 +72,7 @@ int table_add(
     }
     error_set(err, ERROR_EXISTS,
         "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to "
-        "remove (or rename) that container to be able to reuse that name",
+        "remove (or rename) that container to be able to reuse that name.",
         record->name, holder->id);
     pthread_mutex_unlock(&containers->mutex);
     atomic_store(&container->references, 1);
