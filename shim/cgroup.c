@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/mountinfo.h"
 #include "base/path.h"
 #include "base/text.h"
 
@@ -60,17 +61,13 @@ static char *find_path(const char *table, const char *controller) {
  * 5; type and super options follow " - "). */
 static char *find_mount(const char *table, const Hierarchy *hierarchy, char **ret_root) {
     autotexts char **lines = texts_split(table, '\n');
-    for (char **line = lines; line && *line; line++) {
-        char root[1024], point[1024], type[64], options[1024];
-        const char *tail = strstr(*line, " - ");
-        if (!tail || sscanf(*line, "%*s %*s %*s %1023s %1023s", root, point) != 2 ||
-            sscanf(tail + 3, "%63s %*s %1023s", type, options) != 2)
+    for (char **text = lines; *text; text++) {
+        MountLine line;
+        if (!mount_line_cut(*text, &line) || strcmp(line.type, hierarchy->type) != 0 ||
+            (hierarchy->option && !list_has(line.options, hierarchy->option)))
             continue;
-        if (strcmp(type, hierarchy->type) != 0 ||
-            (hierarchy->option && !list_has(options, hierarchy->option)))
-            continue;
-        *ret_root = text_copy(root);
-        return text_copy(point);
+        *ret_root = text_copy(line.root);
+        return text_copy(line.point);
     }
     return NULL;
 }

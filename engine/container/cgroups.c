@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/mountinfo.h"
 #include "base/path.h"
 #include "base/text.h"
 
@@ -13,16 +14,13 @@ enum {
     MOUNTINFO_LIMIT = 16 << 20
 };
 
-/* proc_pid_mountinfo(5): field 5 is the mount point; the type follows " - ". */
-static void visit(char *line) {
-    char *type = strstr(line, " - "), *rest = line, *point = NULL;
-    if (!type || !text_starts(type + 3, "cgroup"))
+static void visit(char *text) {
+    MountLine line;
+    if (!mount_line_cut(text, &line) || !text_starts(line.type, "cgroup"))
         return;
-    for (int field = 0; field < 5; field++)
-        point = strsep(&rest, " ");
-    if (!point || strchr(point, '\\')) /* escaped: not where cgroups are mounted */
+    if (strchr(line.point, '\\')) /* escaped: not where cgroups are mounted */
         return;
-    autofree char *path = path_join(point, CGROUP_PARENT);
+    autofree char *path = path_join(line.point, CGROUP_PARENT);
     unlinkat(AT_FDCWD, path, AT_REMOVEDIR); /* fails while it has children */
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/mountinfo.h"
 #include "base/text.h"
 
 enum {
@@ -67,27 +68,16 @@ static void set_mount(Hierarchy *h, const char *root, const char *mount) {
     unescape(h->mount);
 }
 
-/* "36 35 98:0 /root /mount rw,noatime master:1 - cgroup source rw,memory" */
-static void add_mount(Hierarchies *all, char *line) {
-    char *tail = strstr(line, " - cgroup");
-    if (!tail)
-        return;
-    *tail = '\0';
-    tail += strlen(" - ");
-    char *type = strsep(&tail, " ");
-    strsep(&tail, " ");
-    char *options = tail;
-    for (int i = 0; i < 3; i++)
-        strsep(&line, " ");
-    char *root = strsep(&line, " "), *mount = strsep(&line, " ");
-    if (!options || !mount)
+static void add_mount(Hierarchies *all, char *text) {
+    MountLine line;
+    if (!mount_line_cut(text, &line))
         return;
     for (size_t i = 0; i < all->n; i++) {
         Hierarchy *h = &all->item[i];
         bool v2 = !*h->controllers;
-        if (v2 ? strcmp(type, "cgroup2") == 0
-               : strcmp(type, "cgroup") == 0 && options_hold(options, h->controllers))
-            set_mount(h, root, mount);
+        if (v2 ? strcmp(line.type, "cgroup2") == 0
+               : strcmp(line.type, "cgroup") == 0 && options_hold(line.options, h->controllers))
+            set_mount(h, line.root, line.point);
     }
 }
 
