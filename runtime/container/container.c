@@ -15,7 +15,6 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "base/time.h"
-#include "runtime/cgroup/cgroup.h"
 #include "runtime/container/config.h"
 
 enum {
@@ -35,6 +34,7 @@ static const JsonField record_fields[] = {
     {"annotations", JSON_MAP, JSON_AT(annotations)},
     {"cgroupPaths", JSON_MAP, JSON_AT(cgroup_paths)},
     {"ownPidNamespace", JSON_BOOL, JSON_AT(own_pid_namespace)},
+    {"descriptors", JSON_TEXTS, JSON_AT(descriptors)},
     {},
 };
 const JsonType container_record_type = {sizeof(T), record_fields};
@@ -92,6 +92,35 @@ int container_load(Container *container, const char *root, const char *id, Error
     if (r >= 0)
         r = json_decode(&container_record_type, text.data, text.length, &container->record, err);
     return r < 0 ? error_set(err, ERROR_CORRUPT, "container '%s' was left half made", id) : 0;
+}
+
+static void describe_streams(JsonTexts *ret) {
+    struct stat st;
+    for (int fd = 0; fd < 3; fd++) {
+        bool pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+        autofree char *name =
+            pipe ? text_format("pipe:[%llu]", (unsigned long long)st.st_ino) : text_copy("");
+        json_texts_add(ret, name);
+    }
+}
+
+void container_describe(Container *container, const ContainerOrigin *origin) {
+    ContainerRecord *record = &container->record;
+    const OciSpec *spec = origin->spec;
+    char now[TIME_TEXT_SIZE];
+    record->oci_version = text_copy(spec->oci_version);
+    record->id = text_copy(container->id);
+    record->bundle = text_copy(origin->bundle);
+    record->rootfs = path_is_absolute(spec->root->path)
+                         ? text_copy(spec->root->path)
+                         : path_join(origin->bundle, spec->root->path);
+    record->created = text_copy(time_format(time_now(), now));
+    record->own_pid_namespace = (JsonBool){true, origin->own_pid_namespace};
+    for (size_t i = 0; i < spec->annotations.n; i++)
+        json_map_set(&record->annotations, spec->annotations.key[i], spec->annotations.value[i]);
+    cgroup_save(origin->cgroup, &record->cgroup_paths);
+    if (!spec->process->terminal.value)
+        describe_streams(&record->descriptors);
 }
 
 int container_save(Container *container, Error *err) {

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/cleanup.h"
 #include "oci/runtime.h"
+#include "runtime/cgroup/cgroup.h"
 
 /* A container as the runtime remembers it: the directory ROOT/ID with
  *     state.json    this record; written whole, by rename
@@ -15,6 +16,9 @@ typedef struct ContainerRecord {
     JsonUint start_time;
     JsonMap annotations, cgroup_paths;
     JsonBool own_pid_namespace;
+    /* what the program was given as 0, 1 and 2, as /proc/PID/fd shows it: "pipe:[12345]"; only
+     * pipes, else "". A checkpoint takes them along */
+    JsonTexts descriptors;
 } ContainerRecord;
 
 extern const JsonType container_record_type;
@@ -42,6 +46,16 @@ int container_make(Container *container, const char *root, const char *id, Error
 /* ERROR_NOT_FOUND: no such container. A directory without a record (its maker died) is
  * ERROR_CORRUPT, with id, root and dir set. */
 int container_load(Container *container, const char *root, const char *id, Error *err);
+
+/* Fills the record of a container that is being made by this process, whose standard streams its
+ * program gets. */
+typedef struct ContainerOrigin {
+    const OciSpec *spec;
+    const char *bundle; /* absolute */
+    const Cgroup *cgroup;
+    bool own_pid_namespace;
+} ContainerOrigin;
+void container_describe(Container *container, const ContainerOrigin *origin);
 
 int container_save(Container *container, Error *err);
 int container_load_config(const Container *container, OciSpec *ret, Error *err);

@@ -13,9 +13,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/path.h"
 #include "base/process.h"
-#include "base/time.h"
 #include "runtime/container/config.h"
 #include "runtime/init/hook.h"
 #include "runtime/init/message.h"
@@ -58,21 +56,12 @@ static Plan *plan_new(const LaunchOptions *options) {
     return plan;
 }
 
-static int fill_record(Launch *launch, const Plan *plan, Error *err) {
-    ContainerRecord *record = &launch->container.record;
-    char now[TIME_TEXT_SIZE];
-    record->oci_version = text_copy(launch->spec.oci_version);
-    record->id = text_copy(launch->container.id);
-    record->bundle = text_copy(plan->options->bundle);
-    const char *rootfs = launch->spec.root->path;
-    record->rootfs =
-        path_is_absolute(rootfs) ? text_copy(rootfs) : path_join(plan->options->bundle, rootfs);
-    record->created = text_copy(time_format(time_now(), now));
-    record->own_pid_namespace = (JsonBool){true, plan->namespaces.create & CLONE_NEWPID};
-    for (size_t i = 0; i < launch->spec.annotations.n; i++)
-        json_map_set(&record->annotations, launch->spec.annotations.key[i],
-            launch->spec.annotations.value[i]);
-    cgroup_save(&plan->cgroup, &record->cgroup_paths);
+static int describe(Launch *launch, const Plan *plan, Error *err) {
+    const ContainerOrigin origin = {.spec = &launch->spec,
+        .bundle = plan->options->bundle,
+        .cgroup = &plan->cgroup,
+        .own_pid_namespace = plan->namespaces.create & CLONE_NEWPID};
+    container_describe(&launch->container, &origin);
     return container_save(&launch->container, err);
 }
 
@@ -115,7 +104,7 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
 
 static int make(Launch *launch, Plan *plan, Error *err) {
     const OciSpec *spec = &launch->spec;
-    TRY(fill_record(launch, plan, err));
+    TRY(describe(launch, plan, err));
     plan->cgroup_made = true;
     TRY(cgroup_set_up(&plan->cgroup, spec->linux->resources, err));
     TRY(rootfs_open(&plan->rootfs, spec, plan->options->bundle, &plan->cgroup, err));

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -169,6 +170,30 @@ static int pivot(Init *init, Error *err) {
     return init->rootfs ? rootfs_pivot(init->rootfs, err) : 0;
 }
 
+static bool is_null(int fd, const char *path) {
+    struct stat st;
+    return fstatat(fd, path, &st, AT_EMPTY_PATH) == 0 && S_ISCHR(st.st_mode) &&
+           st.st_rdev == makedev(1, 3);
+}
+
+/* The container's own null device in place of the host's: a file from outside cannot be
+ * checkpointed (criu dumps what the container's mounts reach). One that is absent, or no null
+ * device, is left. */
+static int reopen_null(Init *init, Error *err) {
+    autoclose int own = -1;
+    for (int fd = 0; fd < 3; fd++) {
+        if (!is_null(fd, ""))
+            continue;
+        if (own < 0 && is_null(AT_FDCWD, "/dev/null"))
+            own = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC | O_NOCTTY);
+        if (own < 0 || !is_null(own, ""))
+            return 0;
+        if (dup2(own, fd) < 0)
+            return error_set_errno(err, errno, "cannot use the container's '/dev/null'");
+    }
+    return 0;
+}
+
 static int write_sysctls(Init *init, Error *err) {
     const OciLinux *config = init->spec->linux;
     for (size_t i = 0; config && i < config->sysctl.n; i++)
@@ -294,6 +319,7 @@ static const InitStep steps[] = {
     {"wait for hooks", wait_for_hooks, true},
     {"run createContainer hooks", run_create_hooks, true},
     {"pivot", pivot, true},
+    {"reopen the null device", reopen_null},
     {"set host and domain name", set_names, true},
     {"write sysctls", write_sysctls, true},
     {"protect paths", protect, true},

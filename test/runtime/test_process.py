@@ -238,3 +238,11 @@ def test_seccomp_bad_words(runtime):
     bundle = with_filter(runtime.bundle(), syscalls=[{"names": ["mkdir"], "action": "SCMP_ACT_PERHAPS"}])
     assert runtime.run(bundle).code == 1
     assert runtime.last_error()["msg"] == 'linux.seccomp.syscalls[0]: unknown action "SCMP_ACT_PERHAPS"'
+
+
+def test_null_streams_are_the_containers_own_device(runtime):
+    """A stream from outside the container's mounts could not be checkpointed."""
+    same = "test $(stat -L -c %d /proc/self/fd/0) = $(stat -c %d /dev/null)"
+    assert runtime.run(runtime.bundle().sh(same)).code == 0
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    assert runtime("exec", name, "sh", "-c", same).code == 0
