@@ -331,7 +331,7 @@ static const InitStep steps[] = {
     {"enter the directory", enter_directory},
     {"install an early seccomp filter", install_filter_early},
     {"become the user", process_set_user},
-    {"find the program", process_find_program},
+    {"find the program", process_locate},
     {"wait for start", wait_for_start},
     {"run startContainer hooks", run_start_hooks, true},
     {"reset signals", reset_signals},

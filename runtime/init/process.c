@@ -266,7 +266,7 @@ static int search_program(Init *init, const char *name, Error *err) {
     return no_program(name, sys, sys == ENOENT, err);
 }
 
-int process_find_program(Init *init, Error *err) {
+int process_locate(Init *init, Error *err) {
     const char *name = init->process->args.item[0];
     if (!strchr(name, '/'))
         return *name ? search_program(init, name, err) : no_program(name, ENOENT, true, err);

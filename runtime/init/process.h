@@ -9,4 +9,4 @@ int process_set_scheduling(Init *init, Error *err);
 int process_set_environment(Init *init, Error *err);
 int process_enter_directory(Init *init, Error *err);
 int process_set_user(Init *init, Error *err);
-int process_find_program(Init *init, Error *err);
+int process_locate(Init *init, Error *err);
