@@ -3,15 +3,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "runtime/cgroup/create.h"
 #include "runtime/cgroup/hierarchy.h"
 #include "runtime/cgroup/limits.h"
 
@@ -45,21 +46,51 @@ char *cgroup_path_inside(
     return path_clean(joined);
 }
 
-int cgroup_plan(Cgroup *cgroup, const char *cgroups_path, const char *id, Error *err) {
+/* The initial user namespace maps every id to itself (user_namespaces(7)). */
+static bool in_user_namespace(void) {
+    autodone(Text) map = {};
+    Error ignored;
+    unsigned long inside, outside, n;
+    return file_read(AT_FDCWD, "/proc/self/uid_map", 65536, &map, &ignored) >= 0 &&
+           sscanf(map.data, " %lu %lu %lu", &inside, &outside, &n) == 3 &&
+           (inside || outside || n != UINT32_MAX);
+}
+
+bool cgroup_is_rootless(void) {
+    return geteuid() != 0 || in_user_namespace();
+}
+
+/* What others put into the directory would share our limits, and die with our container. */
+static int check_unused(const Cgroup *cgroup, Error *err) {
+    JsonUints pids = {};
+    int r = cgroup_members(cgroup, &pids, err);
+    free(pids.item);
+    TRY(r);
+    if (pids.n)
+        return error_set(
+            err, ERROR_STATE, "container's cgroup is not empty: %zu process(es) found", pids.n);
+    if (cgroup_is_frozen(cgroup))
+        return error_set(err, ERROR_STATE, "container's cgroup unexpectedly frozen");
+    return 0;
+}
+
+int cgroup_plan(Cgroup *cgroup, const CgroupRequest *request, Error *err) {
     autodone(Hierarchies) found = {};
-    *cgroup = (Cgroup){};
+    *cgroup = (Cgroup){.rootless = request->rootless,
+        .optional = request->rootless && text_is_empty(request->path)};
     TRY(hierarchies_find(&found, err));
     cgroup->v2 = found.n == 1 && !*found.item[0].controllers;
     for (size_t i = 0; i < found.n; i++) {
         Hierarchy *h = &found.item[i];
         /* a process may not live beside controllers of a v2 cgroup ("no internal processes"), so a
          * relative path goes beside ours, not below it */
-        autofree char *inside = cgroup_path_inside(cgroups_path, id, h->own, h->root, cgroup->v2);
+        autofree char *inside =
+            cgroup_path_inside(request->path, request->id, h->own, h->root, cgroup->v2);
         if (strcmp(inside, "/") == 0)
             return error_set(err, ERROR_INVALID, "linux.cgroupsPath: expected more than \"/\"");
         add(cgroup, h->controllers, text_copy(h->mount), path_join(h->mount, inside));
     }
-    return 0;
+    return check_unused(cgroup, err);
 }
 
 void cgroup_load(Cgroup *cgroup, const JsonMap *paths) {
@@ -97,33 +128,39 @@ int cgroup_open(Cgroup *cgroup, Error *err) {
     return 0;
 }
 
-/* Without root a hierarchy that is not ours is left alone; limits there will say so. */
-static bool may_skip(const Error *err) {
-    return geteuid() != 0 && (err->sys == EACCES || err->sys == EPERM || err->sys == EROFS);
+static bool is_permission(const Error *err) {
+    return err->sys == EACCES || err->sys == EPERM || err->sys == EROFS;
 }
 
-static int make(const Cgroup *cgroup, CgroupDirectory *directory, Error *err) {
-    const char *inside = directory->path + strlen(directory->mount);
-    inside += strspn(inside, "/");
-    if (cgroup->v2)
-        TRY(limits_v2_make(directory->mount, inside, err));
-    else if (hierarchy_has(directory->controllers, "cpuset"))
-        TRY(limits_v1_make_cpuset(directory->mount, inside, err));
-    else if (mkdir(directory->path, 0755) < 0 && errno != EEXIST)
-        TRY(file_make_dirs(directory->path, 0755, err));
-    return open_join(directory, err);
+static int make(
+    const Cgroup *cgroup, CgroupDirectory *directory, const OciResources *resources, Error *err) {
+    int r = cgroup_create(directory, resources, err);
+    if (r >= 0)
+        r = open_join(directory, err);
+    if (r >= 0 || (cgroup->optional && is_permission(err)))
+        return 0; /* limits that miss it will say so */
+    return error_prefix(err, "unable to apply cgroup configuration");
 }
+
+static const OciResources no_resources;
 
 int cgroup_set_up(Cgroup *cgroup, const OciResources *resources, Error *err) {
-    for (size_t i = 0; i < cgroup->n; i++) {
-        int r = make(cgroup, &cgroup->item[i], err);
-        if (r < 0 && !may_skip(err))
-            return r;
-    }
-    if (!resources)
-        return 0;
-    return cgroup->v2 ? limits_v2_write(cgroup, resources, err)
-                      : limits_v1_write(cgroup, resources, err);
+    for (size_t i = 0; i < cgroup->n; i++)
+        TRY(make(cgroup, &cgroup->item[i], resources, err));
+    return limits_write_all(cgroup, resources ? resources : &no_resources, err);
+}
+
+int cgroup_update(Cgroup *cgroup, const OciResources *resources, Error *err) {
+    for (size_t i = 0; i < cgroup->n; i++)
+        if (cgroup->item[i].fd < 0)
+            TRY(file_open(AT_FDCWD, cgroup->item[i].path, O_RDONLY | O_DIRECTORY, 0,
+                &cgroup->item[i].fd, err));
+    return limits_rewrite(cgroup, resources, err);
+}
+
+int cgroup_delegate(const Cgroup *cgroup, unsigned uid, Error *err) {
+    const CgroupDirectory *unified = cgroup->v2 ? cgroup_find(cgroup, "") : NULL;
+    return unified && unified->fd >= 0 ? cgroup_give(unified, uid, err) : 0;
 }
 
 int cgroup_unified_fd(const Cgroup *cgroup) {

@@ -20,12 +20,24 @@ typedef struct CgroupDirectory {
 typedef struct Cgroup {
     CgroupDirectory *item;
     size_t n;
-    bool v2; /* the unified hierarchy has the controllers */
+    bool v2;       /* the unified hierarchy has the controllers */
+    bool rootless; /* we may not be allowed to make cgroups */
+    bool optional; /* rootless, and no path was asked for: then it goes without */
 } Cgroup;
 
-/* Finds the hierarchies and decides the paths; touches nothing. An absolute cgroups_path starts at
- * a hierarchy's root, a relative one at our own cgroup; NULL is the relative path `id`. */
-int cgroup_plan(Cgroup *cgroup, const char *cgroups_path, const char *id, Error *err);
+typedef struct CgroupRequest {
+    const char *path; /* linux.cgroupsPath, or NULL */
+    const char *id;
+    bool rootless;
+} CgroupRequest;
+
+/* Whether we are root of the machine in name only, or not at all. */
+bool cgroup_is_rootless(void);
+
+/* Finds the hierarchies and decides the paths; touches nothing. An absolute path starts at a
+ * hierarchy's root, a relative one at our own cgroup; NULL is the relative path `id`. A cgroup that
+ * others live in, or that is frozen, is refused: ERROR_STATE. */
+int cgroup_plan(Cgroup *cgroup, const CgroupRequest *request, Error *err);
 
 /* The directory of a path inside a hierarchy, as cgroup_plan computes it: `own` is our own cgroup
  * there and `root` the part of it that the mount shows. New string. */
@@ -36,8 +48,14 @@ char *cgroup_path_inside(
 void cgroup_load(Cgroup *cgroup, const JsonMap *paths);
 void cgroup_save(const Cgroup *cgroup, JsonMap *ret_paths);
 
-/* Makes the directories and writes the limits. */
+/* Makes the directories and writes the limits; without resources there are still the devices. */
 int cgroup_set_up(Cgroup *cgroup, const OciResources *resources, Error *err);
+
+/* Writes the limits again (all but the devices) of a cgroup that exists. */
+int cgroup_update(Cgroup *cgroup, const OciResources *resources, Error *err);
+
+/* v2: gives the cgroup to a user of the host, who may then make others below it. */
+int cgroup_delegate(const Cgroup *cgroup, unsigned uid, Error *err);
 
 /* Opens what cgroup_enter needs, in directories that exist (for exec). */
 int cgroup_open(Cgroup *cgroup, Error *err);
@@ -55,10 +73,15 @@ int cgroup_add_unified(const Cgroup *cgroup, int pid, Error *err);
  * remain. */
 int cgroup_remove(const Cgroup *cgroup, Error *err);
 
+/* The pids of all processes inside, at any depth; the caller frees ret->item. */
+int cgroup_members(const Cgroup *cgroup, JsonUints *ret, Error *err);
+
 /* SIGKILL (or another signal) to every process inside. */
 int cgroup_kill(const Cgroup *cgroup, int signal, Error *err);
 bool cgroup_is_empty(const Cgroup *cgroup);
 bool cgroup_is_frozen(const Cgroup *cgroup);
+
+/* Returns when all have stopped. */
 int cgroup_freeze(const Cgroup *cgroup, bool on, Error *err);
 
 void cgroup_done(Cgroup *cgroup);

@@ -111,14 +111,17 @@ static int build(Program *p, const JsonObjects *rules, Error *err) {
     return 0;
 }
 
-int limits_v2_attach_devices(int cgroup, const JsonObjects *rules, Error *err) {
+/* A program attached to the directory (cgroup device controller). */
+int limits_v2_devices(const CgroupDirectory *directory, const OciResources *resources, Error *err) {
     Program program = {};
-    int r = build(&program, rules, err);
+    if (!directory || directory->fd < 0)
+        return error_set(err, ERROR_UNSUPPORTED, "linux.resources.devices: no cgroup to limit");
+    int r = build(&program, &resources->devices, err);
     autoclose int fd = r < 0 ? r : load(&program, err);
     free(program.item);
     if (fd < 0)
-        return geteuid() == 0 || r < 0 ? fd : 0; /* rootless: mknod is impossible anyway */
-    union bpf_attr attr = {.target_fd = (unsigned)cgroup,
+        return fd;
+    union bpf_attr attr = {.target_fd = (unsigned)directory->fd,
         .attach_bpf_fd = (unsigned)fd,
         .attach_type = BPF_CGROUP_DEVICE,
         .attach_flags = BPF_F_ALLOW_MULTI};

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "runtime/cgroup/cgroup.h"
@@ -51,45 +52,55 @@ static const CgroupDirectory *main_directory(const Cgroup *cgroup) {
     return cgroup->n ? &cgroup->item[0] : NULL;
 }
 
-static int signal_members(int directory, void *argument, Error *err) {
-    const int *signal_number = argument;
+/* A threaded cgroup (v2) has no list of processes, but its threads' ids serve kill(2) as well. */
+static int read_members(int directory, Text *ret, Error *err) {
+    int r = file_read(directory, "cgroup.procs", PROCS_MAX, ret, err);
+    if (r < 0 && err->sys == EOPNOTSUPP)
+        r = file_read(directory, "cgroup.threads", PROCS_MAX, ret, err);
+    return r;
+}
+
+static int add_members(int directory, void *argument, Error *err) {
+    JsonUints *pids = argument;
     autodone(Text) procs = {};
-    int r = file_read(directory, "cgroup.procs", PROCS_MAX, &procs, err);
+    int r = read_members(directory, &procs, err);
     if (r < 0)
         return r == ERROR_NOT_FOUND || err->sys == ENODEV ? 0 : r;
     for (char *line = procs.data, *end; *line; line = end + strspn(end, "\n")) {
-        long pid = strtol(line, &end, 10);
+        unsigned long pid = strtoul(line, &end, 10);
         if (end == line)
             break;
-        if (pid > 1)
-            kill((pid_t)pid, *signal_number);
+        if (pid) /* 0: of a pid namespace that we do not see */
+            array_append(pids->item, pids->n, pid);
     }
     return 0;
 }
 
+int cgroup_members(const Cgroup *cgroup, JsonUints *ret, Error *err) {
+    const CgroupDirectory *directory = main_directory(cgroup);
+    return directory ? walk(AT_FDCWD, directory->path, add_members, ret, err) : 0;
+}
+
 int cgroup_kill(const Cgroup *cgroup, int number, Error *err) {
     const CgroupDirectory *unified = cgroup_find(cgroup, "");
-    const CgroupDirectory *directory = main_directory(cgroup);
     autofree char *file = unified ? text_format("%s/cgroup.kill", unified->path) : NULL;
     if (number == SIGKILL && file && file_write_kernel(AT_FDCWD, file, "1", err) >= 0)
         return 0;
-    return directory ? walk(AT_FDCWD, directory->path, signal_members, &number, err) : 0;
-}
-
-static int count_members(int directory, void *argument, Error *err) {
-    size_t *count = argument;
-    autodone(Text) procs = {};
-    if (file_read(directory, "cgroup.procs", PROCS_MAX, &procs, err) >= 0)
-        *count += procs.length;
-    return 0;
+    JsonUints pids = {};
+    int r = cgroup_members(cgroup, &pids, err);
+    for (size_t i = 0; i < pids.n; i++)
+        if (pids.item[i] > 1)
+            kill((pid_t)pids.item[i], number);
+    free(pids.item);
+    return r;
 }
 
 bool cgroup_is_empty(const Cgroup *cgroup) {
-    const CgroupDirectory *directory = main_directory(cgroup);
-    size_t count = 0;
+    JsonUints pids = {};
     Error ignored;
-    return !directory || walk(AT_FDCWD, directory->path, count_members, &count, &ignored) < 0 ||
-           !count;
+    int r = cgroup_members(cgroup, &pids, &ignored);
+    free(pids.item);
+    return r < 0 || !pids.n;
 }
 
 static int remove_directory(const char *path, Error *err);
@@ -133,36 +144,4 @@ int cgroup_remove(const Cgroup *cgroup, Error *err) {
             *err = one, result = one.code;
     }
     return result;
-}
-
-typedef struct FreezeFile {
-    const char *name, *on, *off;
-} FreezeFile;
-
-static const FreezeFile freeze_v1 = {"freezer.state", "FROZEN", "THAWED"};
-static const FreezeFile freeze_v2 = {"cgroup.freeze", "1", "0"};
-
-static char *freeze_path(const Cgroup *cgroup, const FreezeFile **ret) {
-    const CgroupDirectory *v1 = cgroup_find(cgroup, "freezer");
-    const CgroupDirectory *directory = v1 ? v1 : cgroup_find(cgroup, "");
-    *ret = v1 ? &freeze_v1 : &freeze_v2;
-    return directory ? text_format("%s/%s", directory->path, (*ret)->name) : NULL;
-}
-
-bool cgroup_is_frozen(const Cgroup *cgroup) {
-    const FreezeFile *file;
-    Error ignored;
-    autofree char *path = freeze_path(cgroup, &file);
-    autodone(Text) value = {};
-    if (!path || file_read(AT_FDCWD, path, 64, &value, &ignored) < 0)
-        return false;
-    return text_starts(value.data, file->on) || text_starts(value.data, "FREEZING");
-}
-
-int cgroup_freeze(const Cgroup *cgroup, bool on, Error *err) {
-    const FreezeFile *file;
-    autofree char *path = freeze_path(cgroup, &file);
-    if (!path)
-        return error_set(err, ERROR_UNSUPPORTED, "this machine has no cgroup freezer");
-    return file_write_kernel(AT_FDCWD, path, on ? file->on : file->off, err);
 }

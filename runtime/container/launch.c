@@ -99,7 +99,10 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
     TRY(namespaces_init(&plan->namespaces, spec->linux, err));
     TRY(capabilities_parse(spec->process->capabilities, &plan->init.capabilities, err));
     TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));
-    return cgroup_plan(&plan->cgroup, spec->linux->cgroups_path, launch->container.id, err);
+    const CgroupRequest cgroup = {.path = spec->linux->cgroups_path,
+        .id = launch->container.id,
+        .rootless = cgroup_is_rootless()};
+    return cgroup_plan(&plan->cgroup, &cgroup, err);
 }
 
 static int make(Launch *launch, Plan *plan, Error *err) {

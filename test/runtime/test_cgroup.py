@@ -76,10 +76,37 @@ def test_cpu_v1(runtime):
 
 @v1_only("pids")
 def test_pids_v1(runtime):
-    name = runtime.start(limited(runtime, pids={"limit": 17}))
-    assert read(runtime.state(name)["pid"], "pids", "pids.max") == "17"
-    name = runtime.start(limited(runtime, pids={"limit": -1}))
-    assert read(runtime.state(name)["pid"], "pids", "pids.max") == "max"
+    for limit, value in ((17, "17"), (-1, "max"), (0, "1")):
+        name = runtime.start(limited(runtime, pids={"limit": limit}))
+        assert read(runtime.state(name)["pid"], "pids", "pids.max") == value
+
+
+@v1_only("hugetlb")
+def test_hugetlb_also_limits_reservations(runtime):
+    limits = [{"pageSize": "2MB", "limit": 2 << 20}]
+    pid = runtime.state(runtime.start(limited(runtime, hugepageLimits=limits)))["pid"]
+    for file in ("hugetlb.2MB.limit_in_bytes", "hugetlb.2MB.rsvd.limit_in_bytes"):
+        assert read(pid, "hugetlb", file) == str(2 << 20)
+
+
+@v1_only("devices")
+def test_without_rules_only_the_default_devices(runtime):
+    bundle = runtime.bundle().args("/bin/sleep", "100")
+    del bundle.config["linux"]["resources"]["devices"]
+    rules = read(runtime.state(runtime.start(bundle))["pid"], "devices", "devices.list").splitlines()
+    assert "a *:* rwm" not in rules and "c 1:3 rwm" in rules
+
+
+def test_a_cgroup_in_use_is_refused(runtime):
+    path = f"/tt{os.getpid()}-shared"
+    bundle = runtime.bundle().args("/bin/sleep", "100")
+    bundle.config["linux"]["cgroupsPath"] = path
+    first = runtime.start(bundle)
+    again = runtime.bundle()
+    again.config["linux"]["cgroupsPath"] = path
+    assert runtime.run(again).code == 1
+    assert "container's cgroup is not empty: 1 process(es) found" in runtime.last_error()["msg"]
+    assert runtime.state(first)["status"] == "running"
 
 
 @v1_only("pids")
@@ -154,9 +181,9 @@ def test_unified_v2(runtime):
     limits = {"memory.high": str(32 << 20), "pids.max": "9"}
     pid = runtime.state(runtime.start(limited(runtime, unified=limits)))["pid"]
     assert read_v2(pid, "memory.high") == str(32 << 20) and read_v2(pid, "pids.max") == "9"
-    for name in ("../memory.high", "memory/high", "nonsense"):
+    for name, why in (("../memory.high", "no slashes"), ("memory/high", "no slashes"), ("nonsense", "CONTROLLER.PARAMETER")):
         assert runtime.run(limited(runtime, unified={name: "1"})).code == 1
-        assert "not a cgroup file name" in runtime.last_error()["msg"]
+        assert why in runtime.last_error()["msg"]
 
 
 def test_unified_needs_v2(runtime):
@@ -169,7 +196,7 @@ def test_unified_needs_v2(runtime):
 def test_limit_that_the_kernel_refuses(runtime):
     bundle = limited(runtime, cpu={"quota": 1})
     assert runtime.run(bundle).code == 1
-    assert runtime.last_error()["msg"].startswith(("linux.resources.cpu: cannot write '1", "linux.resources.cpu: the cgroup has no"))
+    assert runtime.last_error()["msg"].startswith(("linux.resources.cpu.quota: cannot write '1", "linux.resources.cpu.quota: the cgroup has no"))
 
 
 def test_exec_joins_the_cgroups(runtime):
