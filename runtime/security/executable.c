@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -14,18 +15,19 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/file.h"
+#include "runtime/security/remap.h"
 
-/* We run again from a read-only mount that nobody else can reach: a file opened through it cannot
- * be opened for writing, whoever asks, and the mount cannot be changed because it is nowhere. That
- * is one execve(2); a sealed copy in memory, the way for users without privileges, costs a copy
- * too. */
+/* This program becomes a file of a read-only mount that nobody else can reach: what is opened
+ * through it cannot be opened for writing, whoever asks, and the mount cannot be changed because it
+ * is nowhere. Where the kernel does not let a running program move there, we run again from it; a
+ * sealed copy in memory, the way for users without privileges, costs a copy too. */
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 extern char **environ;
 
-static bool is_protected(int exe) {
+static bool is_protected(void) {
+    autoclose int exe = openat(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC);
     struct statvfs fs;
     if (fstatvfs(exe, &fs) == 0 && fs.f_flag & ST_RDONLY)
         return true;
@@ -41,9 +43,18 @@ static int open_readonly_mount(void) {
     return take_fd(&fd);
 }
 
-static int open_sealed_copy(int exe) {
+/* A mount's descriptor only names the file; mapping it needs one that is open for reading. */
+static bool move_to(int mount) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", mount);
+    autoclose int file = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+    return file >= 0 && remap_program(file) && is_protected();
+}
+
+static int open_sealed_copy(void) {
+    autoclose int exe = openat(AT_FDCWD, "/proc/self/exe", O_RDONLY | O_CLOEXEC);
     autoclose int fd = memfd_create("tare-runtime", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    ssize_t n = fd < 0 ? -1 : 1;
+    ssize_t n = exe < 0 || fd < 0 ? -1 : 1;
     while (n > 0)
         n = sendfile(fd, exe, NULL, 1 << 24);
     if (n < 0 || fchmod(fd, 0500) < 0 || fcntl(fd, F_ADD_SEALS, SEALS) < 0)
@@ -52,15 +63,15 @@ static int open_sealed_copy(int exe) {
 }
 
 int executable_protect(char **argv, Error *err) {
-    autoclose int exe = -1;
-    TRY(file_open(AT_FDCWD, "/proc/self/exe", O_RDONLY, 0, &exe, err));
-    if (is_protected(exe)) {
+    if (is_protected()) {
         (void)prctl(PR_SET_NAME, "tare-runtime"); /* execveat left a descriptor's number there */
         return 0;
     }
     autoclose int safe = open_readonly_mount();
+    if (safe >= 0 && move_to(safe))
+        return 0;
     if (safe < 0)
-        safe = open_sealed_copy(exe);
+        safe = open_sealed_copy();
     if (safe < 0)
         return error_set_errno(err, errno, "cannot protect this program from containers");
     (void)syscall(SYS_execveat, safe, "", argv, environ, AT_EMPTY_PATH);
