@@ -279,11 +279,16 @@ static int reset_signals(Init *init, Error *err) {
     return 0;
 }
 
+/* Before the first filter, which may know nothing of close_range(2); what is opened later is
+ * close-on-exec from birth. */
 static int close_descriptors(Init *init, Error *err) {
-    int first = 3 + (int)init->preserve_fds;
-    if (close_range((unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return error_set_errno(err, errno, "cannot close descriptors");
-    for (int fd = 3; fd < first; fd++)
+    return 0;
+}
+
+static int keep_descriptors(Init *init, Error *err) {
+    for (int fd = 3; fd < 3 + (int)init->preserve_fds; fd++)
         TRY(fd_set_cloexec(fd, false, err));
     return 0;
 }
@@ -329,13 +334,14 @@ static const InitStep steps[] = {
     {"forbid new privileges", forbid_new_privileges},
     {"prepare the environment", process_set_environment},
     {"enter the directory", enter_directory},
+    {"close descriptors on exec", close_descriptors},
     {"install an early seccomp filter", install_filter_early},
     {"become the user", process_set_user},
     {"find the program", process_locate},
     {"wait for start", wait_for_start},
     {"run startContainer hooks", run_start_hooks, true},
     {"reset signals", reset_signals},
-    {"close descriptors", close_descriptors},
+    {"keep descriptors", keep_descriptors},
     {"install a late seccomp filter", install_filter_late},
     {"execute", execute},
 };

@@ -220,14 +220,24 @@ static const char *search_path(char *const *environment) {
     return "";
 }
 
-/* 0 when `path` can be executed, else its errno. */
+static bool refused_by_filter(int sys) {
+    return sys == EPERM || sys == ENOSYS;
+}
+
+/* 0 when `path` can be executed, else its errno. A seccomp filter may be at work already, and many
+ * a profile is older than faccessat2(2): then the real ids, which equal the effective ones, decide.
+ */
 static int executable_error(const char *path) {
     struct stat st;
     if (stat(path, &st) < 0)
         return errno;
     if (S_ISDIR(st.st_mode))
         return EISDIR;
-    return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ? errno : 0;
+    if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0)
+        return 0;
+    if (refused_by_filter(errno) && faccessat(AT_FDCWD, path, X_OK, 0) == 0)
+        return 0;
+    return refused_by_filter(errno) ? 0 : errno; /* else exec itself will tell */
 }
 
 static int no_program(const char *name, int sys, bool in_path, Error *err) {

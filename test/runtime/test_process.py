@@ -172,6 +172,16 @@ def test_seccomp_looks_at_arguments(runtime):
     assert runtime.run(bundle).out == "1 0\n"
 
 
+@pytest.mark.parametrize("name", ["true", "/bin/true"])
+def test_seccomp_may_be_older_than_what_we_call(runtime, name):
+    """Without no_new_privs the filter is there before the program is looked for and descriptors are closed."""
+    bundle = with_filter(runtime.bundle().args(name), syscalls=[
+        {"names": ["faccessat2", "close_range", "openat2"], "action": "SCMP_ACT_ERRNO", "errnoRet": errno.EPERM}])
+    bundle.config["process"]["noNewPrivileges"] = False
+    result = runtime.run(bundle)
+    assert result.code == 0, result
+
+
 def test_seccomp_kills(runtime):
     bundle = with_filter(runtime.bundle().sh("mkdir /tmp/x"), syscalls=[
         {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_KILL_PROCESS"}])
