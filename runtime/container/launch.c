@@ -150,9 +150,11 @@ int launch_set_oom_score(const OciProcess *process, pid_t pid, Error *err) {
     return 0;
 }
 
+/* "created" is what hooks read from all that the runtime does after the lifecycle's second step,
+ * the environment (runtime.md#lifecycle). */
 static int run_hooks(Launch *launch, Error *err) {
     const OciHooks *hooks = launch->spec.hooks;
-    OciState state = container_state(&launch->container, CONTAINER_CREATING, launch->pid);
+    OciState state = container_state(&launch->container, CONTAINER_CREATED, launch->pid);
     TRY(message_expect(launch->channel, MESSAGE_HOOK, NULL, err));
     TRY(hooks_run(&hooks->prestart, "prestart", &state, err));
     TRY(hooks_run(&hooks->create_runtime, "createRuntime", &state, err));

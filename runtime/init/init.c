@@ -161,6 +161,7 @@ static int wait_for_hooks(Init *init, Error *err) {
 static int run_create_hooks(Init *init, Error *err) {
     const OciHooks *hooks = init->spec->hooks;
     OciState state = init->state;
+    state.status = (char[]){"created"};
     state.pid = (JsonInt){true, getpid()}; /* as it is seen in here */
     return hooks ? hooks_run(&hooks->create_container, "createContainer", &state, err) : 0;
 }

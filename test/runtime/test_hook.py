@@ -43,7 +43,7 @@ def test_state_on_standard_input(runtime):
     name = runtime.create(bundle)
     seen = json.loads(path.read_text())
     assert seen["id"] == name and seen["bundle"] == str(bundle.path) and seen["annotations"] == {"a": "b"}
-    assert seen["status"] == "creating" and seen["pid"] == runtime.state(name)["pid"]
+    assert seen["status"] == "created" and seen["pid"] == runtime.state(name)["pid"]
 
 
 def test_environment_is_only_the_hooks_own(runtime):
