@@ -21,16 +21,11 @@ enum {
 };
 
 /* One hierarchy that can tell about memory. */
-typedef struct Hierarchy {
-    const char *type;       /* of the file system in mountinfo */
-    const char *option;     /* that its super block must have, or NULL */
-    const char *controller; /* in /proc/PID/cgroup; "" is v2 */
-    const char *counter;
-} Hierarchy;
-
-static const Hierarchy hierarchies[] = {
-    {"cgroup", "memory", "memory", "memory.oom_control"},
-    {"cgroup2", NULL, "", "memory.events"},
+static const struct {
+    const char *controller, *counter;
+} hierarchies[] = {
+    {"memory", "memory.oom_control"},
+    {"", "memory.events"},
 };
 
 static bool list_has(const char *list, const char *word) {
@@ -57,14 +52,15 @@ static char *find_path(const char *table, const char *controller) {
     return NULL;
 }
 
-/* Where the hierarchy is mounted, with the part of it that is (proc_pid_mountinfo(5), fields 4 and
- * 5; type and super options follow " - "). */
-static char *find_mount(const char *table, const Hierarchy *hierarchy, char **ret_root) {
+/* Where the controller's hierarchy is mounted, with the part of it that is (proc_pid_mountinfo(5),
+ * fields 4 and 5; type and super options follow " - "). */
+static char *find_mount(const char *table, const char *controller, char **ret_root) {
     autotexts char **lines = texts_split(table, '\n');
     for (char **text = lines; *text; text++) {
         MountLine line;
-        if (!mount_line_cut(*text, &line) || strcmp(line.type, hierarchy->type) != 0 ||
-            (hierarchy->option && !list_has(line.options, hierarchy->option)))
+        if (!mount_line_cut(*text, &line) ||
+            strcmp(line.type, *controller ? "cgroup" : "cgroup2") != 0 ||
+            (*controller && !list_has(line.options, controller)))
             continue;
         *ret_root = text_copy(line.root);
         return text_copy(line.point);
@@ -72,16 +68,36 @@ static char *find_mount(const char *table, const Hierarchy *hierarchy, char **re
     return NULL;
 }
 
-static char *locate(const Hierarchy *hierarchy, const char *mounts, const char *cgroups) {
-    autofree char *path = find_path(cgroups, hierarchy->controller);
+static int read_tables(pid_t pid, Text *mounts, Text *cgroups, Error *err) {
+    autofree char *file = text_format("/proc/%d/cgroup", (int)pid);
+    TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, mounts, err));
+    return file_read(AT_FDCWD, file, 1 << 20, cgroups, err);
+}
+
+/* -1 where there is none. */
+static int open_directory(const char *mounts, const char *cgroups, const char *controller) {
+    autofree char *path = find_path(cgroups, controller);
     autofree char *root = NULL;
-    autofree char *point = path ? find_mount(mounts, hierarchy, &root) : NULL;
+    autofree char *point = path ? find_mount(mounts, controller, &root) : NULL;
     if (!point || strstr(path, "/.."))
-        return NULL;
+        return -1;
     const char *rest = path;
     if (strcmp(root, "/") != 0 && path_is_within(path, root))
         rest += strlen(root);
-    return path_join(point, rest);
+    autofree char *full = path_join(point, rest);
+    return open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+int cgroup_open_directories(
+    pid_t pid, const char *const *controllers, size_t n, int *ret_fds, Error *err) {
+    autodone(Text) mounts = {};
+    autodone(Text) cgroups = {};
+    for (size_t i = 0; i < n; i++)
+        ret_fds[i] = -1;
+    TRY(read_tables(pid, &mounts, &cgroups, err));
+    for (size_t i = 0; i < n; i++)
+        ret_fds[i] = open_directory(mounts.data, cgroups.data, controllers[i]);
+    return 0;
 }
 
 static int read_counter(int fd, unsigned long *ret) {
@@ -96,11 +112,11 @@ static int read_counter(int fd, unsigned long *ret) {
     return 0;
 }
 
-static bool open_in(Cgroup *cgroup, const Hierarchy *hierarchy, const char *path) {
-    autoclose int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static bool keep(Cgroup *cgroup, int opened, const char *counter_name) {
+    autoclose int directory = opened;
     if (directory < 0)
         return false;
-    autoclose int counter = openat(directory, hierarchy->counter, O_RDONLY | O_CLOEXEC);
+    autoclose int counter = openat(directory, counter_name, O_RDONLY | O_CLOEXEC);
     bool counts = counter >= 0 && read_counter(counter, &cgroup->before) == 0;
     if (!counts && cgroup->directory >= 0)
         return false; /* the other hierarchy lists the same processes */
@@ -115,14 +131,11 @@ static bool open_in(Cgroup *cgroup, const Hierarchy *hierarchy, const char *path
 int cgroup_open(Cgroup *cgroup, pid_t pid, Error *err) {
     autodone(Text) mounts = {};
     autodone(Text) cgroups = {};
-    autofree char *file = text_format("/proc/%d/cgroup", (int)pid);
-    TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &mounts, err));
-    TRY(file_read(AT_FDCWD, file, 1 << 20, &cgroups, err));
-    for (size_t i = 0; i < array_size(hierarchies); i++) {
-        autofree char *path = locate(&hierarchies[i], mounts.data, cgroups.data);
-        if (path && open_in(cgroup, &hierarchies[i], path))
+    TRY(read_tables(pid, &mounts, &cgroups, err));
+    for (size_t i = 0; i < array_size(hierarchies); i++)
+        if (keep(cgroup, open_directory(mounts.data, cgroups.data, hierarchies[i].controller),
+                hierarchies[i].counter))
             return 0;
-    }
     if (cgroup->directory < 0)
         return error_set(err, ERROR_NOT_FOUND, "process %d is in no cgroup that counts", (int)pid);
     return 0;

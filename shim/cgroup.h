@@ -26,3 +26,8 @@ bool cgroup_oom_killed(const Cgroup *cgroup);
 
 /* Appends the pids in the cgroup and below; the caller frees *pids. */
 int cgroup_list_pids(const Cgroup *cgroup, pid_t **pids, size_t *n, Error *err);
+
+/* The directories of a process's cgroups, by controller ("" is v2); -1 where a controller is not
+ * mounted. The caller closes them. */
+int cgroup_open_directories(
+    pid_t pid, const char *const *controllers, size_t n, int *ret_fds, Error *err);

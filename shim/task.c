@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include "proto/containerd/task/v3/task.pb-c.h"
 #include "shim/container.h"
 #include "shim/exit.h"
+#include "shim/metrics/metrics.h"
 #include "shim/notice.h"
 
 typedef int (*TaskAction)(Process *process, const TaskRequest *request, Error *err);
@@ -146,8 +148,23 @@ static int refuse_checkpoint(Process *process, const TaskRequest *request, Error
     return error_set(err, ERROR_UNSUPPORTED, "checkpoints are not supported");
 }
 
-static int refuse_stats(Process *process, const TaskRequest *request, Error *err) {
-    return error_set(err, ERROR_UNSUPPORTED, "statistics are not supported");
+static Google__Protobuf__Any *new_any(TtrpcCall *call, const char *type, size_t n) {
+    Google__Protobuf__Any *any = ttrpc_call_memory(call, sizeof *any);
+    google__protobuf__any__init(any);
+    any->type_url = (char *)type;
+    any->value.len = n;
+    any->value.data = ttrpc_call_memory(call, n + 1);
+    return any;
+}
+
+static int report_stats(Process *process, const TaskRequest *request, Error *err) {
+    Containerd__Task__V3__StatsResponse *response = request->response;
+    Metrics metrics = {};
+    TRY(metrics_collect(process->pid, &metrics, err));
+    response->stats = new_any(request->call, metrics.type, metrics.n);
+    memcpy(response->stats->value.data, metrics.data, metrics.n);
+    free(metrics.data);
+    return 0;
 }
 
 static const Process *find_pid(const Container *container, pid_t pid) {
@@ -158,13 +175,10 @@ static const Process *find_pid(const Container *container, pid_t pid) {
 }
 
 static Google__Protobuf__Any *describe_exec(TtrpcCall *call, const Process *exec) {
-    Google__Protobuf__Any *any = ttrpc_call_memory(call, sizeof *any);
     Containerd__Runc__V1__ProcessDetails details = CONTAINERD__RUNC__V1__PROCESS_DETAILS__INIT;
     details.exec_id = exec->id;
-    google__protobuf__any__init(any);
-    any->type_url = (char *)details.base.descriptor->name;
-    any->value.len = containerd__runc__v1__process_details__get_packed_size(&details);
-    any->value.data = ttrpc_call_memory(call, any->value.len + 1);
+    size_t n = containerd__runc__v1__process_details__get_packed_size(&details);
+    Google__Protobuf__Any *any = new_any(call, details.base.descriptor->name, n);
     containerd__runc__v1__process_details__pack(&details, any->value.data);
     return any;
 }
@@ -303,7 +317,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_CLOSE_IO] = close_io,
             [TASK_UPDATE] = update,
             [TASK_PIDS] = list_pids,
-            [TASK_STATS] = refuse_stats,
+            [TASK_STATS] = report_stats,
             [TASK_STATE] = report_state,
             [TASK_WAIT] = wait_later,
             [TASK_EXITED] = begin_end,
@@ -318,7 +332,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_UPDATE] = update,
             [TASK_CHECKPOINT] = refuse_checkpoint,
             [TASK_PIDS] = list_pids,
-            [TASK_STATS] = refuse_stats,
+            [TASK_STATS] = report_stats,
             [TASK_STATE] = report_state,
             [TASK_WAIT] = wait_later,
             [TASK_EXITED] = begin_end,
@@ -333,7 +347,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_UPDATE] = update,
             [TASK_CHECKPOINT] = refuse_checkpoint,
             [TASK_PIDS] = list_pids,
-            [TASK_STATS] = refuse_stats,
+            [TASK_STATS] = report_stats,
             [TASK_STATE] = report_state,
             [TASK_WAIT] = wait_later,
             [TASK_EXITED] = begin_end,

@@ -25,6 +25,7 @@ class Messages:
     def __init__(self):
         files = ["ttrpc/request.proto", "containerd/task/v3/task.proto", "containerd/events/task.proto",
                  "containerd/runc/v1/options.proto", "containerd/types/introspection.proto",
+                 "containerd/cgroups/v1.proto", "containerd/cgroups/v2.proto",
                  "containerd/services/events/ttrpc/v1/events.proto", "tare/shim/v1/options.proto"]
         packed = subprocess.check_output(
             ["protoc", f"-I{PROTO}", "--include_imports", "--descriptor_set_out=/dev/stdout", *files])
