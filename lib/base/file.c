@@ -114,23 +114,40 @@ int file_read(int dir, const char *path, size_t limit, Text *ret, Error *err) {
     return 0;
 }
 
+/* umask(2) takes bits of others than the owner; without any there is nothing to put right. */
+static int set_mode(int fd, mode_t mode) {
+    return mode & 077 ? fchmod(fd, mode) : 0;
+}
+
+static int write_new(
+    int dir, const char *name, const void *data, size_t n, mode_t mode, bool durable, Error *err) {
+    autoclose int fd = -1;
+    TRY(file_open(dir, name, O_WRONLY | O_CREAT | O_EXCL, mode, &fd, err));
+    int r = fd_write_all(fd, data, n, err);
+    if (r >= 0 && (set_mode(fd, mode) < 0 || (durable && fsync(fd) < 0)))
+        r = error_set_errno(err, errno, "cannot write");
+    if (r < 0)
+        unlinkat(dir, name, 0);
+    return r;
+}
+
+int file_write_new(int dir, const char *name, const void *data, size_t n, mode_t mode, Error *err) {
+    int r = write_new(dir, name, data, n, mode, false, err);
+    return r < 0 ? error_prefix(err, "cannot write '%s'", name) : 0;
+}
+
 int file_write(
     int dir, const char *name, const void *data, size_t n, mode_t mode, bool durable, Error *err) {
     char random[17];
     text_random_hex(random, 8);
     autofree char *temporary = text_format("%s.%s", name, random);
-    autoclose int fd = -1;
-    TRY(file_open(dir, temporary, O_WRONLY | O_CREAT | O_EXCL, mode, &fd, err));
-    int r = fd_write_all(fd, data, n, err);
-    if (r >= 0 && (fchmod(fd, mode) < 0 || (durable && fsync(fd) < 0)))
-        r = error_set_errno(err, errno, "cannot write '%s'", name);
-    else if (r < 0)
-        error_prefix(err, "cannot write '%s'", name);
-    if (r >= 0 && renameat(dir, temporary, dir, name) < 0)
-        r = error_set_errno(err, errno, "cannot write '%s'", name);
-    if (r < 0)
-        unlinkat(dir, temporary, 0);
-    return r;
+    if (write_new(dir, temporary, data, n, mode, durable, err) < 0)
+        return error_prefix(err, "cannot write '%s'", name);
+    if (renameat(dir, temporary, dir, name) == 0)
+        return 0;
+    error_set_errno(err, errno, "cannot write '%s'", name);
+    unlinkat(dir, temporary, 0);
+    return err->code;
 }
 
 int file_write_kernel(int dir, const char *path, const char *value, Error *err) {

@@ -37,6 +37,9 @@ int file_read(int dir, const char *path, size_t limit, Text *ret, Error *err);
 int file_write(
     int dir, const char *name, const void *data, size_t n, mode_t mode, bool durable, Error *err);
 
+/* Makes a file that is not there; a reader may meet it half written. ERROR_EXISTS. */
+int file_write_new(int dir, const char *name, const void *data, size_t n, mode_t mode, Error *err);
+
 /* One write(2) to an existing kernel file (procfs, cgroupfs); path is a name beneath dir. */
 int file_write_kernel(int dir, const char *path, const char *value, Error *err);
 

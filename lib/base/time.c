@@ -29,17 +29,28 @@ void time_sleep(int64_t duration) {
         ;
 }
 
+/* Days since 1970 as a date, without gmtime_r(3), which reads /etc/localtime first. Years begin in
+ * March here, so that a leap day ends one: 146097 days are 400 years, 153 are five months. */
+static void split_days(int64_t days, unsigned *ret_year, unsigned *ret_month, unsigned *ret_day) {
+    unsigned since = (unsigned)(days + 719468), day = since % 146097; /* 0000-03-01 */
+    unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+    day -= 365 * year + year / 4 - year / 100;
+    unsigned month = (5 * day + 2) / 153;
+    *ret_day = day - (153 * month + 2) / 5 + 1;
+    *ret_month = month < 10 ? month + 3 : month - 9;
+    *ret_year = year + since / 146097 * 400 + (*ret_month <= 2);
+}
+
 const char *time_format_fixed(int64_t time, char buffer[TIME_TEXT_SIZE]) {
-    time_t seconds = (time_t)(time / TIME_SECOND);
-    long nanoseconds = (long)(time % TIME_SECOND);
-    if (nanoseconds < 0) {
-        seconds--;
-        nanoseconds += TIME_SECOND;
-    }
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    size_t n = strftime(buffer, TIME_TEXT_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(buffer + n, TIME_TEXT_SIZE - n, ".%09ldZ", nanoseconds);
+    int64_t seconds = time / TIME_SECOND - (time % TIME_SECOND < 0);
+    int64_t days = seconds / 86400 - (seconds % 86400 < 0);
+    unsigned nanosecond = (unsigned)(time - seconds * TIME_SECOND);
+    unsigned second = (unsigned)(seconds - days * 86400), year, month, day;
+    split_days(days, &year, &month, &day);
+    /* the remainders say to the compiler what fits */
+    snprintf(buffer, TIME_TEXT_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ", year % 10000,
+        month % 100, day % 100, second / 3600 % 24, second / 60 % 60, second % 60,
+        nanosecond % (unsigned)TIME_SECOND);
     return buffer;
 }
 

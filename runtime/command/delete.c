@@ -21,7 +21,7 @@ static int delete_loaded(Container *container, bool force, Error *err) {
             container->id, container_status_name(status));
     if (kill)
         TRY(container_kill_all(container, err));
-    return container_destroy(container, err);
+    return container_destroy(container, NULL, err);
 }
 
 static int run(const Globals *globals, int argc, char **argv, Error *err) {

@@ -18,7 +18,7 @@ static int take_back(Launch *launch, int r) {
     Error ignored;
     kill(launch->pid, SIGKILL);
     waitpid(launch->pid, NULL, 0);
-    (void)container_destroy(&launch->container, &ignored);
+    (void)container_destroy(&launch->container, &launch->spec, &ignored);
     return r;
 }
 
@@ -34,7 +34,7 @@ static int run_attached(Launch *launch, const BundleOptions *parsed, int console
     r = foreground_wait(launch->pid, master, err);
     if (r < 0 || parsed->keep)
         return r;
-    TRY(container_destroy(&launch->container, err));
+    TRY(container_destroy(&launch->container, &launch->spec, err));
     return r;
 }
 

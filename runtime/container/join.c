@@ -90,9 +90,10 @@ static int run(Join *join, const OciProcess *process, const JoinOptions *options
     if (init_waits_for_mapping(&join->init))
         TRY(message_send(join->init.peer, MESSAGE_MAPPED, pid, err));
     TRY(launch_set_oom_score(process, pid, err));
+    Error ignored; /* an init that is gone has left its reason */
+    (void)message_send(join->init.peer, MESSAGE_START, 0, &ignored);
     TRY(message_expect(join->init.peer, MESSAGE_READY, NULL, err));
     TRY(launch_write_pid_file(options->pid_file, pid, err));
-    TRY(message_send(join->init.peer, MESSAGE_START, 0, err));
     return message_expect_end(join->init.peer, err);
 }
 

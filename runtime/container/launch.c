@@ -177,10 +177,14 @@ static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     TRY(process_start_time(launch->pid, &record->start_time.value, err));
     record->start_time.set = true;
     record->pid = (JsonInt){true, launch->pid};
-    TRY(file_write(launch->container.dir, "config.json", config, strlen(config), 0600, false, err));
+    TRY(file_write_new(launch->container.dir, "config.json", config, strlen(config), 0600, err));
     TRY(container_save(&launch->container, err));
     if (has_runtime_hooks(&launch->spec))
         TRY(run_hooks(launch, err));
+    if (!plan->options->wait_for_start && !launch->spec.process->terminal.value) {
+        Error ignored; /* an init that is gone has left its reason */
+        launch->started = message_send(launch->channel, MESSAGE_START, 0, &ignored) >= 0;
+    }
     TRY(message_expect(launch->channel, MESSAGE_READY, NULL, err));
     return launch_write_pid_file(plan->options->pid_file, launch->pid, err);
 }
@@ -227,7 +231,8 @@ int launch_create(
 }
 
 int launch_start(Launch *launch, Error *err) {
-    TRY(message_send(launch->channel, MESSAGE_START, 0, err));
+    if (!launch->started)
+        TRY(message_send(launch->channel, MESSAGE_START, 0, err));
     plan_free(take_ptr(&launch->plan)); /* mounts that we hold would be busy for the host */
     TRY(message_expect_end(launch->channel, err));
     close(launch->channel);

@@ -23,6 +23,7 @@ typedef struct Launch {
     Container container;
     int channel; /* to init, until it runs the program; else -1 */
     pid_t pid;
+    bool started; /* MESSAGE_START is sent already */
     Plan *plan;
 } Launch;
 
@@ -37,8 +38,9 @@ CLEANUP_DEFINE_DONE(Launch, launch_done)
 /* For start: knocks at the socket of a created container. */
 int container_start(Container *container, Error *err);
 
-/* Kills what lives, removes cgroups and state, runs poststop hooks. */
-int container_destroy(Container *container, Error *err);
+/* Kills what lives, removes cgroups and state, runs poststop hooks. The hooks are those of `spec`;
+ * NULL: of the configuration that the container was made from. */
+int container_destroy(Container *container, const OciSpec *spec, Error *err);
 
 /* SIGKILL, then waits until the process is gone; a container without its own pid namespace loses
  * every process of its cgroup. */

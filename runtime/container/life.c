@@ -100,10 +100,7 @@ int container_kill_all(Container *container, Error *err) {
     return pidfd >= 0 ? wait_for_end(pidfd, err) : 0;
 }
 
-int container_destroy(Container *container, Error *err) {
-    OciSpec spec = {};
-    Error config_error;
-    bool loaded = container_load_config(container, &spec, &config_error) >= 0;
+static int destroy(Container *container, const OciHooks *hooks, Error *err) {
     Cgroup cgroup;
     if (!container->record.own_pid_namespace.value)
         TRY(kill_cgroup(container, err));
@@ -112,10 +109,18 @@ int container_destroy(Container *container, Error *err) {
     cgroup_done(&cgroup);
     TRY(r);
     TRY(container_forget(container, err));
-    if (loaded && spec.hooks) {
-        OciState state = container_state(container, CONTAINER_STOPPED, 0);
-        r = hooks_run(&spec.hooks->poststop, "poststop", &state, err);
-    }
-    json_done(&oci_spec_type, &spec);
+    if (!hooks)
+        return 0;
+    OciState state = container_state(container, CONTAINER_STOPPED, 0);
+    return hooks_run(&hooks->poststop, "poststop", &state, err);
+}
+
+int container_destroy(Container *container, const OciSpec *spec, Error *err) {
+    OciSpec loaded = {};
+    Error ignored; /* what died while it was made may have no configuration yet */
+    if (!spec)
+        (void)container_load_config(container, &loaded, &ignored);
+    int r = destroy(container, spec ? spec->hooks : loaded.hooks, err);
+    json_done(&oci_spec_type, &loaded);
     return r;
 }

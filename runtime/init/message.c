@@ -36,9 +36,10 @@ void message_send_failure(int socket, const Error *failure) {
 /* 0 at end of file, else 1. The size is checked: nothing shorter or longer is ever looked at. */
 static int receive(int socket, Message *ret, Error *err) {
     ssize_t n;
-    while ((n = recv(socket, ret, sizeof *ret, MSG_TRUNC)) < 0 && errno == EINTR)
-        ;
-    if (n == 0 || (n < 0 && errno == ECONNRESET))
+    do /* ECONNRESET, said once: the peer ended before it read all; what it said is still here */
+        n = recv(socket, ret, sizeof *ret, MSG_TRUNC);
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+    if (n == 0)
         return 0;
     if (n != sizeof *ret)
         return error_set_errno(

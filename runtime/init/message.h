@@ -13,11 +13,12 @@
  *       │ ◄──────────────────── MESSAGE_HOOK │ (only when there are hooks)
  *       │  prestart, createRuntime hooks     │
  *       │  MESSAGE_HOOKED ─────────────────► │ createContainer hooks, pivot, privileges
- *       │ ◄─────────────────── MESSAGE_READY │
  *       │  state.json                        │
- *   run │  MESSAGE_START ──────────────────► │ startContainer hooks, exec
+ *   run │  MESSAGE_START ──────────────────► │ (read when init has come that far)
+ *       │ ◄─────────────────── MESSAGE_READY │ startContainer hooks, exec
  *       │ ◄──────────────────── end of file  │ (exec closed our end: the program runs)
  *
+ * With a terminal MESSAGE_START follows MESSAGE_READY: its size is set first.
  * After `create` the pair is closed at MESSAGE_READY, and `start` plays the last act over the
  * socket start.sock (MESSAGE_START, MESSAGE_READY, end of file). At any time MESSAGE_FAILED may
  * come from init instead, and end of file means that the peer died. A process that joins a pid or

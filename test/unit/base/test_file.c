@@ -55,6 +55,16 @@ static void write_replaces_whole_and_keeps_the_mode(void **state) {
     assert_int_equal(st.st_nlink, 1);
 }
 
+static void write_new_leaves_what_is_there(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    assert_int_equal(file_write_new(f->dir, "a", "first", 5, 0600, &err), 0);
+    assert_int_equal(file_write_new(f->dir, "a", "second", 6, 0600, &err), ERROR_EXISTS);
+    autodone(Text) text = {};
+    assert_int_equal(file_read(f->dir, "a", 100, &text, &err), 0);
+    assert_string_equal(text.data, "first");
+}
+
 static void read_is_bounded_and_wants_regular_files(void **state) {
     Fixture *f = *state;
     Error err = {};
@@ -177,6 +187,7 @@ static void kernel_files_must_exist(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_DIRECTORY(write_replaces_whole_and_keeps_the_mode),
+        IN_DIRECTORY(write_new_leaves_what_is_there),
         IN_DIRECTORY(read_is_bounded_and_wants_regular_files),
         IN_DIRECTORY(symlinks_resolve_inside_the_root),
         IN_DIRECTORY(directories_are_made_inside_the_root),

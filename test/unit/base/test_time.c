@@ -26,6 +26,16 @@ static void formats_as_go_does(void **state) {
     assert_string_equal(buffer, "2026-01-31T10:11:12.000000000Z");
 }
 
+static void every_day_has_the_date_of_the_calendar(void **state) {
+    char buffer[TIME_TEXT_SIZE];
+    for (int64_t day = -106000; day < 106000; day++) {
+        int64_t time = day * 86400 * TIME_SECOND + 1, back;
+        Error err = {};
+        assert_int_equal(time_parse(time_format(time, buffer), &back, &err), 0);
+        assert_true(back == time);
+    }
+}
+
 static void reads_offsets(void **state) {
     int64_t utc, east;
     Error err = {};
@@ -77,6 +87,7 @@ static void sleeps_as_long_as_asked(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(formats_as_go_does),
+        TEST(every_day_has_the_date_of_the_calendar),
         TEST(reads_offsets),
         TEST(refuses_what_is_no_time),
         TEST(durations_as_go_writes_them),
