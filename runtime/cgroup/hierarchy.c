@@ -30,17 +30,21 @@ bool hierarchy_has(const char *controllers, const char *controller) {
 static void add_own(Hierarchies *all, char *line) {
     strsep(&line, ":");
     char *controllers = strsep(&line, ":");
-    if (!controllers || !line)
+    if (!controllers || !line || *line != '/')
         return;
     Hierarchy h = {.controllers = text_copy(controllers), .own = text_copy(line)};
     array_append(all->item, all->n, h);
+}
+
+static bool is_octal(char c) {
+    return c >= '0' && c <= '7';
 }
 
 /* "\040" and the like (getmntent(3)), in place. */
 static void unescape(char *text) {
     char *out = text;
     for (const char *in = text; *in; out++) {
-        if (in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && in[2] && in[3]) {
+        if (in[0] == '\\' && is_octal(in[1]) && in[1] < '4' && is_octal(in[2]) && is_octal(in[3])) {
             *out = (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
             in += 4;
         } else {

@@ -109,7 +109,7 @@ static void add_variable(JsonTexts *list, const char *variable) {
 }
 
 int process_set_environment(Init *init, Error *err) {
-    JsonTexts list = {};
+    autodone(JsonTexts) list = {};
     bool home = false;
     for (size_t i = 0; i < init->process->env.n; i++) {
         const char *variable = init->process->env.item[i];
@@ -124,7 +124,8 @@ int process_set_environment(Init *init, Error *err) {
         autofree char *variable = text_format("HOME=%s", directory ? directory : "/");
         add_variable(&list, variable);
     }
-    init->environment = list.item;
+    init->environment = take_ptr(&list.item);
+    list.n = 0;
     return 0;
 }
 

@@ -123,10 +123,23 @@ static void saved_paths_come_back(void **state) {
     json_done(&oci_state_type, &again);
 }
 
+/* Names of mount points are anybody's choice, and so are bytes that only look like an escape. */
+static void strange_lines_are_passed_over(void **state) {
+    char mountinfo[] = "31 30 0:27 / /a\\04 rw - cgroup2 cgroup2 rw\n"
+                       "32 30 0:28 / /b\\1\x80!c\\777 rw - cgroup cgroup rw,memory\n";
+    char cgroups[] = "5:memory:relative/..\n4:memory:/x\n:\n::\n0::/c\n";
+    autodone(Hierarchies) found = {};
+    hierarchies_parse(&found, mountinfo, cgroups);
+    assert_int_equal(found.n, 2);
+    assert_string_equal(found.item[0].mount, "/b\\1\x80!c\\777");
+    assert_string_equal(found.item[1].mount, "/a\\04");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(paths_start_where_they_should),
         TEST(controllers_are_whole_words), TEST(hybrid_machines_are_understood),
-        TEST(nonsense_in_mountinfo_does_no_harm), TEST(shares_become_weights),
-        TEST(device_rules_in_the_kernels_words), TEST(saved_paths_come_back)};
+        TEST(strange_lines_are_passed_over), TEST(nonsense_in_mountinfo_does_no_harm),
+        TEST(shares_become_weights), TEST(device_rules_in_the_kernels_words),
+        TEST(saved_paths_come_back)};
     return RUN(tests);
 }
