@@ -13,10 +13,6 @@
 #include "base/cleanup.h"
 #include "base/path.h"
 
-enum {
-    FDS_MAX = 16
-};
-
 int fd_write_all(int fd, const void *data, size_t n, Error *err) {
     const char *p = data;
     while (n > 0) {
@@ -80,7 +76,7 @@ int fd_set_nonblocking(int fd, bool on, Error *err) {
 }
 
 typedef union FdControl {
-    char bytes[CMSG_SPACE(FDS_MAX * sizeof(int))];
+    char bytes[CMSG_SPACE(FD_SEND_MAX * sizeof(int))];
     struct cmsghdr align;
 } FdControl;
 
@@ -91,7 +87,7 @@ int fd_send(int socket, const int *fds, size_t n, Error *err) {
         .msg_iovlen = 1,
         .msg_control = control.bytes,
         .msg_controllen = CMSG_SPACE(n * sizeof(int))};
-    if (n == 0 || n > FDS_MAX)
+    if (n == 0 || n > FD_SEND_MAX)
         return error_set(err, ERROR_INVALID, "cannot send %zu descriptors", n);
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     header->cmsg_level = SOL_SOCKET;
@@ -105,8 +101,9 @@ int fd_send(int socket, const int *fds, size_t n, Error *err) {
 }
 
 /* Keeps the first descriptor, closes what else came: a peer cannot fill our table. */
-static int first_fd(struct msghdr *message) {
-    int kept = -1;
+/* The first `most` descriptors of a message; what comes beyond them is closed. */
+static size_t take_fds(struct msghdr *message, int *ret_fds, size_t most) {
+    size_t kept = 0;
     for (struct cmsghdr *h = CMSG_FIRSTHDR(message); h; h = CMSG_NXTHDR(message, h)) {
         if (h->cmsg_level != SOL_SOCKET || h->cmsg_type != SCM_RIGHTS)
             continue;
@@ -114,8 +111,8 @@ static int first_fd(struct msghdr *message) {
         for (size_t i = 0; i < n; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(h) + i * sizeof fd, sizeof fd);
-            if (kept < 0)
-                kept = fd;
+            if (kept < most)
+                ret_fds[kept++] = fd;
             else
                 close(fd);
         }
@@ -123,7 +120,7 @@ static int first_fd(struct msghdr *message) {
     return kept;
 }
 
-int fd_receive(int socket, int *ret_fd, Error *err) {
+int fd_receive_all(int socket, int *ret_fds, size_t n, Error *err) {
     FdControl control = {};
     char bytes[256]; /* runc's peers put the terminal's name here; nobody needs it */
     struct iovec data = {.iov_base = bytes, .iov_len = sizeof bytes};
@@ -131,14 +128,22 @@ int fd_receive(int socket, int *ret_fd, Error *err) {
         .msg_iovlen = 1,
         .msg_control = control.bytes,
         .msg_controllen = sizeof control.bytes};
-    ssize_t n;
-    while ((n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
+    ssize_t r;
+    while ((r = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
         ;
-    if (n < 0)
+    if (r < 0)
         return error_set_errno(err, errno, "cannot receive a descriptor");
-    int fd = first_fd(&message);
-    if (fd < 0)
-        return error_set(err, ERROR_UNAVAILABLE, "the peer sent no descriptor");
+    size_t got = take_fds(&message, ret_fds, n);
+    if (got == n)
+        return 0;
+    while (got > 0)
+        close(ret_fds[--got]);
+    return error_set(err, ERROR_UNAVAILABLE, "the peer sent no descriptor");
+}
+
+int fd_receive(int socket, int *ret_fd, Error *err) {
+    int fd = -1;
+    TRY(fd_receive_all(socket, &fd, 1, err));
     *ret_fd = fd;
     return 0;
 }

@@ -22,9 +22,14 @@ int fd_read_exactly(int fd, void *ret, size_t n, Error *err);
 int fd_set_cloexec(int fd, bool on, Error *err);
 int fd_set_nonblocking(int fd, bool on, Error *err);
 
-/* SCM_RIGHTS over a unix socket, with at least one byte of data. */
+/* SCM_RIGHTS over a unix socket, with at least one byte of data; as many at once as unix(7) allows.
+ */
+enum {
+    FD_SEND_MAX = 253
+};
 int fd_send(int socket, const int *fds, size_t n, Error *err);
 int fd_receive(int socket, int *ret_fd, Error *err);
+int fd_receive_all(int socket, int *ret_fds, size_t n, Error *err); /* exactly n in one message */
 
 /* Whether a unix socket's peer runs as root or as our own user: the mode of a socket's file is one
  * lock, this is the second (rule I). */

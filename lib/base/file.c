@@ -51,7 +51,35 @@ int file_open(int dir, const char *path, int flags, mode_t mode, int *ret_fd, Er
 
 /* Each prefix of the path is resolved afresh from root, so that symlinks in it count; a component
  * is made on the descriptor of its verified parent. */
-int file_make_dirs_in(int root, const char *path, mode_t mode, int *ret_fd, Error *err) {
+enum {
+    SYMLINKS_MAX = 40 /* as the kernel's, path_resolution(7) */
+};
+
+char *file_follow(int dir, const char *parent, const char *name) {
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(dir, name, target, sizeof target - 1);
+    if (n < 0)
+        return NULL;
+    target[n] = '\0';
+    return path_is_absolute(target) ? text_copy(target) : path_join(parent, target);
+}
+
+static int make_dirs_in(
+    int root, const char *path, mode_t mode, int links, int *ret_fd, Error *err);
+
+/* `at`/`name` is a symlink that leads nowhere: makes what it names, and `rest` below that. */
+static int make_dirs_behind(int root, int at, char *clean, const char *name, const char *rest,
+    mode_t mode, int links, int *ret_fd, Error *err) {
+    autofree char *parent = path_parent(clean);
+    autofree char *target = file_follow(at, parent, name);
+    if (!target || links == SYMLINKS_MAX)
+        return error_set_errno(err, target ? ELOOP : ENOENT, "cannot make directory '%s'", clean);
+    autofree char *whole = path_join(target, rest);
+    return make_dirs_in(root, whole, mode, links + 1, ret_fd, err);
+}
+
+static int make_dirs_in(
+    int root, const char *path, mode_t mode, int links, int *ret_fd, Error *err) {
     autofree char *clean = path_clean(path);
     autoclose int at = -1;
     TRY(file_open_in(root, ".", O_PATH | O_DIRECTORY, 0, &at, err));
@@ -66,6 +94,9 @@ int file_make_dirs_in(int root, const char *path, mode_t mode, int *ret_fd, Erro
             return error_set_errno(err, errno, "cannot make directory '%s'", clean);
         if (r == ERROR_NOT_FOUND)
             r = file_open_in(root, clean, O_PATH | O_DIRECTORY, 0, &next, err);
+        if (r == ERROR_NOT_FOUND)
+            return make_dirs_behind(
+                root, at, clean, name, end + (saved != '\0'), mode, links, ret_fd, err);
         TRY(r);
         close(at);
         at = take_fd(&next);
@@ -73,6 +104,10 @@ int file_make_dirs_in(int root, const char *path, mode_t mode, int *ret_fd, Erro
     }
     *ret_fd = take_fd(&at);
     return 0;
+}
+
+int file_make_dirs_in(int root, const char *path, mode_t mode, int *ret_fd, Error *err) {
+    return make_dirs_in(root, path, mode, 0, ret_fd, err);
 }
 
 int file_make_dirs_at(int dir, const char *path, mode_t mode, Error *err) {

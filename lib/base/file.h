@@ -20,8 +20,12 @@ int file_open_in(int root, const char *path, int flags, mode_t mode, int *ret_fd
 /* openat2(2) with RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS. */
 int file_open_beneath(int root, const char *path, int flags, mode_t mode, int *ret_fd, Error *err);
 
-/* mkdir -p inside root; existing symlinks resolve inside root; ret_fd (O_PATH) is the last one. */
+/* mkdir -p inside root; symlinks resolve inside root, and what a dangling one names is made;
+ * ret_fd (O_PATH) is the last one. */
 int file_make_dirs_in(int root, const char *path, mode_t mode, int *ret_fd, Error *err);
+
+/* What the symlink dir/name names, seen from `parent`, the directory's path. NULL: no symlink. */
+char *file_follow(int dir, const char *parent, const char *name);
 
 /* openat(2) of a path of our own, with O_CLOEXEC. */
 int file_open(int dir, const char *path, int flags, mode_t mode, int *ret_fd, Error *err);

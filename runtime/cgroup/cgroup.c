@@ -163,6 +163,21 @@ int cgroup_delegate(const Cgroup *cgroup, unsigned uid, Error *err) {
     return unified && unified->fd >= 0 ? cgroup_give(unified, uid, err) : 0;
 }
 
+void cgroup_drop_unmade(Cgroup *cgroup) {
+    size_t kept = 0;
+    for (size_t i = 0; i < cgroup->n; i++) {
+        CgroupDirectory *directory = &cgroup->item[i];
+        if (directory->fd >= 0) {
+            cgroup->item[kept++] = *directory;
+            continue;
+        }
+        free(directory->controllers);
+        free(directory->mount);
+        free(directory->path);
+    }
+    cgroup->n = kept;
+}
+
 int cgroup_unified_fd(const Cgroup *cgroup) {
     const CgroupDirectory *directory = cgroup_find(cgroup, "");
     return directory ? directory->fd : -1;

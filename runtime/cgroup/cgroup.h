@@ -57,6 +57,9 @@ int cgroup_update(Cgroup *cgroup, const OciResources *resources, Error *err);
 /* v2: gives the cgroup to a user of the host, who may then make others below it. */
 int cgroup_delegate(const Cgroup *cgroup, unsigned uid, Error *err);
 
+/* Forgets the hierarchies that the container goes without. */
+void cgroup_drop_unmade(Cgroup *cgroup);
+
 /* Opens what cgroup_enter needs, in directories that exist (for exec). */
 int cgroup_open(Cgroup *cgroup, Error *err);
 

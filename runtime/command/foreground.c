@@ -69,6 +69,7 @@ static bool make_raw(struct termios *saved) {
         return false;
     raw = *saved;
     cfmakeraw(&raw);
+    raw.c_oflag |= OPOST; /* the container's terminal leaves newlines to ours */
     return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 

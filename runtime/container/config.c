@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -121,6 +122,9 @@ static int check_user_namespace(const OciSpec *spec, Error *err) {
     for (size_t i = 0; i < spec->linux->namespaces.n; i++)
         create =
             create || (strcmp(namespace[i].type, "user") == 0 && text_is_empty(namespace[i].path));
+    if (geteuid() != 0 && !has_namespace(spec, "user"))
+        return error_set(err, ERROR_INVALID,
+            "config.json: linux.namespaces: rootless container requires user namespaces");
     bool mapped = spec->linux->uid_mappings.n && spec->linux->gid_mappings.n;
     if (create && !mapped)
         return invalid(err, "linux.uidMappings",

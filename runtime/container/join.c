@@ -78,6 +78,7 @@ static int prepare(Join *join, const Container *container, const OciSpec *spec,
     init->namespaces = &join->namespaces;
     init->cgroup = &join->cgroup;
     init->seccomp = &join->seccomp;
+    init->terminal_is_relayed = options->console_fd >= 0;
     init->preserve_fds = options->preserve_fds;
     return 0;
 }

@@ -17,6 +17,7 @@
 #include "runtime/container/config.h"
 #include "runtime/init/hook.h"
 #include "runtime/init/message.h"
+#include "runtime/namespace/mapping.h"
 
 /* What is needed only while launching, and inherited by init. */
 struct Plan {
@@ -48,7 +49,7 @@ static void plan_free(Plan *plan) {
 static Plan *plan_new(const LaunchOptions *options) {
     Plan *plan = new (Plan);
     plan->options = options;
-    plan->rootfs.tree = plan->rootfs.null = -1;
+    plan->rootfs = ROOTFS_NONE;
     plan->seccomp.listener_socket = -1;
     plan->init.channel = plan->init.peer = plan->init.listener = plan->init.console_socket = -1;
     for (int i = 0; i < NAMESPACE_COUNT; i++)
@@ -105,13 +106,24 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
     return cgroup_plan(&plan->cgroup, &cgroup, err);
 }
 
+static int make_rootfs(Plan *plan, const OciSpec *spec, Error *err) {
+    Rootfs *rootfs = &plan->rootfs;
+    bool at_path = has_runtime_hooks(spec) || (spec->hooks && spec->hooks->create_container.n);
+    TRY(rootfs_init(
+        rootfs, spec, &plan->namespaces, plan->options->bundle, &plan->cgroup, at_path, err));
+    rootfs->no_pivot = plan->options->no_pivot;
+    return rootfs->opener == ROOTFS_BY_RUNTIME ? rootfs_open(rootfs, err) : 0;
+}
+
 static int make(Launch *launch, Plan *plan, Error *err) {
     const OciSpec *spec = &launch->spec;
     TRY(describe(launch, plan, err));
     plan->cgroup_made = true;
     TRY(cgroup_set_up(&plan->cgroup, spec->linux->resources, err));
-    TRY(rootfs_open(&plan->rootfs, spec, plan->options->bundle, &plan->cgroup, err));
-    plan->rootfs.no_pivot = plan->options->no_pivot;
+    cgroup_drop_unmade(&plan->cgroup);
+    json_map_done(&launch->container.record.cgroup_paths);
+    cgroup_save(&plan->cgroup, &launch->container.record.cgroup_paths);
+    TRY(make_rootfs(plan, spec, err));
     return open_listener(launch, plan, err);
 }
 
@@ -130,6 +142,7 @@ static int clone_init(Launch *launch, Plan *plan, Error *err) {
     init->rootfs = plan->namespaces.create & CLONE_NEWNS ? &plan->rootfs : NULL;
     init->seccomp = &plan->seccomp;
     init->preserve_fds = plan->options->preserve_fds;
+    init->terminal_is_relayed = plan->options->console_fd >= 0;
     init->no_new_keyring = plan->options->no_new_keyring;
     init->hooks_before_pivot = has_runtime_hooks(&launch->spec);
     int pid = init_clone(init, err);
@@ -166,14 +179,21 @@ int launch_write_pid_file(const char *path, pid_t pid, Error *err) {
     return path ? file_write(AT_FDCWD, path, text, strlen(text), 0644, false, err) : 0;
 }
 
+static int hand_over_rootfs(Launch *launch, Plan *plan, Error *err) {
+    TRY(rootfs_open_inside(&plan->rootfs, launch->pid, err));
+    return rootfs_send(&plan->rootfs, launch->channel, err);
+}
+
 /* While init works we write: a `start` that comes too early waits at the socket. */
 static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     ContainerRecord *record = &launch->container.record;
     TRY(launch_set_oom_score(launch->spec.process, launch->pid, err));
     if (plan->namespaces.create & CLONE_NEWUSER)
-        TRY(namespaces_write_mappings(launch->spec.linux, launch->pid, err));
+        TRY(mappings_write(launch->spec.linux, launch->pid, err));
     if (init_waits_for_mapping(&plan->init))
         TRY(message_send(launch->channel, MESSAGE_MAPPED, launch->pid, err));
+    if (plan->init.rootfs && plan->rootfs.opener == ROOTFS_FOR_INIT)
+        TRY(hand_over_rootfs(launch, plan, err));
     TRY(process_start_time(launch->pid, &record->start_time.value, err));
     record->start_time.set = true;
     record->pid = (JsonInt){true, launch->pid};

@@ -55,7 +55,7 @@ _Noreturn static void run_intermediate(Init *init, uint64_t flags) {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     int r = cgroup_enter(init->cgroup, &err);
     if (r >= 0)
-        r = namespaces_enter(init->namespaces, 0, &err);
+        r = namespaces_enter(init->namespaces, &err);
     if (r >= 0 && pipe2(gate, O_CLOEXEC) < 0)
         r = error_set_errno(&err, errno, "cannot make a pipe");
     if (r >= 0) {

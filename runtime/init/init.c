@@ -37,8 +37,9 @@
  * with the host's file system still ours. Each step may assume those above it. */
 
 static int hide(Init *init, Error *err) {
-    /* nobody in a shared pid namespace may trace us or open our files (CVE-2016-9962) */
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    /* nobody in a shared pid namespace may trace us or open our files (CVE-2016-9962); but a
+     * runtime without privileges has yet to write our id mappings: then become_root hides us */
+    if (!(init->namespaces->create & CLONE_NEWUSER) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "cannot hide from debuggers");
     umask(0); /* modes below are meant exactly */
     return 0;
@@ -53,7 +54,7 @@ static int enter_cgroup(Init *init, Error *err) {
 }
 
 static int join_namespaces(Init *init, Error *err) {
-    return init->in_namespaces ? 0 : namespaces_enter(init->namespaces, 0, err);
+    return init->in_namespaces ? 0 : namespaces_enter(init->namespaces, err);
 }
 
 static int become_mapped(Init *init, Error *err) {
@@ -63,6 +64,16 @@ static int become_mapped(Init *init, Error *err) {
     TRY(message_expect(init->channel, MESSAGE_MAPPED, &pid, err));
     init->state.pid = (JsonInt){true, pid};
     return 0;
+}
+
+/* Before we become the namespace's root: that one may not be allowed to go where the user who calls
+ * the runtime is. */
+static int open_rootfs(Init *init, Error *err) {
+    if (!init->rootfs || init->rootfs->opener == ROOTFS_BY_RUNTIME)
+        return 0;
+    return init->rootfs->opener == ROOTFS_BY_INIT
+               ? rootfs_open(init->rootfs, err)
+               : rootfs_receive(init->rootfs, init->channel, err);
 }
 
 /* Root of a user namespace, ours or joined: without this our ids stay those of the host. */
@@ -92,9 +103,15 @@ static int open_procfs(Init *init, Error *err) {
 static int unshare_late(Init *init, Error *err) {
     if (init->namespaces->create & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
         return error_set_errno(err, errno, "cannot make a cgroup namespace");
-    if (init->namespaces->create & CLONE_NEWTIME)
-        return namespaces_unshare_time(init->spec->linux, init->procfs, err);
-    return 0;
+    if (!(init->namespaces->create & CLONE_NEWTIME))
+        return 0;
+    /* files of a hidden process belong to root of the host, so that our own are closed to us; in a
+     * user namespace that we have just made nobody else is there to look */
+    bool alone = init->namespaces->create & CLONE_NEWUSER;
+    if (alone && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot open our own files");
+    TRY(namespaces_unshare_time(init->spec->linux, init->procfs, err));
+    return alone ? prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) : 0;
 }
 
 static int raise_loopback(Init *init, Error *err) {
@@ -126,9 +143,7 @@ static int set_names(Init *init, Error *err) {
 }
 
 static int attach_root(Init *init, Error *err) {
-    const OciHooks *hooks = init->spec->hooks;
-    bool at_path = init->hooks_before_pivot || (hooks && hooks->create_container.n);
-    return init->rootfs ? rootfs_attach(init->rootfs, at_path, err) : 0;
+    return init->rootfs ? rootfs_attach(init->rootfs, err) : 0;
 }
 
 static int mount_all(Init *init, Error *err) {
@@ -146,6 +161,8 @@ static int use_terminal(Init *init, Error *err) {
     TRY(file_open(init->rootfs ? init->rootfs->tree : AT_FDCWD, init->rootfs ? "." : "/",
         O_PATH | O_DIRECTORY, 0, &root, err));
     TRY(terminal_open(root, init->process->console_size, &master, &slave, err));
+    if (init->terminal_is_relayed)
+        TRY(terminal_keep_newlines(slave, err));
     if (init->rootfs)
         TRY(rootfs_bind_console(init->rootfs, slave, err));
     return terminal_use(init->console_socket, master, slave, err);
@@ -312,6 +329,7 @@ static const InitStep steps[] = {
     {"enter the cgroup", enter_cgroup},
     {"join namespaces", join_namespaces},
     {"wait for id mappings", become_mapped},
+    {"open the rootfs", open_rootfs, true},
     {"become root", become_root},
     {"start a session", start_session},
     {"open a private procfs", open_procfs},

@@ -174,6 +174,9 @@ static int set_groups(const OciUser *user, Error *err) {
     /* user_namespaces(7): setgroups may be off for good; then there are no groups to drop either */
     if (errno == EPERM && !user->additional_gids.n)
         return 0;
+    if (errno == EPERM)
+        return error_set_errno(
+            err, errno, "cannot set any additional groups in a rootless container");
     return error_set_errno(err, errno, "cannot set additional groups");
 }
 

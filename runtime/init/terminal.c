@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -49,6 +50,16 @@ int terminal_open(int root, const OciBox *size, int *ret_master, int *ret_slave,
     }
     *ret_master = take_fd(&master);
     *ret_slave = take_fd(&slave);
+    return 0;
+}
+
+int terminal_keep_newlines(int slave, Error *err) {
+    struct termios settings;
+    if (tcgetattr(slave, &settings) < 0)
+        return error_set_errno(err, errno, "cannot read the settings of the new terminal");
+    settings.c_oflag &= (tcflag_t)~ONLCR;
+    if (tcsetattr(slave, TCSANOW, &settings) < 0)
+        return error_set_errno(err, errno, "cannot change the settings of the new terminal");
     return 0;
 }
 

@@ -8,6 +8,10 @@
  * ioctl, so no name can be swapped in between. */
 int terminal_open(int root, const OciBox *size, int *ret_master, int *ret_slave, Error *err);
 
+/* A new terminal writes "\r\n" for "\n". Where we relay it, the user's own terminal does that, and
+ * a file or pipe gets the bytes as they are. */
+int terminal_keep_newlines(int slave, Error *err);
+
 /* Sends the master to whoever listens at the console socket and makes the slave our standard
  * streams and controlling terminal. */
 int terminal_use(int console_socket, int master, int slave, Error *err);

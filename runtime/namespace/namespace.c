@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -116,39 +117,31 @@ void namespaces_done(Namespaces *namespaces) {
     }
 }
 
-int namespaces_enter(const Namespaces *namespaces, int except, Error *err) {
+int namespaces_joined(const Namespaces *namespaces, int flag) {
+    for (int i = 0; i < NAMESPACE_COUNT; i++)
+        if (namespace_types[i].flag == flag)
+            return namespaces->join_fd[i];
+    return -1;
+}
+
+/* A namespace is entered with privileges over it. Those that belong to the host need ours, before
+ * the user namespace takes them away; those that belong to the container's user namespace may need
+ * what that one gives. So whatever is refused before is tried again after it. */
+int namespaces_enter(const Namespaces *namespaces, Error *err) {
+    int left = namespaces->join;
     for (int i = 0; i < NAMESPACE_COUNT; i++) {
-        if (namespaces->join_fd[i] < 0 || (namespace_types[i].flag & except))
+        const NamespaceType *type = &namespace_types[i];
+        if (!(left & type->flag))
             continue;
-        if (setns(namespaces->join_fd[i], namespace_types[i].flag) < 0)
-            return error_set_errno(
-                err, errno, "cannot join the %s namespace", namespace_types[i].name);
+        bool again = left & CLONE_NEWUSER && type->flag != CLONE_NEWUSER;
+        if (setns(namespaces->join_fd[i], type->flag) == 0)
+            left &= ~type->flag;
+        else if (errno != EPERM || !again)
+            return error_set_errno(err, errno, "cannot join the %s namespace", type->name);
+        if (type->flag == CLONE_NEWUSER)
+            i = -1; /* the refused ones */
     }
     return 0;
-}
-
-static int write_map(pid_t pid, const char *file, const JsonObjects *mappings, Error *err) {
-    const OciIdMapping *mapping = mappings->item;
-    autodone(Text) lines = {};
-    char path[64];
-    for (size_t i = 0; i < mappings->n; i++)
-        text_append_format(&lines, "%llu %llu %llu\n",
-            (unsigned long long)mapping[i].container_id.value,
-            (unsigned long long)mapping[i].host_id.value,
-            (unsigned long long)mapping[i].size.value);
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, file);
-    return file_write_kernel(AT_FDCWD, path, lines.data ? lines.data : "", err);
-}
-
-int namespaces_write_mappings(const OciLinux *linux, pid_t pid, Error *err) {
-    /* user_namespaces(7): without CAP_SETGID in the parent namespace setgroups must be off first */
-    if (geteuid() != 0) {
-        char path[64];
-        snprintf(path, sizeof path, "/proc/%d/setgroups", pid);
-        TRY(file_write_kernel(AT_FDCWD, path, "deny", err));
-    }
-    TRY(write_map(pid, "uid_map", &linux->uid_mappings, err));
-    return write_map(pid, "gid_map", &linux->gid_mappings, err);
 }
 
 /* Offsets can be written only while no process is inside (time_namespaces(7)), which is why clone3

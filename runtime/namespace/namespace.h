@@ -33,14 +33,14 @@ typedef struct Namespaces {
 int namespaces_init(Namespaces *namespaces, const OciLinux *linux, Error *err);
 void namespaces_done(Namespaces *namespaces);
 
-/* Enters all of join except those in `except`. */
-int namespaces_enter(const Namespaces *namespaces, int except, Error *err);
+/* Enters all of join. */
+int namespaces_enter(const Namespaces *namespaces, Error *err);
+
+/* The descriptor of a namespace to join, or -1. */
+int namespaces_joined(const Namespaces *namespaces, int flag);
 
 /* For exec: the namespaces of process `pid` that differ from ours, as join. */
 int namespaces_init_of_process(Namespaces *namespaces, pid_t pid, Error *err);
-
-/* In the parent: uid_map and gid_map of a child in a new user namespace. */
-int namespaces_write_mappings(const OciLinux *linux, pid_t pid, Error *err);
 
 /* In init: a new time namespace with its offsets, entered. */
 int namespaces_unshare_time(const OciLinux *linux, int procfs, Error *err);

@@ -131,8 +131,7 @@ static int make_ptmx(int dev, Error *err) {
 /* Somebody who binds a whole /dev means it as it is. */
 static bool brings_own_dev(const Rootfs *rootfs) {
     for (size_t i = 0; i < rootfs->mount_n; i++) {
-        autofree char *clean = path_clean(rootfs->mount[i].config->destination);
-        if (rootfs->mount[i].options.bind && strcmp(clean, "/dev") == 0)
+        if (rootfs->mount[i].options.bind && strcmp(rootfs->mount[i].destination, "/dev") == 0)
             return true;
     }
     return false;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -11,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "runtime/namespace/namespace.h"
+#include "runtime/namespace/mapping.h"
 #include "runtime/rootfs/tree.h"
 
 /* A child that only waits to be killed gives its new user namespace to our descriptor. */
@@ -25,7 +26,7 @@ static int open_namespace(const OciLinux *mappings, int *ret_fd, Error *err) {
         return error_set_errno(err, errno, "cannot make a user namespace");
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
-    int r = namespaces_write_mappings(mappings, pid, err);
+    int r = mappings_write(mappings, pid, err);
     if (r >= 0)
         r = file_open(AT_FDCWD, path, O_RDONLY, 0, ret_fd, err);
     kill(pid, SIGKILL);
@@ -33,32 +34,58 @@ static int open_namespace(const OciLinux *mappings, int *ret_fd, Error *err) {
     return r;
 }
 
-int idmap_open(const OciSpec *spec, RootfsMount *mount, Error *err) {
-    bool own = mount->config->uid_mappings.n && mount->config->gid_mappings.n;
-    if (mount->config->uid_mappings.n && !own)
-        return error_set(err, ERROR_INVALID, "uidMappings without gidMappings");
-    OciLinux mappings = {};
-    if (own) {
-        mappings.uid_mappings = mount->config->uid_mappings;
-        mappings.gid_mappings = mount->config->gid_mappings;
-    } else if (spec->linux) { /* "idmap" alone: the container's own mapping */
-        mappings.uid_mappings = spec->linux->uid_mappings;
-        mappings.gid_mappings = spec->linux->gid_mappings;
-    }
-    if (!mappings.uid_mappings.n || !mappings.gid_mappings.n)
-        return error_set(
-            err, ERROR_INVALID, "an id-mapped mount needs uidMappings and gidMappings");
-    if (!mount->options.bind)
-        return error_set(err, ERROR_UNSUPPORTED, "only bind mounts can be id-mapped");
-    TRY(open_namespace(&mappings, &mount->user_namespace, err));
-    return idmap_apply(mount, mount->source, err);
+bool idmap_is_wanted(const RootfsMount *mount) {
+    return mount->options.id_map || mount->config->uid_mappings.n || mount->config->gid_mappings.n;
 }
 
-int idmap_apply(const RootfsMount *mount, int tree, Error *err) {
-    struct mount_attr attr = {
-        .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)mount->user_namespace};
+/* "idmap" without mappings of its own: the container's. */
+static OciLinux mappings_of(const Rootfs *rootfs, const RootfsMount *mount) {
+    OciLinux ret = {};
+    const OciLinux *container = rootfs->spec->linux;
+    bool own = mount->config->uid_mappings.n;
+    if (own || container) {
+        ret.uid_mappings = own ? mount->config->uid_mappings : container->uid_mappings;
+        ret.gid_mappings = own ? mount->config->gid_mappings : container->gid_mappings;
+    }
+    return ret;
+}
+
+/* The user namespace that the container joins has the mapping that it wants. */
+static int joined_namespace(const Rootfs *rootfs, const RootfsMount *mount) {
+    return mount->config->uid_mappings.n ? -1
+                                         : namespaces_joined(rootfs->namespaces, CLONE_NEWUSER);
+}
+
+int idmap_check(const Rootfs *rootfs, const RootfsMount *mount, Error *err) {
+    OciLinux mappings = mappings_of(rootfs, mount);
+    if (!mount->options.bind)
+        return error_set(err, ERROR_UNSUPPORTED, "only bind mounts can be id-mapped");
+    if (!mount->config->uid_mappings.n != !mount->config->gid_mappings.n)
+        return error_set(err, ERROR_INVALID, "uidMappings and gidMappings must come together");
+    if (joined_namespace(rootfs, mount) < 0 &&
+        (!mappings.uid_mappings.n || !mappings.gid_mappings.n))
+        return error_set(
+            err, ERROR_INVALID, "an id-mapped mount needs uidMappings and gidMappings");
+    return 0;
+}
+
+int idmap_open(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    OciLinux mappings = mappings_of(rootfs, mount);
+    int joined = joined_namespace(rootfs, mount);
+    if (joined < 0)
+        return open_namespace(&mappings, &mount->id_map, err);
+    mount->id_map = fcntl(joined, F_DUPFD_CLOEXEC, 3);
+    return mount->id_map < 0 ? error_set_errno(err, errno, "cannot copy a descriptor") : 0;
+}
+
+int idmap_apply(RootfsMount *mount, Error *err) {
+    autoclose int namespace = take_fd(&mount->id_map);
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)namespace};
     unsigned flags = AT_EMPTY_PATH | (mount->options.id_map_recursive ? AT_RECURSIVE : 0);
-    if (mount_setattr(tree, "", flags, &attr, sizeof attr) < 0)
+    if (namespace < 0)
+        return error_set(err, ERROR_UNSUPPORTED,
+            "ids of a place in the container's own tree cannot be mapped in a user namespace");
+    if (mount_setattr(mount->source, "", flags, &attr, sizeof attr) < 0)
         return error_set_errno(err, errno, "cannot map the ids of '%s'", mount->config->source);
     return 0;
 }

@@ -2,9 +2,13 @@
 #pragma once
 #include "runtime/rootfs/rootfs.h"
 
-/* Id-mapped mounts (mount_setattr(2), MOUNT_ATTR_IDMAP): a user namespace that nobody lives in
- * carries the mapping. Opens it as mount->user_namespace. */
-int idmap_open(const OciSpec *spec, RootfsMount *mount, Error *err);
+/* Id-mapped mounts (mount_setattr(2), MOUNT_ATTR_IDMAP): a user namespace carries the mapping, the
+ * mount's own or the container's. */
+bool idmap_is_wanted(const RootfsMount *mount);
 
-/* Applies it to a detached mount. */
-int idmap_apply(const RootfsMount *mount, int tree, Error *err);
+/* Whether config.json holds a mapping for it. */
+int idmap_check(const Rootfs *rootfs, const RootfsMount *mount, Error *err);
+
+/* Makes mount->id_map; then maps the ids of mount->source, which is detached. */
+int idmap_open(const Rootfs *rootfs, RootfsMount *mount, Error *err);
+int idmap_apply(RootfsMount *mount, Error *err);

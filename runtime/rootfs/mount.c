@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "runtime/rootfs/copy_up.h"
+#include "runtime/rootfs/idmap.h"
 #include "runtime/rootfs/rootfs.h"
 #include "runtime/rootfs/tree.h"
 
@@ -49,29 +51,89 @@ static int attach(Rootfs *rootfs, int tree, const char *destination, bool direct
     return tree_attach(tree, target, "", err);
 }
 
-/* Attributes last, in the order of mount(8): the mount, the whole tree, propagation. A bind is a
- * private copy unless the configuration says otherwise, as for the reference runtimes below a
- * private or slave root. */
-static int finish(RootfsMount *mount, int tree, Error *err) {
-    const MountOptions *o = &mount->options;
-    TRY(tree_set_attributes(tree, o->set, o->clear, false, err));
+/* The flags of a mount, of those that the kernel can lock. */
+static int read_attributes(int tree, uint64_t *ret, Error *err) {
+    static const struct {
+        unsigned long flag;
+        uint64_t attribute;
+    } rows[] = {{ST_RDONLY, MOUNT_ATTR_RDONLY}, {ST_NOSUID, MOUNT_ATTR_NOSUID},
+        {ST_NODEV, MOUNT_ATTR_NODEV}, {ST_NOEXEC, MOUNT_ATTR_NOEXEC},
+        {ST_NOATIME, MOUNT_ATTR_NOATIME}, {ST_NODIRATIME, MOUNT_ATTR_NODIRATIME},
+        {ST_RELATIME, MOUNT_OPTION_RELATIME}};
+    struct statvfs fs;
+    *ret = 0;
+    if (fstatvfs(tree, &fs) < 0)
+        return error_set_errno(err, errno, "cannot inspect a mount");
+    for (size_t i = 0; i < array_size(rows); i++)
+        *ret |= fs.f_flag & rows[i].flag ? rows[i].attribute : 0;
+    if (!(*ret & (MOUNT_ATTR_NOATIME | MOUNT_OPTION_RELATIME)))
+        *ret |= MOUNT_ATTR_STRICTATIME;
+    return 0;
+}
+
+/* In a user namespace the kernel has locked what the host set (mount_namespaces(7)): that stays,
+ * unless the configuration names the contrary. */
+static int keep_locked(const MountOptions *o, int tree, Error *err) {
+    const uint64_t times = MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME;
+    uint64_t now;
+    TRY(read_attributes(tree, &now, err));
+    if (now & o->clear)
+        return error_set_errno(err, EPERM, "cannot clear locked flags");
+    uint64_t wanted = o->set & MOUNT_ATTR__ATIME ? 0 : MOUNT_OPTION_RELATIME;
+    if (o->access_time && ((o->set & times) | wanted) != (now & times))
+        return error_set_errno(err, EPERM, "cannot change locked atime flags");
+    return tree_set_attributes(tree, o->set & ~times, MOUNT_ATTR_NOSYMFOLLOW & ~o->set, false, err);
+}
+
+/* A bind with any option has these flags and no other, as for the reference runtime; only its
+ * access time settings stay as they are if nothing chooses them. Without options it is as its
+ * source. */
+static int set_bind_attributes(const MountOptions *o, int tree, Error *err) {
+    uint64_t clear = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+                     MOUNT_ATTR_NOSYMFOLLOW;
+    if (!o->flagged)
+        return 0;
+    if (o->access_time)
+        clear |= MOUNT_ATTR_NODIRATIME;
+    clear &= ~o->set;
+    if (o->access_time)
+        clear |= MOUNT_ATTR__ATIME;
+    int r = tree_set_attributes(tree, o->set, clear, false, err);
+    return r < 0 && err->sys == EPERM ? keep_locked(o, tree, err) : r;
+}
+
+static int set_recursive_attributes(const MountOptions *o, int tree, Error *err) {
     return tree_set_attributes(tree, o->recursive_set, o->recursive_clear, true, err);
+}
+
+/* The tree as the mounts before this one have made it. */
+static int open_inside(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    autoclose int place = -1;
+    TRY(file_open_in(rootfs->tree, mount->inside, O_PATH, 0, &place, err));
+    TRY(tree_clone(place, "", mount->options.recursive, &mount->source, err));
+    return idmap_is_wanted(mount) ? idmap_apply(mount, err) : 0;
 }
 
 static int mount_bind(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
     const MountOptions *o = &mount->options;
     struct stat st;
+    if (mount->inside)
+        TRY(open_inside(rootfs, mount, err));
     if (fstat(mount->source, &st) < 0)
         return error_set_errno(err, errno, "cannot inspect '%s'", mount->config->source);
     if (strcmp(destination, "/proc") == 0 && !is_on(mount->source, PROC_SUPER_MAGIC))
         return error_set(err, ERROR_DENIED, "only a procfs may be bound on /proc");
+    /* a private copy unless the configuration says otherwise, as for the reference runtimes */
     if (o->propagation)
         TRY(tree_set_propagation(mount->source, o->propagation, o->propagation_recursive, err));
     else
         TRY(tree_set_propagation(
             mount->source, rootfs->propagation == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE, true, err));
-    TRY(finish(mount, mount->source, err));
-    return attach(rootfs, mount->source, destination, S_ISDIR(st.st_mode), err);
+    TRY(set_bind_attributes(o, mount->source, err));
+    TRY(set_recursive_attributes(o, mount->source, err));
+    TRY(attach(rootfs, mount->source, destination, S_ISDIR(st.st_mode), err));
+    close(take_fd(&mount->source)); /* limits on open files may be set before we are through */
+    return 0;
 }
 
 static void make_readonly_later(Rootfs *rootfs, int tree) {
@@ -89,7 +151,7 @@ static int check_ordinary(Rootfs *rootfs, const char *destination, Error *err) {
         return 0;
     TRY(r);
     if (fstatat(dir, path_name(destination), &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
-        return error_set(err, ERROR_DENIED, "must be mounted on an ordinary directory");
+        return error_set(err, ERROR_DENIED, "must be mounted on ordinary directory");
     return 0;
 }
 
@@ -130,6 +192,28 @@ static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, const char *destinati
     return 0;
 }
 
+/* gid=5 is "tty" nearly everywhere and in every example; a user namespace that lacks it has the
+ * terminals belong to their user's group. */
+static int make_devpts(const RootfsMount *mount, int *ret_tree, Error *err) {
+    const MountOptions *o = &mount->options;
+    int r = tree_new("devpts", mount->config->source, o->data, o->set, ret_tree, err);
+    if (r >= 0 || err->sys != EINVAL)
+        return r;
+    Error ignored;
+    autofree char **data = new_array(char *, o->data_n + 1);
+    for (size_t i = 0, n = 0; i < o->data_n; i++)
+        if (!text_starts(o->data[i], "gid="))
+            data[n++] = o->data[i];
+    return tree_new("devpts", mount->config->source, data, o->set, ret_tree, &ignored) < 0 ? r : 0;
+}
+
+static int make_new(const RootfsMount *mount, int *ret_tree, Error *err) {
+    const MountOptions *o = &mount->options;
+    if (text_equal(mount->config->type, "devpts"))
+        return make_devpts(mount, ret_tree, err);
+    return tree_new(mount->config->type, mount->config->source, o->data, o->set, ret_tree, err);
+}
+
 static int mount_new(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
     const MountOptions *o = &mount->options;
     const char *type = mount->config->type;
@@ -138,8 +222,8 @@ static int mount_new(Rootfs *rootfs, RootfsMount *mount, const char *destination
         return error_set(err, ERROR_INVALID, "type: expected a file system type");
     if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0)
         TRY(check_ordinary(rootfs, destination, err));
-    TRY(tree_new(type, mount->config->source, o->data, o->set, &tree, err));
-    TRY(tree_set_attributes(tree, o->recursive_set, o->recursive_clear, true, err));
+    TRY(make_new(mount, &tree, err));
+    TRY(set_recursive_attributes(o, tree, err));
     TRY(attach(rootfs, tree, destination, true, err));
     if (o->propagation)
         TRY(tree_set_propagation(tree, o->propagation, o->propagation_recursive, err));
@@ -184,7 +268,8 @@ static int mount_cgroup(Rootfs *rootfs, RootfsMount *mount, const char *destinat
         return mount_cgroup_v1(rootfs, mount, destination, err);
     int tree = rootfs->cgroup[0].tree;
     TRY(tree_set_propagation(tree, MS_SLAVE, true, err));
-    TRY(finish(mount, tree, err));
+    TRY(tree_set_attributes(tree, mount->options.set, 0, false, err));
+    TRY(set_recursive_attributes(&mount->options, tree, err));
     return attach(rootfs, tree, destination, true, err);
 }
 
@@ -202,11 +287,10 @@ static MountKind *kind_of(const RootfsMount *mount) {
 int rootfs_mount(Rootfs *rootfs, Error *err) {
     for (size_t i = 0; i < rootfs->mount_n; i++) {
         RootfsMount *mount = &rootfs->mount[i];
-        autofree char *absolute = path_join("/", mount->config->destination);
-        autofree char *destination = path_clean(absolute);
-        if (kind_of(mount)(rootfs, mount, destination, err) < 0)
-            return error_prefix(err, "cannot mount '%s' on '%s'",
-                mount->config->source ? mount->config->source : mount->config->type, destination);
+        if (kind_of(mount)(rootfs, mount, mount->destination, err) < 0)
+            return error_prefix(err, "error mounting \"%s\" to rootfs at \"%s\"",
+                mount->config->source ? mount->config->source : mount->config->type,
+                mount->destination);
     }
     return 0;
 }

@@ -10,8 +10,10 @@ typedef enum OptionAction {
     ACTION_NONE,            /* accepted, nothing to do: what it asks for is so already */
     ACTION_SET,             /* a MOUNT_ATTR on */
     ACTION_CLEAR,           /* … off */
-    ACTION_SET_RECURSIVE,   /* … on, in the whole tree */
-    ACTION_CLEAR_RECURSIVE, /* … off, in the whole tree */
+    ACTION_SET_TIME,        /* one of the access time settings */
+    ACTION_CLEAR_TIME,      /* not this one of them */
+    ACTION_SET_RECURSIVE,   /* a MOUNT_ATTR on in the whole tree */
+    ACTION_CLEAR_RECURSIVE, /* … off */
     ACTION_PROPAGATION,
     ACTION_PROPAGATION_RECURSIVE,
     ACTION_DATA, /* a flag of the superblock: handed to the file system */
@@ -29,11 +31,11 @@ static const struct {
     uint64_t value;
 } table[] = {
     {"async", ACTION_DATA, 0},
-    {"atime", ACTION_CLEAR, MOUNT_ATTR_NOATIME},
+    {"atime", ACTION_CLEAR_TIME, MOUNT_ATTR_NOATIME},
     {"bind", ACTION_BIND, 0},
     {"defaults", ACTION_NONE, 0},
     {"dev", ACTION_CLEAR, MOUNT_ATTR_NODEV},
-    {"diratime", ACTION_CLEAR, MOUNT_ATTR_NODIRATIME},
+    {"diratime", ACTION_CLEAR_TIME, MOUNT_ATTR_NODIRATIME},
     {"dirsync", ACTION_DATA, 0},
     {"exec", ACTION_CLEAR, MOUNT_ATTR_NOEXEC},
     {"idmap", ACTION_ID_MAP, 0},
@@ -41,15 +43,15 @@ static const struct {
     {"lazytime", ACTION_DATA, 0},
     {"loud", ACTION_NONE, 0},
     {"mand", ACTION_DATA, 0},
-    {"noatime", ACTION_SET, MOUNT_ATTR_NOATIME},
+    {"noatime", ACTION_SET_TIME, MOUNT_ATTR_NOATIME},
     {"nodev", ACTION_SET, MOUNT_ATTR_NODEV},
-    {"nodiratime", ACTION_SET, MOUNT_ATTR_NODIRATIME},
+    {"nodiratime", ACTION_SET_TIME, MOUNT_ATTR_NODIRATIME},
     {"noexec", ACTION_SET, MOUNT_ATTR_NOEXEC},
     {"noiversion", ACTION_NONE, 0},
     {"nolazytime", ACTION_DATA, 0},
     {"nomand", ACTION_DATA, 0},
-    {"norelatime", ACTION_NONE, 0},
-    {"nostrictatime", ACTION_CLEAR, MOUNT_ATTR_STRICTATIME},
+    {"norelatime", ACTION_CLEAR_TIME, MOUNT_OPTION_RELATIME},
+    {"nostrictatime", ACTION_CLEAR_TIME, MOUNT_ATTR_STRICTATIME},
     {"nosuid", ACTION_SET, MOUNT_ATTR_NOSUID},
     {"nosymfollow", ACTION_SET, MOUNT_ATTR_NOSYMFOLLOW},
     {"private", ACTION_PROPAGATION, MS_PRIVATE},
@@ -57,7 +59,7 @@ static const struct {
     {"rbind", ACTION_BIND_RECURSIVE, 0},
     {"rdev", ACTION_CLEAR_RECURSIVE, MOUNT_ATTR_NODEV},
     {"rdiratime", ACTION_CLEAR_RECURSIVE, MOUNT_ATTR_NODIRATIME},
-    {"relatime", ACTION_NONE, 0},
+    {"relatime", ACTION_SET_TIME, MOUNT_ATTR_RELATIME},
     {"remount", ACTION_NONE, 0},
     {"rexec", ACTION_CLEAR_RECURSIVE, MOUNT_ATTR_NOEXEC},
     {"ridmap", ACTION_ID_MAP_RECURSIVE, 0},
@@ -84,7 +86,7 @@ static const struct {
     {"shared", ACTION_PROPAGATION, MS_SHARED},
     {"silent", ACTION_NONE, 0},
     {"slave", ACTION_PROPAGATION, MS_SLAVE},
-    {"strictatime", ACTION_SET, MOUNT_ATTR_STRICTATIME},
+    {"strictatime", ACTION_SET_TIME, MOUNT_ATTR_STRICTATIME},
     {"suid", ACTION_CLEAR, MOUNT_ATTR_NOSUID},
     {"symfollow", ACTION_CLEAR, MOUNT_ATTR_NOSYMFOLLOW},
     {"sync", ACTION_DATA, 0},
@@ -110,6 +112,19 @@ static void change(uint64_t *set, uint64_t *clear, uint64_t value, bool on) {
     *clear |= access_time ? (uint64_t)MOUNT_ATTR__ATIME : on ? 0 : value;
 }
 
+static void set_time(MountOptions *o, uint64_t value) {
+    if (value != MOUNT_ATTR_NODIRATIME)
+        o->set &= ~(uint64_t)MOUNT_ATTR__ATIME;
+    o->set |= value;
+    o->access_time = true;
+}
+
+static void clear_time(MountOptions *o, uint64_t value) {
+    o->set &= ~value;
+    o->clear |= value;
+    o->access_time = o->access_time && (o->set & (MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME));
+}
+
 static void set_propagation(MountOptions *options, uint64_t flag, bool recursive) {
     options->propagation = (unsigned long)flag;
     options->propagation_recursive = recursive;
@@ -122,12 +137,19 @@ static void add_data(MountOptions *options, const char *text) {
 }
 
 static void act(MountOptions *o, OptionAction action, uint64_t value, const char *text) {
+    o->flagged = o->flagged || (action >= ACTION_SET && action <= ACTION_CLEAR_TIME);
     switch (action) {
     case ACTION_NONE:
         break;
     case ACTION_SET:
     case ACTION_CLEAR:
         change(&o->set, &o->clear, value, action == ACTION_SET);
+        break;
+    case ACTION_SET_TIME:
+        set_time(o, value);
+        break;
+    case ACTION_CLEAR_TIME:
+        clear_time(o, value);
         break;
     case ACTION_SET_RECURSIVE:
     case ACTION_CLEAR_RECURSIVE:

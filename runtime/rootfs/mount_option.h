@@ -12,9 +12,15 @@
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
 
+/* MOUNT_ATTR_RELATIME is 0; where "no relatime" must be a bit, it is this one of the field's three.
+ */
+#define MOUNT_OPTION_RELATIME 0x40
+
 /* The options of a mount in config.json, sorted by who acts on them. */
 typedef struct MountOptions {
-    uint64_t set, clear;                     /* MOUNT_ATTR_* of the mount itself */
+    uint64_t set, clear; /* MOUNT_ATTR_* of the mount itself; clear: named by a word, "dev" */
+    bool access_time;    /* set holds a choice of MOUNT_ATTR__ATIME and MOUNT_ATTR_NODIRATIME */
+    bool flagged;        /* there was any word of this kind */
     uint64_t recursive_set, recursive_clear; /* of it and all below */
     unsigned long propagation; /* MS_SHARED, MS_PRIVATE, MS_SLAVE, MS_UNBINDABLE or 0 */
     bool propagation_recursive;

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/path.h"
 #include "runtime/rootfs/rootfs.h"
 #include "runtime/rootfs/tree.h"
 
@@ -58,11 +60,23 @@ static int mask_path(
     return attach_mask(directory, target, err);
 }
 
+static bool is_repeated(const JsonTexts *paths, size_t index) {
+    autofree char *clean = path_clean(paths->item[index]);
+    bool found = false;
+    for (size_t i = 0; i < index && !found; i++) {
+        autofree char *earlier = path_clean(paths->item[i]);
+        found = strcmp(earlier, clean) == 0;
+    }
+    return found;
+}
+
 static int mask_paths(Rootfs *rootfs, const JsonTexts *paths, Error *err) {
     autoclose int tmpfs = -1;
     Mask file = {.tree = rootfs->null}, directory = {.tree = -1};
     int r = 0;
     for (size_t i = 0; r >= 0 && i < paths->n; i++) {
+        if (is_repeated(paths, i))
+            continue;
         r = mask_path(rootfs, &file, &directory, paths->item[i], err);
         if (r < 0)
             error_prefix(err, "cannot mask '%s'", paths->item[i]);

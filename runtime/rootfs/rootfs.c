@@ -5,9 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -16,46 +14,37 @@
 #include "runtime/rootfs/idmap.h"
 #include "runtime/rootfs/tree.h"
 
-static int open_source(RootfsMount *mount, const char *bundle, Error *err) {
+/* Engines and people may write a path of the host for a place in the container's tree. */
+static char *place_in_tree(const Rootfs *rootfs, const char *path) {
+    autofree char *root = path_clean(rootfs->path), *clean = path_clean(path);
+    bool inside = strcmp(root, "/") != 0 && strcmp(root, clean) != 0 && path_is_within(clean, root);
+    return inside ? text_copy(clean + strlen(root)) : NULL;
+}
+
+static void parse_places(const Rootfs *rootfs, RootfsMount *mount) {
     const char *source = mount->config->source ? mount->config->source : "";
-    autofree char *path = path_is_absolute(source) ? text_copy(source) : path_join(bundle, source);
-    TRY(tree_clone(AT_FDCWD, path, mount->options.recursive, &mount->source, err));
-    return 0;
+    autofree char *from =
+        path_is_absolute(source) ? text_copy(source) : path_join(rootfs->bundle, source);
+    autofree char *to = path_join("/", mount->config->destination);
+    mount->inside = mount->options.bind ? place_in_tree(rootfs, from) : NULL;
+    mount->destination = place_in_tree(rootfs, to);
+    if (!mount->destination)
+        mount->destination = path_clean(to);
 }
 
-static bool wants_id_map(const RootfsMount *mount) {
-    return mount->options.id_map || mount->config->uid_mappings.n || mount->config->gid_mappings.n;
-}
-
-static int open_mount(Rootfs *rootfs, RootfsMount *mount, const char *bundle, Error *err) {
-    mount_options_parse(&mount->config->options, &mount->options);
-    if (text_equal(mount->config->type, "bind"))
-        mount->options.bind = true;
-    if (mount->options.bind)
-        TRY(open_source(mount, bundle, err));
-    if (wants_id_map(mount))
-        TRY(idmap_open(rootfs->spec, mount, err));
-    return 0;
-}
-
-static int open_mounts(Rootfs *rootfs, const char *bundle, Error *err) {
+static int parse_mounts(Rootfs *rootfs, Error *err) {
     OciMount *config = rootfs->spec->mounts.item;
     rootfs->mount = new_array(RootfsMount, rootfs->spec->mounts.n);
     for (size_t i = 0; i < rootfs->spec->mounts.n; i++) {
         RootfsMount *mount = &rootfs->mount[rootfs->mount_n++];
-        *mount = (RootfsMount){.config = &config[i], .source = -1, .user_namespace = -1};
-        if (open_mount(rootfs, mount, bundle, err) < 0)
+        *mount = (RootfsMount){.config = &config[i], .source = -1, .id_map = -1};
+        mount_options_parse(&config[i].options, &mount->options);
+        if (text_equal(config[i].type, "bind"))
+            mount->options.bind = true;
+        parse_places(rootfs, mount);
+        if (idmap_is_wanted(mount) && idmap_check(rootfs, mount, err) < 0)
             return error_prefix(err, "mounts[%zu] ('%s')", i, config[i].destination);
     }
-    return 0;
-}
-
-/* Masks are bound from this one: a container's /dev/null could be anything (CVE-2025-31133). */
-static int open_null(Rootfs *rootfs, Error *err) {
-    struct stat st;
-    TRY(tree_clone(AT_FDCWD, "/dev/null", false, &rootfs->null, err));
-    if (fstat(rootfs->null, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
-        return error_set(err, ERROR_STATE, "'/dev/null' of this machine is not the null device");
     return 0;
 }
 
@@ -70,29 +59,18 @@ static bool mounts_cgroup(const Rootfs *rootfs) {
 
 /* A container sees its own directories of the cgroup hierarchies as their roots. On hybrid machines
  * the unified one has no controllers and is left out, as the reference runtime does. */
-static int open_cgroups(Rootfs *rootfs, const Cgroup *cgroup, Error *err) {
-    if (!mounts_cgroup(rootfs))
-        return 0;
-    for (size_t i = 0; i < cgroup->n; i++) {
+static void choose_cgroups(Rootfs *rootfs, const Cgroup *cgroup) {
+    for (size_t i = 0; mounts_cgroup(rootfs) && i < cgroup->n; i++) {
         const CgroupDirectory *directory = &cgroup->item[i];
         if (directory->fd < 0 || (!*directory->controllers && !cgroup->v2))
             continue;
         const char *name = cgroup->v2 ? "" : path_name(directory->mount);
-        RootfsCgroup bind = {
-            .name = text_copy(name), .controllers = directory->controllers, .tree = -1};
-        int r = tree_clone(AT_FDCWD, directory->path, true, &bind.tree, err);
+        RootfsCgroup bind = {.name = text_copy(name),
+            .controllers = directory->controllers,
+            .path = directory->path,
+            .tree = -1};
         array_append(rootfs->cgroup, rootfs->cgroup_n, bind);
-        TRY(r);
     }
-    return 0;
-}
-
-static bool makes_user_namespace(const OciSpec *spec) {
-    const OciNamespace *namespace = spec->linux ? spec->linux->namespaces.item : NULL;
-    for (size_t i = 0; namespace && i < spec->linux->namespaces.n; i++)
-        if (strcmp(namespace[i].type, "user") == 0)
-            return true;
-    return false;
 }
 
 static int parse_propagation(Rootfs *rootfs, const OciLinux *config, Error *err) {
@@ -105,23 +83,34 @@ static int parse_propagation(Rootfs *rootfs, const OciLinux *config, Error *err)
     return 0;
 }
 
-int rootfs_open(
-    Rootfs *rootfs, const OciSpec *spec, const char *bundle, const Cgroup *cgroup, Error *err) {
-    *rootfs = (Rootfs){.spec = spec, .tree = -1, .null = -1};
+static RootfsOpener choose_opener(const Namespaces *namespaces) {
+    if (!((namespaces->create | namespaces->join) & CLONE_NEWUSER))
+        return ROOTFS_BY_RUNTIME;
+    return geteuid() == 0 ? ROOTFS_FOR_INIT : ROOTFS_BY_INIT;
+}
+
+int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespaces,
+    const char *bundle, const Cgroup *cgroup, bool at_path, Error *err) {
     const char *path = spec->root->path;
-    rootfs->path = path_is_absolute(path) ? text_copy(path) : path_join(bundle, path);
-    rootfs->user_namespace = makes_user_namespace(spec);
+    *rootfs = (Rootfs){.spec = spec,
+        .namespaces = namespaces,
+        .bundle = bundle,
+        .opener = choose_opener(namespaces),
+        .path = path_is_absolute(path) ? text_copy(path) : path_join(bundle, path),
+        .at_path = at_path,
+        .tree = -1,
+        .null = -1,
+        .place = -1};
+    rootfs->user_namespace = rootfs->opener != ROOTFS_BY_RUNTIME;
     TRY(parse_propagation(rootfs, spec->linux, err));
-    if (tree_clone(AT_FDCWD, rootfs->path, true, &rootfs->tree, err) < 0)
-        return error_prefix(err, "root.path");
-    TRY(open_null(rootfs, err));
-    TRY(open_mounts(rootfs, bundle, err));
-    return open_cgroups(rootfs, cgroup, err);
+    TRY(parse_mounts(rootfs, err));
+    choose_cgroups(rootfs, cgroup);
+    return 0;
 }
 
 /* In init, whose mount namespace is a copy of the host's. Nothing that is mounted here may show on
  * the host; a slave still sees what the host mounts later, if the configuration wants it. */
-int rootfs_attach(Rootfs *rootfs, bool at_path, Error *err) {
+int rootfs_attach(Rootfs *rootfs, Error *err) {
     struct mount_attr attr = {
         .propagation = rootfs->propagation == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE};
     if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof attr) < 0)
@@ -130,10 +119,13 @@ int rootfs_attach(Rootfs *rootfs, bool at_path, Error *err) {
     /* the clone is still a peer of what it was cloned from */
     attr.propagation = rootfs->propagation == MS_SHARED ? MS_SLAVE : attr.propagation;
     TRY(tree_set_propagation(rootfs->tree, attr.propagation, true, err));
-    autoclose int place = -1;
-    TRY(file_open(AT_FDCWD, at_path ? rootfs->path : "/", O_PATH | O_DIRECTORY, 0, &place, err));
-    rootfs->at_path = at_path;
-    if (tree_attach(rootfs->tree, place, "", err) < 0)
+    /* a shared root begins a peer group of its own */
+    if (rootfs->propagation == MS_SHARED)
+        TRY(tree_set_propagation(rootfs->tree, MS_PRIVATE, false, err));
+    if (rootfs->place < 0)
+        TRY(file_open(AT_FDCWD, rootfs->at_path ? rootfs->path : "/", O_PATH | O_DIRECTORY, 0,
+            &rootfs->place, err));
+    if (tree_attach(rootfs->tree, rootfs->place, "", err) < 0)
         return error_prefix(err, "cannot mount the rootfs '%s'", rootfs->path);
     return 0;
 }
@@ -177,7 +169,9 @@ static void close_fd(int fd) {
 void rootfs_done(Rootfs *rootfs) {
     for (size_t i = 0; i < rootfs->mount_n; i++) {
         close_fd(rootfs->mount[i].source);
-        close_fd(rootfs->mount[i].user_namespace);
+        close_fd(rootfs->mount[i].id_map);
+        free(rootfs->mount[i].destination);
+        free(rootfs->mount[i].inside);
         mount_options_done(&rootfs->mount[i].options);
     }
     for (size_t i = 0; i < rootfs->cgroup_n; i++) {
@@ -186,9 +180,10 @@ void rootfs_done(Rootfs *rootfs) {
     }
     close_fd(rootfs->tree);
     close_fd(rootfs->null);
+    close_fd(rootfs->place);
     free(rootfs->mount);
     free(rootfs->cgroup);
     free(rootfs->readonly_later);
     free(rootfs->path);
-    *rootfs = (Rootfs){.tree = -1, .null = -1};
+    *rootfs = ROOTFS_NONE;
 }

@@ -4,11 +4,13 @@
 
 #include "oci/runtime.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/namespace/namespace.h"
 #include "runtime/rootfs/mount_option.h"
 
 /* The file system tree of a container, by descriptors only (rule A, docs/security.md).
  *
- *     runtime, host's mount namespace        init, new mount namespace
+ *     runtime                                init, new mount namespace
+ *     rootfs_init: what config.json says
  *     rootfs_open: clones the rootfs and
  *       every bind source, detached    ────► rootfs_attach     the tree becomes a mount
  *                                            rootfs_mount      config.json's mounts onto it
@@ -17,26 +19,42 @@
  *                                            rootfs_pivot      it becomes "/", the old root goes
  *                                            rootfs_protect    read-only and masked paths
  *
- * Each path of the host is resolved once, by the runtime; each path inside the container once, with
- * the container's tree as its root. */
+ * Each path of the host is resolved once, with the privileges of the runtime; each path inside the
+ * container once, with the container's tree as its root. */
+
+/* Who clones. In a user namespace that must happen in the container's own mount namespace: only
+ * there does the kernel lock what the host's administrator has set on a mount (read-only, nosuid,
+ * what is mounted below), so that the container's root cannot take it off (mount_namespaces(7)). */
+typedef enum RootfsOpener {
+    ROOTFS_BY_RUNTIME, /* no user namespace: before init exists */
+    ROOTFS_FOR_INIT,   /* the runtime, inside init's mount namespace; init receives descriptors */
+    ROOTFS_BY_INIT,    /* init itself: the runtime has no privileges (rootless) */
+} RootfsOpener;
+
 typedef struct RootfsMount {
     const OciMount *config;
     MountOptions options;
-    int source;         /* detached clone of a bind source, else -1 */
-    int user_namespace; /* of an id-mapped mount, else -1 */
+    char *destination; /* in the container, clean */
+    char *inside; /* of a bind whose source is a place of the container's own tree: that place */
+    int source;   /* detached clone of a bind source, else -1 */
+    int id_map;   /* the user namespace of an id-mapped mount, until it is applied; else -1 */
 } RootfsMount;
 
 typedef struct RootfsCgroup {
     char *name; /* directory below the container's /sys/fs/cgroup; "" for cgroup v2 itself */
-    const char *controllers;
+    const char *controllers, *path;
     int tree;
 } RootfsCgroup;
 
 typedef struct Rootfs {
     const OciSpec *spec;
+    const Namespaces *namespaces;
+    const char *bundle;
+    RootfsOpener opener;
     char *path; /* on the host */
     int tree;   /* detached, then the container's root */
     int null;   /* detached clone of the host's /dev/null, checked to be one */
+    int place;  /* what the tree is mounted on before the pivot */
     RootfsMount *mount;
     size_t mount_n;
     RootfsCgroup *cgroup;
@@ -49,11 +67,22 @@ typedef struct Rootfs {
     bool no_pivot, at_path;
 } Rootfs;
 
-int rootfs_open(
-    Rootfs *rootfs, const OciSpec *spec, const char *bundle, const Cgroup *cgroup, Error *err);
+#define ROOTFS_NONE ((Rootfs){.tree = -1, .null = -1, .place = -1})
 
-/* In init, in this order. at_path: hooks expect the tree at its path on the host. */
-int rootfs_attach(Rootfs *rootfs, bool at_path, Error *err);
+/* In the runtime. at_path: hooks expect the tree at its path on the host. */
+int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespaces,
+    const char *bundle, const Cgroup *cgroup, bool at_path, Error *err);
+
+/* In the mount namespace that the caller is in; or in that of process `pid`, for rootfs_send. */
+int rootfs_open(Rootfs *rootfs, Error *err);
+int rootfs_open_inside(Rootfs *rootfs, pid_t pid, Error *err);
+
+/* From the runtime to init: both know from the same configuration what comes in which order. */
+int rootfs_send(Rootfs *rootfs, int socket, Error *err);
+int rootfs_receive(Rootfs *rootfs, int socket, Error *err);
+
+/* In init, in this order. */
+int rootfs_attach(Rootfs *rootfs, Error *err);
 int rootfs_mount(Rootfs *rootfs, Error *err);
 int rootfs_make_devices(Rootfs *rootfs, Error *err);
 int rootfs_bind_console(Rootfs *rootfs, int terminal, Error *err);

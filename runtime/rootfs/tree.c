@@ -90,12 +90,23 @@ int tree_set_propagation(int tree, unsigned long propagation, bool recursive, Er
     return 0;
 }
 
-static int make_file(int root, const char *path, int *ret_fd, Error *err) {
+enum {
+    SYMLINKS_MAX = 40 /* as the kernel's, path_resolution(7) */
+};
+
+static int make_file(int root, const char *path, int links, int *ret_fd, Error *err) {
     autofree char *parent = path_parent(path);
     autoclose int dir = -1, made = -1;
     TRY(file_make_dirs_in(root, parent, 0755, &dir, err));
     /* O_NONBLOCK: what appears here meanwhile may be a FIFO */
-    TRY(file_open_in(root, path, O_RDONLY | O_CREAT | O_NONBLOCK, 0644, &made, err));
+    int r = file_open_in(root, path, O_RDONLY | O_CREAT | O_NONBLOCK, 0644, &made, err);
+    if (r == ERROR_NOT_FOUND &&
+        links < SYMLINKS_MAX) { /* a symlink into directories that are not */
+        autofree char *target = file_follow(dir, parent, path_name(path));
+        if (target)
+            return make_file(root, target, links + 1, ret_fd, err);
+    }
+    TRY(r);
     return file_open_in(root, path, O_PATH, 0, ret_fd, err);
 }
 
@@ -104,5 +115,5 @@ int tree_target(int root, const char *path, bool directory, int *ret_fd, Error *
     if (r != ERROR_NOT_FOUND)
         return r;
     return directory ? file_make_dirs_in(root, path, 0755, ret_fd, err)
-                     : make_file(root, path, ret_fd, err);
+                     : make_file(root, path, 0, ret_fd, err);
 }

@@ -131,7 +131,7 @@ def test_unknown_option_and_type(runtime):
     bundle = runtime.bundle().mount("/x", "tmpfs", "tmpfs", ["frobnicate=1"])
     assert runtime.run(bundle).code == 1
     message = runtime.last_error()["msg"]
-    assert message.startswith("cannot mount 'tmpfs' on '/x': cannot make 'tmpfs' with option \"frobnicate=1\"")
+    assert message.startswith("error mounting \"tmpfs\" to rootfs at \"/x\": cannot make 'tmpfs' with option \"frobnicate=1\"")
     assert runtime.run(runtime.bundle().mount("/x", "nosuchfs", "none")).code == 1
     assert "cannot make 'nosuchfs': no such device" in runtime.last_error()["msg"]
 

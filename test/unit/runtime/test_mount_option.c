@@ -26,9 +26,18 @@ static void attributes_are_set_and_cleared(void **state) {
 static void access_time_is_one_field(void **state) {
     autodone(MountOptions) o = parse("noatime strictatime");
     assert_true((o.set & MOUNT_ATTR__ATIME) == MOUNT_ATTR_STRICTATIME);
-    assert_true((o.clear & MOUNT_ATTR__ATIME) == MOUNT_ATTR__ATIME);
-    autodone(MountOptions) none = parse("nosuid");
-    assert_true((none.clear & MOUNT_ATTR__ATIME) == 0);
+    assert_true(o.access_time && o.clear == 0);
+    autodone(MountOptions) relative = parse("noatime relatime nodiratime");
+    assert_true(relative.access_time && relative.set == MOUNT_ATTR_NODIRATIME);
+    autodone(MountOptions) none = parse("nosuid noatime atime norelatime");
+    assert_true(!none.access_time && none.set == MOUNT_ATTR_NOSUID);
+    assert_true(none.clear == (MOUNT_ATTR_NOATIME | MOUNT_OPTION_RELATIME));
+}
+
+static void binds_without_flags_are_known(void **state) {
+    autodone(MountOptions) plain = parse("rbind rprivate rro");
+    autodone(MountOptions) flagged = parse("rbind dev");
+    assert_true(!plain.flagged && flagged.flagged);
 }
 
 static void binds_and_their_trees(void **state) {
@@ -83,7 +92,8 @@ static void names_are_sorted_and_each_does_something(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(attributes_are_set_and_cleared),
-        TEST(access_time_is_one_field), TEST(binds_and_their_trees), TEST(propagation_words),
+        TEST(access_time_is_one_field), TEST(binds_without_flags_are_known),
+        TEST(binds_and_their_trees), TEST(propagation_words),
         TEST(the_rest_goes_to_the_file_system), TEST(names_are_sorted_and_each_does_something)};
     return RUN(tests);
 }

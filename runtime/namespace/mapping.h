@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "oci/runtime.h"
+
+/* Which ids of the host a user namespace has (user_namespaces(7)). */
+
+/* In the parent: uid_map and gid_map of a child in a new user namespace. What our privileges do not
+ * allow is left to newuidmap(1) and newgidmap(1), which allow what /etc/subuid and /etc/subgid
+ * grant. */
+int mappings_write(const OciLinux *linux, pid_t pid, Error *err);
+
+/* Whether id is one inside the namespace. */
+bool mappings_hold(const JsonObjects *mappings, uint64_t id);

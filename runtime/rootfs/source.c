@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "runtime/rootfs/idmap.h"
+#include "runtime/rootfs/rootfs.h"
+#include "runtime/rootfs/tree.h"
+
+/* What a container takes from the host, as detached clones. */
+
+static int open_source(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    if (idmap_is_wanted(mount))
+        TRY(idmap_open(rootfs, mount, err));
+    if (mount->inside) /* there is nothing yet */
+        return 0;
+    const char *source = mount->config->source ? mount->config->source : "";
+    autofree char *path =
+        path_is_absolute(source) ? text_copy(source) : path_join(rootfs->bundle, source);
+    TRY(tree_clone(AT_FDCWD, path, mount->options.recursive, &mount->source, err));
+    return idmap_is_wanted(mount) ? idmap_apply(mount, err) : 0;
+}
+
+static int open_sources(Rootfs *rootfs, Error *err) {
+    for (size_t i = 0; i < rootfs->mount_n; i++) {
+        RootfsMount *mount = &rootfs->mount[i];
+        if (mount->options.bind && open_source(rootfs, mount, err) < 0)
+            return error_prefix(err, "mounts[%zu] ('%s')", i, mount->config->destination);
+    }
+    return 0;
+}
+
+/* Masks are bound from this one: a container's /dev/null could be anything (CVE-2025-31133). */
+static int open_null(Rootfs *rootfs, Error *err) {
+    struct stat st;
+    TRY(tree_clone(AT_FDCWD, "/dev/null", false, &rootfs->null, err));
+    if (fstat(rootfs->null, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        return error_set(err, ERROR_STATE, "'/dev/null' of this machine is not the null device");
+    return 0;
+}
+
+static int open_cgroups(Rootfs *rootfs, Error *err) {
+    for (size_t i = 0; i < rootfs->cgroup_n; i++)
+        TRY(tree_clone(AT_FDCWD, rootfs->cgroup[i].path, true, &rootfs->cgroup[i].tree, err));
+    return 0;
+}
+
+int rootfs_open(Rootfs *rootfs, Error *err) {
+    if (tree_clone(AT_FDCWD, rootfs->path, true, &rootfs->tree, err) < 0)
+        return error_prefix(err, "root.path");
+    if (rootfs->opener != ROOTFS_BY_RUNTIME)
+        TRY(file_open(AT_FDCWD, rootfs->at_path ? rootfs->path : "/", O_PATH | O_DIRECTORY, 0,
+            &rootfs->place, err));
+    TRY(open_null(rootfs, err));
+    TRY(open_sources(rootfs, err));
+    return open_cgroups(rootfs, err);
+}
+
+typedef struct Visit {
+    Rootfs *rootfs;
+    int namespace, root;
+    int result;
+    Error *err;
+} Visit;
+
+/* In a process of its own that shares the runtime's memory and descriptors: entering a mount
+ * namespace changes "/", and there is no way back into a chroot(2) that the runtime may live in. */
+static int visit(void *argument) {
+    Visit *v = argument;
+    if (setns(v->namespace, CLONE_NEWNS) < 0 || fchdir(v->root) < 0 || chroot(".") < 0)
+        v->result = error_set_errno(v->err, errno, "cannot enter the container's mounts");
+    else
+        v->result = rootfs_open(v->rootfs, v->err);
+    return 0;
+}
+
+enum {
+    VISIT_STACK = 256 << 10
+};
+
+static int run_visit(Visit *v, Error *err) {
+    char *stack =
+        mmap(NULL, VISIT_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (stack == MAP_FAILED)
+        return error_set_errno(err, errno, "cannot make a stack");
+    pid_t pid =
+        clone(visit, stack + VISIT_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, v);
+    if (pid < 0)
+        v->result = error_set_errno(err, errno, "cannot clone a process");
+    else
+        waitpid(pid, NULL, 0);
+    munmap(stack, VISIT_STACK);
+    return v->result;
+}
+
+int rootfs_open_inside(Rootfs *rootfs, pid_t pid, Error *err) {
+    char path[64];
+    autoclose int namespace = -1, root = -1;
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", pid);
+    TRY(file_open(AT_FDCWD, path, O_RDONLY, 0, &namespace, err));
+    snprintf(path, sizeof path, "/proc/%d/root", pid);
+    TRY(file_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, &root, err));
+    Visit v = {.rootfs = rootfs,
+        .namespace = namespace,
+        .root = root,
+        .result = error_set(err, ERROR_INTERNAL, "the opener of mounts died"),
+        .err = err};
+    return run_visit(&v, err);
+}
+
+/* Every descriptor that rootfs_open makes, in one order. The caller frees the array. */
+static int **descriptors(Rootfs *rootfs, size_t *ret_n) {
+    int **slot = new_array(int *, 3 + rootfs->mount_n + rootfs->cgroup_n);
+    size_t n = 0;
+    slot[n++] = &rootfs->tree;
+    slot[n++] = &rootfs->place;
+    slot[n++] = &rootfs->null;
+    for (size_t i = 0; i < rootfs->mount_n; i++)
+        if (rootfs->mount[i].options.bind && !rootfs->mount[i].inside)
+            slot[n++] = &rootfs->mount[i].source;
+    for (size_t i = 0; i < rootfs->cgroup_n; i++)
+        slot[n++] = &rootfs->cgroup[i].tree;
+    *ret_n = n;
+    return slot;
+}
+
+int rootfs_send(Rootfs *rootfs, int socket, Error *err) {
+    size_t n;
+    autofree int **slot = descriptors(rootfs, &n);
+    for (size_t first = 0; first < n; first += FD_SEND_MAX) {
+        size_t count = n - first < FD_SEND_MAX ? n - first : FD_SEND_MAX;
+        int fds[FD_SEND_MAX];
+        for (size_t i = 0; i < count; i++)
+            fds[i] = *slot[first + i];
+        TRY(fd_send(socket, fds, count, err));
+    }
+    return 0;
+}
+
+int rootfs_receive(Rootfs *rootfs, int socket, Error *err) {
+    size_t n;
+    autofree int **slot = descriptors(rootfs, &n);
+    for (size_t first = 0; first < n; first += FD_SEND_MAX) {
+        size_t count = n - first < FD_SEND_MAX ? n - first : FD_SEND_MAX;
+        int fds[FD_SEND_MAX];
+        TRY(fd_receive_all(socket, fds, count, err));
+        for (size_t i = 0; i < count; i++)
+            *slot[first + i] = fds[i];
+    }
+    return 0;
+}

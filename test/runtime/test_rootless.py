@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The runtime for a user without any privileges: ids mapped alone or by newuidmap, everything below the home."""
+
+import copy
+import json
+import os
+import pathlib
+import shutil
+import stat
+
+import pytest
+from bundle import CONFIG, Bundle, Runtime, make_rootfs, runtime_program
+
+USER = 23450
+SUBIDS = 500000
+# the user cannot write reports where root's go
+SANITIZER = ["env", "ASAN_OPTIONS=detect_leaks=0", "UBSAN_OPTIONS=halt_on_error=1"]
+AS_USER = pathlib.Path(__file__).with_name("as_user")
+
+
+class UserRuntime(Runtime):
+    """Bundles belong to the user; all commands run as that one."""
+
+    def command(self, *words):
+        return [str(AS_USER), str(self.directory), *SANITIZER, *super().command(*words)]
+
+    def allow(self, count):
+        for name in ("subuid", "subgid"):
+            (self.directory / "etc" / name).write_text(f"somebody:{SUBIDS}:{count}\n")
+
+    def bundle(self):
+        self.serial += 1
+        path = self.directory / f"bundle{self.serial}"
+        path.mkdir()
+        make_rootfs(path / "rootfs")
+        bundle = Bundle(path, copy.deepcopy(CONFIG))
+        bundle.namespace("user").drop_namespace("network")
+        bundle.drop_mount("/sys").drop_mount("/sys/fs/cgroup")
+        bundle.mount("/sys", "none", "/sys", ["rbind", "nosuid", "noexec", "nodev", "ro"])
+        del bundle.config["linux"]["resources"]
+        self.map(bundle, (0, USER, 1))
+        self.own(path)
+        return bundle
+
+    def map(self, bundle, *rows):
+        for kind in ("uidMappings", "gidMappings"):
+            bundle.config["linux"][kind] = [
+                {"containerID": inside, "hostID": outside, "size": size} for inside, outside, size in rows]
+
+    def own(self, path):
+        for directory, names, files in os.walk(path):
+            for name in [directory, *(os.path.join(directory, n) for n in names + files)]:
+                os.lchown(name, USER, USER)
+
+
+@pytest.fixture
+def user(build, tmp_path):
+    home = tmp_path
+    while str(home) not in ("/", "/tmp"):
+        os.chmod(home, os.stat(home).st_mode | 0o755)
+        home = home.parent
+    shutil.copy(runtime_program(build), tmp_path / "tare-runtime")
+    (tmp_path / "etc").mkdir()
+    for name in ("passwd", "group"):
+        shutil.copy(f"/etc/{name}", tmp_path / "etc" / name)
+    with open(tmp_path / "etc/passwd", "a") as file:
+        file.write(f"somebody:x:{USER}:{USER}::{tmp_path}:/bin/sh\n")
+    one = UserRuntime(tmp_path / "tare-runtime", tmp_path)
+    one.allow(0)
+    (tmp_path / "run").mkdir(mode=0o700)
+    for path in (tmp_path, tmp_path / "run"):
+        os.chown(path, USER, USER)
+    yield one
+    one.clean()
+    assert one.left() == []
+
+
+def test_own_id_alone(user):
+    bundle = user.bundle().sh("id -u; cat /proc/self/uid_map /proc/self/setgroups; touch /root/made; echo x > /dev/null")
+    result = user.run(bundle)
+    assert result.code == 0, result
+    assert result.out.split() == ["0", "0", str(USER), "1", "deny"]
+    assert os.stat(bundle.rootfs / "root/made").st_uid == USER
+
+
+def test_example_document_runs_at_once(user):
+    bundle = user.bundle()
+    assert user("spec", "--rootless", "--bundle", bundle.path).code == 0
+    document = json.loads((bundle.path / "config.json").read_text())
+    assert document["root"]["readonly"] and {"type": "user"} in document["linux"]["namespaces"]
+    document["process"]["args"] = ["/bin/cat", "/proc/self/uid_map"]
+    (bundle.path / "config.json").write_text(json.dumps(document))
+    result = user("run", "--bundle", bundle.path, user.new_id())
+    assert result.code == 0 and result.out.split() == ["0", str(USER), "1"], result
+
+
+def test_subordinate_ids(user):
+    user.allow(65536)
+    bundle = user.bundle().sh("id; touch /tmp/made; cat /proc/self/gid_map")
+    user.map(bundle, (0, USER, 1), (1, SUBIDS, 65536))
+    bundle.config["process"]["user"] = {"uid": 1000, "gid": 100, "additionalGids": [7]}
+    os.chmod(bundle.rootfs / "tmp", 0o1777)
+    result = user.run(bundle)
+    assert result.code == 0, result
+    assert result.out.splitlines()[0] == "uid=1000(user) gid=100 groups=7,100" or "uid=1000" in result.out
+    assert "groups=7" in result.out or "7" in result.out.splitlines()[0]
+    assert result.out.split()[-3:] == ["1", str(SUBIDS), "65536"]
+    made = os.stat(bundle.rootfs / "tmp/made")
+    assert (made.st_uid, made.st_gid) == (SUBIDS + 999, SUBIDS + 99)
+
+
+def test_root_may_be_a_subordinate_id(user):
+    """Its root cannot enter the user's closed directories; the runtime has opened them before."""
+    user.allow(65536)
+    closed = user.directory / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "file").write_text("seen\n")
+    user.own(closed)
+    bundle = user.bundle().args("/bin/cat", "/mnt/file").mount("/mnt", "bind", str(closed), ["rbind", "ro"])
+    user.map(bundle, (0, SUBIDS, 65536))
+    os.chmod(closed / "file", 0o644)
+    for name in (bundle.rootfs, *bundle.rootfs.iterdir()):
+        os.lchown(name, SUBIDS, SUBIDS)
+    os.chmod(bundle.path, 0o700)
+    os.chmod(closed, 0o755)
+    os.chmod(user.directory, 0o700)
+    try:
+        result = user.run(bundle)
+    finally:
+        os.chmod(user.directory, 0o755)
+    assert result.code == 0 and result.out == "seen\n", result
+
+
+def test_ids_that_nobody_granted(user):
+    user.allow(10)
+    bundle = user.bundle()
+    user.map(bundle, (0, USER, 1), (1, SUBIDS, 65536))
+    assert user.run(bundle).code == 1
+    message = user.last_error()["msg"]
+    assert "linux.uidMappings: newuidmap refused it" in message
+
+
+def test_without_user_namespace(user):
+    bundle = user.bundle().drop_namespace("user")
+    del bundle.config["linux"]["uidMappings"], bundle.config["linux"]["gidMappings"]
+    assert user.run(bundle).code == 1
+    assert "rootless container requires user namespaces" in user.last_error()["msg"]
+
+
+def test_groups_need_subordinate_ids(user):
+    bundle = user.bundle()
+    bundle.config["process"]["user"]["additionalGids"] = [7]
+    assert user.run(bundle).code == 1
+    assert "additional groups" in user.last_error()["msg"]
+
+
+def test_life(user):
+    name = user.start(user.bundle().sh("trap 'exit 3' TERM; while :; do sleep 0.05; done"))
+    state = user.state(name)
+    assert state["status"] == "running"
+    assert os.stat(f"/proc/{state['pid']}").st_uid == USER
+    rows = json.loads(user.ok("list", "--format", "json").out)
+    assert [(row["id"], row["owner"]) for row in rows] == [(name, "somebody")]
+    result = user.ok("exec", name, "sh", "-c", "id -u; readlink /proc/self/ns/user; readlink /proc/1/ns/user")
+    first, *spaces = result.out.split()
+    assert first == "0" and spaces[0] == spaces[1] != os.readlink("/proc/self/ns/user")
+    user.ok("kill", name, "TERM")
+    user.wait_status(name, "stopped")
+    user.ok("delete", name)
+
+
+def test_exec_as_another_id(user):
+    user.allow(65536)
+    bundle = user.bundle().args("/bin/sleep", "100")
+    user.map(bundle, (0, USER, 1), (1, SUBIDS, 65536))
+    name = user.start(bundle)
+    assert user.ok("exec", "--user", "1000:100", name, "id", "-u").out == "1000\n"
+    other = user.start(_with_user(user, 1000))
+    assert user.ok("exec", other, "id", "-u").out == "1000\n"
+    user.ok("delete", "--force", other)
+    user.ok("delete", "--force", name)
+
+
+def _with_user(user, uid):
+    bundle = user.bundle().args("/bin/sleep", "100")
+    user.map(bundle, (0, USER, 1), (1, SUBIDS, 65536))
+    bundle.config["process"]["user"]["uid"] = uid
+    return bundle
+
+
+def test_state_is_in_the_users_runtime_directory(user):
+    bundle = user.bundle().args("/bin/sleep", "100")
+    bundle.write()
+    user.root = user.directory / "run/tare-runtime"
+    name = user.new_id()
+    plain = [str(AS_USER), str(user.directory), *SANITIZER, str(user.program)]
+    user.command = lambda *words: [*plain, *map(str, words)]
+    assert user.quiet("run", "--detach", "--bundle", bundle.path, name) == 0
+    assert user.left() == [name]
+    assert stat.S_IMODE(os.stat(user.root).st_mode) == 0o700
+    assert user.state(name)["status"] == "running"
+    user.ok("delete", "--force", name)
+
+
+def test_devices_are_the_hosts(user):
+    out = user.run(user.bundle().sh("cd /dev; stat -c '%n %F' null zero full random urandom tty ptmx; ls /dev/pts")).out
+    assert out.count("character special file") == 6 and "ptmx symbolic link" in out
+
+
+def test_no_new_privileges_and_capabilities(user):
+    out = user.run(user.bundle().sh("grep -E '^(CapEff|NoNewPrivs)' /proc/self/status")).out
+    assert out.split() == ["CapEff:", "0000000020000420", "NoNewPrivs:", "1"]
+
+
+def test_time_namespace(user):
+    bundle = user.bundle().namespace("time").args("/bin/cat", "/proc/self/timens_offsets")
+    bundle.config["linux"]["timeOffsets"] = {"boottime": {"secs": 1000000}}
+    assert "1000000" in user.run(bundle).out
+
+
+def test_failures_leave_nothing(user):
+    bundle = user.bundle().mount("/mnt", "bind", "/nonexistent", ["rbind"])
+    assert user.run(bundle).code == 1
+    assert "mounts[6] ('/mnt'): cannot bind '/nonexistent'" in user.last_error()["msg"]
+    assert user.left() == []
