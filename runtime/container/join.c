@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "runtime/container/launch.h"
 #include "runtime/init/message.h"
+#include "runtime/security/executable.h"
 
 /* What the joining process inherits. */
 typedef struct Join {
@@ -93,6 +94,7 @@ static int run(Join *join, const OciProcess *process, const JoinOptions *options
     TRY(launch_set_oom_score(process, pid, err));
     Error ignored; /* an init that is gone has left its reason */
     (void)message_send(join->init.peer, MESSAGE_START, 0, &ignored);
+    executable_release();
     TRY(message_expect(join->init.peer, MESSAGE_READY, NULL, err));
     TRY(launch_write_pid_file(options->pid_file, pid, err));
     return message_expect_end(join->init.peer, err);

@@ -18,6 +18,7 @@
 #include "runtime/init/hook.h"
 #include "runtime/init/message.h"
 #include "runtime/namespace/mapping.h"
+#include "runtime/security/executable.h"
 
 /* What is needed only while launching, and inherited by init. */
 struct Plan {
@@ -205,6 +206,7 @@ static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
         Error ignored; /* an init that is gone has left its reason */
         launch->started = message_send(launch->channel, MESSAGE_START, 0, &ignored) >= 0;
     }
+    executable_release();
     TRY(message_expect(launch->channel, MESSAGE_READY, NULL, err));
     return launch_write_pid_file(plan->options->pid_file, launch->pid, err);
 }

@@ -62,18 +62,28 @@ static int open_sealed_copy(void) {
     return take_fd(&fd);
 }
 
+static int protection = -1; /* the mount */
+
 int executable_protect(char **argv, Error *err) {
     if (is_protected()) {
         (void)prctl(PR_SET_NAME, "tare-runtime"); /* execveat left a descriptor's number there */
         return 0;
     }
     autoclose int safe = open_readonly_mount();
-    if (safe >= 0 && move_to(safe))
+    if (safe >= 0 && move_to(safe)) {
+        protection = take_fd(&safe);
         return 0;
+    }
     if (safe < 0)
         safe = open_sealed_copy();
     if (safe < 0)
         return error_set_errno(err, errno, "cannot protect this program from containers");
     (void)syscall(SYS_execveat, safe, "", argv, environ, AT_EMPTY_PATH);
     return error_set_errno(err, errno, "cannot protect this program from containers");
+}
+
+void executable_release(void) {
+    if (protection >= 0)
+        close(protection);
+    protection = -1;
 }
