@@ -41,9 +41,10 @@ static int mismatch(const Path *path, const char *expected, Error *err) {
     return error_set(err, ERROR_INVALID, "%s: expected %s", buffer, expected);
 }
 
+/* As Go's encoding/json, which reads these documents elsewhere: "Cpus" is "cpus". */
 static yajl_val lookup(yajl_val object, const char *name) {
     for (size_t i = object->u.object.len; i > 0; i--)
-        if (strcmp(object->u.object.keys[i - 1], name) == 0)
+        if (strcasecmp(object->u.object.keys[i - 1], name) == 0)
             return object->u.object.values[i - 1];
     return NULL;
 }

@@ -93,7 +93,7 @@ struct JsonType {
 
 /* Fills *ret (caller's memory, type->size bytes); release with json_done. ERROR_INVALID names the
  * field path: "process.rlimits[0].hard: expected a non-negative integer". Unknown fields are
- * ignored, null is absence, the last of equal keys wins. */
+ * ignored, null is absence, the last of equal keys wins; letter case makes no difference. */
 int json_decode(const JsonType *type, const char *text, size_t length, void *ret, Error *err);
 
 /* The keys of an object, for documents in which an unknown one is a mistake. */

@@ -83,8 +83,15 @@ int limits_rdma(const CgroupDirectory *d, const OciResources *resources, Error *
 }
 
 bool limits_need_domain(const OciResources *resources) {
+    const OciMemory *memory = resources ? resources->memory : NULL;
+    const OciBlockIo *io = resources ? resources->block_io : NULL;
+    if (memory && (memory->limit.value || memory->swap.value || memory->reservation.value))
+        return true;
+    if (io && (io->weight.value || io->weight_device.n || io->read_bps.n || io->write_bps.n ||
+                  io->read_iops.n || io->write_iops.n))
+        return true;
     return resources &&
-           (resources->memory || resources->block_io || resources->hugepage_limits.n ||
+           (resources->hugepage_limits.n ||
                (resources->cpu && (resources->cpu->shares.value || resources->cpu->quota.value ||
                                       resources->cpu->period.value || resources->cpu->idle.set ||
                                       resources->cpu->burst.set)));

@@ -44,7 +44,8 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
         return container_is_alive(&container) || parsed.all
                    ? container_signal_all(&container, number, err)
                    : error_set(err, ERROR_STATE, "container not running");
-    return kill_init(&container, number, err);
+    TRY(kill_init(&container, number, err));
+    return number == SIGKILL ? container_thaw(&container, err) : 0;
 }
 
 const Command command_kill = {"kill", "ID [SIGNAL]",

@@ -132,6 +132,10 @@ int container_load_config(const Container *container, OciSpec *ret, Error *err) 
     return config_load_at(container->dir, "config.json", ret, err);
 }
 
+void container_load_cgroup(const Container *container, Cgroup *ret) {
+    cgroup_load(ret, &container->record.cgroup_paths);
+}
+
 char *container_path(const Container *container, const char *name) {
     return text_format("%s/%s/%s", container->root, container->id, name);
 }
@@ -160,7 +164,7 @@ ContainerStatus container_status(const Container *container) {
     if (!container_is_alive(container))
         return CONTAINER_STOPPED;
     Cgroup cgroup;
-    cgroup_load(&cgroup, &container->record.cgroup_paths);
+    container_load_cgroup(container, &cgroup);
     bool frozen = cgroup_is_frozen(&cgroup);
     cgroup_done(&cgroup);
     if (frozen)

@@ -59,6 +59,7 @@ void container_describe(Container *container, const ContainerOrigin *origin);
 
 int container_save(Container *container, Error *err);
 int container_load_config(const Container *container, OciSpec *ret, Error *err);
+void container_load_cgroup(const Container *container, Cgroup *ret);
 char *container_path(const Container *container, const char *name);
 ContainerStatus container_status(const Container *container);
 const char *container_status_name(ContainerStatus status);

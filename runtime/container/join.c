@@ -63,7 +63,7 @@ static int prepare(Join *join, const Container *container, const OciSpec *spec,
     TRY(open_console(process, options, &init->console_socket, err));
     TRY(capabilities_parse(process->capabilities, &init->capabilities, err));
     TRY(seccomp_compile(spec->linux->seccomp, container->root, &join->seccomp, err));
-    cgroup_load(&join->cgroup, &container->record.cgroup_paths);
+    container_load_cgroup(container, &join->cgroup);
     TRY(cgroup_open(&join->cgroup, err));
     TRY(namespaces_init_of_process(&join->namespaces, (pid_t)container->record.pid.value, err));
     /* the pid may have been used anew while its namespaces were opened */

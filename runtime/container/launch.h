@@ -46,6 +46,13 @@ int container_destroy(Container *container, const OciSpec *spec, Error *err);
  * every process of its cgroup. */
 int container_kill_all(Container *container, Error *err);
 
+/* Stops every process, and lets them go on. ERROR_STATE. */
+int container_pause(const Container *container, Error *err);
+int container_resume(const Container *container, Error *err);
+
+/* Lets a paused container go on, if it is one: on cgroup v1 a frozen process does not even die. */
+int container_thaw(const Container *container, Error *err);
+
 /* A signal to every process of the container's cgroup. */
 int container_signal_all(const Container *container, int signal_number, Error *err);
 

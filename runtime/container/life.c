@@ -72,7 +72,7 @@ static int wait_for_end(int pidfd, Error *err) {
 
 static int kill_cgroup(const Container *container, Error *err) {
     Cgroup cgroup;
-    cgroup_load(&cgroup, &container->record.cgroup_paths);
+    container_load_cgroup(container, &cgroup);
     int r = 0;
     for (int i = 0; r >= 0 && i < 100 && !cgroup_is_empty(&cgroup); i++) {
         r = cgroup_kill(&cgroup, SIGKILL, err);
@@ -84,12 +84,43 @@ static int kill_cgroup(const Container *container, Error *err) {
     return r;
 }
 
-int container_signal_all(const Container *container, int signal_number, Error *err) {
+static int freeze(const Container *container, bool on, Error *err) {
     Cgroup cgroup;
-    cgroup_load(&cgroup, &container->record.cgroup_paths);
-    int r = cgroup_kill(&cgroup, signal_number, err);
+    container_load_cgroup(container, &cgroup);
+    int r = cgroup_freeze(&cgroup, on, err);
     cgroup_done(&cgroup);
     return r;
+}
+
+int container_thaw(const Container *container, Error *err) {
+    Cgroup cgroup;
+    container_load_cgroup(container, &cgroup);
+    int r = cgroup_is_frozen(&cgroup) ? cgroup_freeze(&cgroup, false, err) : 0;
+    cgroup_done(&cgroup);
+    return r;
+}
+
+int container_pause(const Container *container, Error *err) {
+    ContainerStatus status = container_status(container);
+    if (status != CONTAINER_RUNNING && status != CONTAINER_CREATED)
+        return error_set(err, ERROR_STATE, "container not running or created: %s",
+            container_status_name(status));
+    return freeze(container, true, err);
+}
+
+int container_resume(const Container *container, Error *err) {
+    if (container_status(container) != CONTAINER_PAUSED)
+        return error_set(err, ERROR_STATE, "container not paused");
+    return freeze(container, false, err);
+}
+
+int container_signal_all(const Container *container, int signal_number, Error *err) {
+    Cgroup cgroup;
+    container_load_cgroup(container, &cgroup);
+    int r = cgroup_kill(&cgroup, signal_number, err);
+    cgroup_done(&cgroup);
+    TRY(r);
+    return signal_number == SIGKILL ? container_thaw(container, err) : 0;
 }
 
 int container_kill_all(Container *container, Error *err) {
@@ -104,7 +135,7 @@ static int destroy(Container *container, const OciHooks *hooks, Error *err) {
     Cgroup cgroup;
     if (!container->record.own_pid_namespace.value)
         TRY(kill_cgroup(container, err));
-    cgroup_load(&cgroup, &container->record.cgroup_paths);
+    container_load_cgroup(container, &cgroup);
     int r = cgroup_remove(&cgroup, err);
     cgroup_done(&cgroup);
     TRY(r);

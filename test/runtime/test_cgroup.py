@@ -2,35 +2,10 @@
 """Limits through cgroupfs, whichever version this machine has."""
 
 import os
-import pathlib
 
 import pytest
 from bundle import cgroup_lines, cgroups_of
-
-V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
-
-
-def v1_only(controller):
-    return pytest.mark.skipif(V2 or not os.path.isdir(f"/sys/fs/cgroup/{controller}"),
-                              reason=f"no v1 controller {controller}")
-
-
-def limited(runtime, **resources):
-    bundle = runtime.bundle().args("/bin/sleep", "100")
-    bundle.config["linux"]["resources"].update(resources)
-    return bundle
-
-
-def read(pid, controller, file):
-    """A file of the cgroup that the process is in."""
-    for line in open(f"/proc/{pid}/cgroup"):
-        _, names, path = line.rstrip("\n").split(":", 2)
-        if controller in names.split(","):
-            mount = next(m for m in open("/proc/self/mountinfo") if f" /sys/fs/cgroup/{names} " in m)
-            root = mount.split()[3]
-            inside = os.path.relpath(path, root)
-            return (pathlib.Path("/sys/fs/cgroup") / names / inside / file).read_text().strip()
-    raise AssertionError(f"no {controller}")
+from cgroups import V2, limited, read, read_v2, v1_only, v2
 
 
 def test_every_process_is_in_its_own_cgroup_everywhere(runtime):
@@ -129,16 +104,6 @@ def test_throttle_v1(runtime):
 def test_out_of_memory_kills(runtime):
     bundle = limited(runtime, memory={"limit": 8 << 20, "swap": 8 << 20}).args("/bin/tail", "/dev/zero")
     assert runtime.run(bundle).code == 137
-
-
-def v2(controller):
-    available = V2 and controller in open("/sys/fs/cgroup/cgroup.controllers").read().split()
-    return pytest.mark.skipif(not available, reason=f"no v2 controller {controller}")
-
-
-def read_v2(pid, file):
-    path = open(f"/proc/{pid}/cgroup").read().strip().removeprefix("0::")
-    return pathlib.Path(f"/sys/fs/cgroup{path}/{file}").read_text().strip()
 
 
 @v2("memory")

@@ -118,6 +118,15 @@ static void unknown_fields_and_null_are_harmless(void **state) {
     json_done(&document_type, &document);
 }
 
+static void letter_case_makes_no_difference(void **state) {
+    Document document;
+    Error err = {};
+    assert_int_equal(decode("{\"Name\":\"a\",\"LIMIT\":{\"Type\":\"b\"}}", &document, &err), 0);
+    assert_string_equal(document.name, "a");
+    assert_string_equal(document.limit->type, "b");
+    json_done(&document_type, &document);
+}
+
 static void the_last_of_equal_keys_wins(void **state) {
     Document document;
     Error err = {};
@@ -258,6 +267,7 @@ int main(void) {
         TEST(one_table_decodes_and_encodes),
         TEST(wrong_types_name_the_fields_path),
         TEST(unknown_fields_and_null_are_harmless),
+        TEST(letter_case_makes_no_difference),
         TEST(the_last_of_equal_keys_wins),
         TEST(what_is_not_json_is_refused),
         TEST(nul_characters_in_strings_are_refused),

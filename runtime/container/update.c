@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/container/update.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/merge.h"
+
+static int save_config(const Container *container, const OciSpec *spec, Error *err) {
+    autofree char *text = json_encode(&oci_spec_type, spec, 0);
+    return file_write(container->dir, "config.json", text, strlen(text), 0600, false, err);
+}
+
+static int apply(
+    Cgroup *cgroup, const OciResources *wanted, const OciResources *before, Error *err) {
+    Error ignored;
+    int r = cgroup_update(cgroup, wanted, err);
+    if (r < 0 && before)
+        (void)cgroup_update(cgroup, before, &ignored);
+    return r;
+}
+
+static int change_limits(
+    const Container *container, OciSpec *spec, const OciResources *change, Error *err) {
+    OciSpec before = {};
+    Cgroup cgroup;
+    TRY(container_load_config(container, &before, err));
+    if (!spec->linux->resources)
+        spec->linux->resources = new (OciResources);
+    resources_merge(spec->linux->resources, change);
+    container_load_cgroup(container, &cgroup);
+    int r = apply(&cgroup, spec->linux->resources, before.linux->resources, err);
+    if (r >= 0)
+        r = save_config(container, spec, err);
+    cgroup_done(&cgroup);
+    json_done(&oci_spec_type, &before);
+    return r;
+}
+
+int container_update(Container *container, const OciResources *change, Error *err) {
+    OciSpec spec = {};
+    ContainerStatus status = container_status(container);
+    if (status == CONTAINER_STOPPED || status == CONTAINER_CREATING)
+        return error_set(err, ERROR_STATE, "container not running");
+    TRY(container_load_config(container, &spec, err));
+    int r = change_limits(container, &spec, change, err);
+    json_done(&oci_spec_type, &spec);
+    return r;
+}
