@@ -17,6 +17,7 @@
 #include "shim/mount.h"
 #include "shim/options.h"
 #include "shim/record.h"
+#include "shim/task.h"
 
 enum {
     ID_MAX = 128,
@@ -161,18 +162,19 @@ static void set_paths(Process *process, const char *in, const char *out, const c
     process->paths[2] = text_copy(error);
 }
 
-static int open_stdio(Process *process, const TaskOptions *options, Error *err) {
-    StdioOptions stdio = {.loop = &process->container->shim->loop, .terminal = process->terminal};
+static int open_stdio(Process *process, TerminalSize size, Error *err) {
+    Container *container = process->container;
+    StdioOptions stdio = {.loop = &container->shim->loop, .terminal = process->terminal};
     for (int i = 0; i < 3; i++)
         stdio.paths[i] = process->paths[i];
-    if (options) { /* of the container: an exec has none */
-        stdio.log = process->container->log;
-        stdio.open_stdin = options->open_stdin;
-        stdio.stdin_once = options->stdin_once;
+    if (process == &container->init) {
+        stdio.log = container->log;
+        stdio.open_stdin = container->open_stdin;
+        stdio.stdin_once = container->stdin_once;
     }
     TRY(stdio_new(&stdio, &process->stdio, err));
-    if (options && options->terminal_size.rows && options->terminal_size.columns)
-        stdio_resize(process->stdio, options->terminal_size);
+    if (size.rows && size.columns)
+        stdio_resize(process->stdio, size);
     return 0;
 }
 
@@ -185,7 +187,7 @@ static int set_up_outputs(Container *container, const TaskOptions *options, Erro
     shim->attach = attach_server_free(shim->attach);
     if (options->attach_socket)
         TRY(attach_server_new(&attach, &shim->attach, err));
-    return open_stdio(&container->init, options, err);
+    return open_stdio(&container->init, options->terminal_size, err);
 }
 
 static int set_up_paths(Container *container, const TaskOptions *options, Error *err) {
@@ -203,17 +205,21 @@ static int set_up_paths(Container *container, const TaskOptions *options, Error 
     return read_spec(container, err);
 }
 
-static int create(Container *container, const Containerd__Task__V3__CreateTaskRequest *request,
-    const TaskOptions *options, Error *err) {
+static int create_task(Container *container, Error *err) {
     Error ignored;
-    TRY(set_up_paths(container, options, err));
-    TRY(set_up_outputs(container, options, err));
-    TRY(save_record(container, err));
-    TRY(mount_all(request->rootfs, request->n_rootfs, container->rootfs, err));
     TRY(run_process(container, &container->init, create_init, init_pid_file, err));
     if (cgroup_open(&container->cgroup, container->init.pid, &ignored) < 0)
         log_failure(LOG_LEVEL_DEBUG, &ignored);
     return save_record(container, err);
+}
+
+static int create(Container *container, const Containerd__Task__V3__CreateTaskRequest *request,
+    const TaskOptions *options, Error *err) {
+    TRY(set_up_paths(container, options, err));
+    TRY(set_up_outputs(container, options, err));
+    TRY(save_record(container, err));
+    TRY(mount_all(request->rootfs, request->n_rootfs, container->rootfs, err));
+    return create_task(container, err);
 }
 
 int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *request,
@@ -230,7 +236,12 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
     *container = (Container){.shim = shim,
         .id = text_copy(request->id),
         .bundle = text_copy(request->bundle),
-        .cgroup = CGROUP_NULL};
+        .cgroup = CGROUP_NULL,
+        .open_stdin = options.open_stdin,
+        .stdin_once = options.stdin_once,
+        .restart = options.restart,
+        .restart_timer = {.handle = task_restart, .owner = container},
+        .revision = 1};
     process_init(&container->init, container, "");
     container->init.terminal = request->terminal;
     set_paths(&container->init, request->stdin, request->stdout, request->stderr);
@@ -254,6 +265,8 @@ Container *container_free(Container *container) {
     Error err = {};
     Shim *shim = container->shim;
     shim->container = NULL;
+    loop_disarm(&shim->loop, &container->restart_timer);
+    container_changed(container); /* those who watch find it gone */
     if (container->runtime.log)
         warn(runtime_delete(&container->runtime, container->id, &err), &err);
     while (container->execs)
@@ -271,6 +284,31 @@ Container *container_free(Container *container) {
     free(container->exit_record);
     free(container);
     return NULL;
+}
+
+void container_changed(Container *container) {
+    container->revision++;
+    ttrpc_server_wake(container->shim->server, &container->revision);
+}
+
+/* Clients that are attached have been told of the end and keep what they were sent; those who come
+ * from now on see the next life. */
+void container_forget_life(Container *container) {
+    Process *init = &container->init;
+    Error err = {};
+    TerminalSize size = stdio_size(init->stdio);
+    attach_server_forget(container->shim->attach, init->stdio);
+    init->stdio = stdio_free(init->stdio);
+    warn(open_stdio(init, size, &err), &err);
+    cgroup_done(&container->cgroup);
+    init->pid = 0;
+}
+
+int container_recreate(Container *container, Error *err) {
+    Error ignored;
+    if (runtime_delete(&container->runtime, container->id, &ignored) < 0)
+        log_failure(LOG_LEVEL_DEBUG, &ignored);
+    return create_task(container, err);
 }
 
 Process *container_find_exec(Container *container, const char *id) {
@@ -294,7 +332,7 @@ int container_add_exec(
     set_paths(exec, request->stdin, request->stdout, request->stderr);
     exec->next = container->execs;
     container->execs = exec;
-    return open_stdio(exec, NULL, err);
+    return open_stdio(exec, (TerminalSize){}, err);
 }
 
 void container_remove_exec(Container *container, Process *exec) {

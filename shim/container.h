@@ -3,12 +3,15 @@
 #include "base/error.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
 #include "proto/tare/shim/v1/options.pb-c.h"
+#include "proto/tare/shim/v1/shim.pb-c.h"
 #include "shim/cgroup.h"
 #include "shim/process.h"
+#include "shim/restart.h"
 #include "shim/runtime.h"
 #include "shim/shim.h"
 
-/* The one container of a shim. Exists from Create to Delete. */
+/* The one container of a shim. Exists from Create to Delete; with a restart policy it has several
+ * lives, one after the other, on the same root file system, log and name. */
 struct Container {
     Shim *shim;
     char *id, *bundle, *rootfs, *exit_record;
@@ -17,7 +20,11 @@ struct Container {
     LogFile *log;
     Process init;
     Process *execs;
-    bool private_pids; /* the kernel ends all processes with init */
+    bool private_pids;                       /* the kernel ends all processes with init */
+    bool open_stdin, stdin_once, oom_killed; /* the last: how the last life ended */
+    Restart restart;
+    LoopTimer restart_timer;
+    uint64_t revision; /* counts what Watch tells */
 };
 
 /* Does what Create asks for; on failure nothing is left. */
@@ -32,3 +39,11 @@ int container_add_exec(
     Container *container, const Containerd__Task__V3__ExecProcessRequest *request, Error *err);
 void container_remove_exec(Container *container, Process *exec);
 int container_start_exec(Process *exec, Error *err);
+
+/* Watchers hear of it. */
+void container_changed(Container *container);
+
+/* Between two lives: `forget` ends what the last one has left, but for the root file system and the
+ * log; `recreate` leads to PROCESS_CREATED again. */
+void container_forget_life(Container *container);
+int container_recreate(Container *container, Error *err);

@@ -19,7 +19,8 @@ static char *containerd_root(const char *root, const char *name_space) {
     return path_join(text_is_empty(root) ? "/run/containerd/runc" : root, name_space);
 }
 
-static void take_tare(const ProtobufCMessage *message, const char *name_space, TaskOptions *ret) {
+static int take_tare(
+    const ProtobufCMessage *message, const char *name_space, TaskOptions *ret, Error *err) {
     const Tare__Shim__V1__Options *from = (const Tare__Shim__V1__Options *)message;
     *ret = (TaskOptions){.runtime = copy_or_null(from->runtime),
         .runtime_root = copy_or_null(from->runtime_root),
@@ -32,20 +33,25 @@ static void take_tare(const ProtobufCMessage *message, const char *name_space, T
         .stdin_once = from->stdin_once,
         .systemd_cgroup = from->systemd_cgroup,
         .terminal_size = {(uint16_t)from->terminal_rows, (uint16_t)from->terminal_columns}};
+    const Tare__Shim__V1__RestartPolicy *restart = from->restart;
+    return restart ? restart_set(&ret->restart, restart->name, restart->maximum_retries, err) : 0;
 }
 
-static void take_runc(const ProtobufCMessage *message, const char *name_space, TaskOptions *ret) {
+static int take_runc(
+    const ProtobufCMessage *message, const char *name_space, TaskOptions *ret, Error *err) {
     const Containerd__Runc__V1__Options *from = (const Containerd__Runc__V1__Options *)message;
     *ret = (TaskOptions){.runtime = copy_or_null(from->binary_name),
         .runtime_root = containerd_root(from->root, name_space),
         .systemd_cgroup = from->systemd_cgroup,
         .no_pivot = from->no_pivot_root,
         .no_new_keyring = from->no_new_keyring};
+    return 0;
 }
 
 static const struct {
     const ProtobufCMessageDescriptor *type;
-    void (*take)(const ProtobufCMessage *message, const char *name_space, TaskOptions *ret);
+    int (*take)(
+        const ProtobufCMessage *message, const char *name_space, TaskOptions *ret, Error *err);
 } kinds[] = {
     {&tare__shim__v1__options__descriptor, take_tare},
     {&containerd__runc__v1__options__descriptor, take_runc},
@@ -72,9 +78,9 @@ int task_options_decode(
             protobuf_c_message_unpack(kinds[i].type, NULL, any->value.len, any->value.data);
         if (!message)
             return error_set(err, ERROR_INVALID, "malformed %s", any->type_url);
-        kinds[i].take(message, name_space, ret);
+        int r = kinds[i].take(message, name_space, ret, err);
         protobuf_c_message_free_unpacked(message, NULL);
-        int r = check(ret, err);
+        r = r < 0 ? r : check(ret, err);
         if (r < 0)
             task_options_done(ret);
         return r;

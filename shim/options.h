@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "proto/google/protobuf/any.pb-c.h"
+#include "shim/restart.h"
 #include "shim/terminal.h"
 
 /* CreateTaskRequest.options, whoever wrote them: tare.shim.v1.Options, containerd.runc.v1.Options,
@@ -16,6 +17,7 @@ typedef struct TaskOptions {
     int log_max_files;
     bool open_stdin, stdin_once, systemd_cgroup, no_pivot, no_new_keyring;
     TerminalSize terminal_size;
+    Restart restart;
 } TaskOptions;
 
 /* ERROR_INVALID: malformed, or of another type. */

@@ -11,6 +11,7 @@ static const char *const state_names[] = {
     [PROCESS_RUNNING] = "running",
     [PROCESS_PAUSED] = "paused",
     [PROCESS_ENDING] = "ending",
+    [PROCESS_RESTARTING] = "restarting",
     [PROCESS_STOPPED] = "stopped",
 };
 _Static_assert(array_size(state_names) == PROCESS_STATES, "a name for every state");

@@ -120,9 +120,9 @@ static int watch_signals(Shim *shim, Error *err) {
     return 0;
 }
 
-static int watch_calls(Shim *shim, const TtrpcService *service, Error *err) {
+static int watch_calls(Shim *shim, const TtrpcService *services, Error *err) {
     TRY(fd_set_cloexec(LISTENER_FD, true, err));
-    TRY(ttrpc_server_new(LISTENER_FD, service, &shim->server, err));
+    TRY(ttrpc_server_new(LISTENER_FD, services, &shim->server, err));
     shim->server_source =
         (LoopSource){.fd = ttrpc_server_fd(shim->server), .handle = on_server, .owner = shim};
     loop_watch(&shim->loop, &shim->server_source, EPOLLIN);
@@ -145,8 +145,11 @@ static void shim_done(Shim *shim) {
 
 int shim_serve(const ShimArguments *arguments, Error *err) {
     Shim shim = {.arguments = arguments, .end_timer = {.handle = on_end_timer, .owner = &shim}};
-    const TtrpcService service = {
-        &containerd__task__v3__task__descriptor, shim_service_names, shim_handle, &shim};
+    const TtrpcService services[] = {
+        {&containerd__task__v3__task__descriptor, shim_service_names, shim_handle, &shim},
+        {&tare__shim__v1__shim__descriptor, shim_watch_names, shim_watch_handle, &shim},
+        {},
+    };
     const PublisherOptions publisher = {.loop = &shim.loop,
         .name_space = arguments->name_space,
         .ttrpc_address = getenv("TTRPC_ADDRESS"),
@@ -161,7 +164,7 @@ int shim_serve(const ShimArguments *arguments, Error *err) {
     TRY(loop_init(&shim.loop, err));
     shim.publisher = publisher_new(&publisher);
     TRY(watch_signals(&shim, err));
-    TRY(watch_calls(&shim, &service, err));
+    TRY(watch_calls(&shim, services, err));
     int r = loop_run(&shim.loop, err);
     shim_done(&shim);
     return r;

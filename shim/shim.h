@@ -38,5 +38,10 @@ extern const char *const shim_service_names[];
 int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
     const ProtobufCMessage *request, ProtobufCMessage *response, Error *err);
 
+/* watch.c: what our engine hears beyond that. */
+extern const char *const shim_watch_names[];
+int shim_watch_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
+    const ProtobufCMessage *request, ProtobufCMessage *response, Error *err);
+
 /* serve.c: ends the loop once everybody has what is due to him. */
 void shim_end(Shim *shim);

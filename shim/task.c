@@ -38,20 +38,31 @@ static Google__Protobuf__Timestamp *timestamp(TtrpcCall *call, int64_t at) {
     return time;
 }
 
+static int run_container(Container *container, Error *err) {
+    TRY(runtime_command(&container->runtime, "start", container->id, err));
+    container->init.state = PROCESS_RUNNING;
+    container->init.started_at = time_now();
+    notice_started(&container->init);
+    container_changed(container);
+    return 0;
+}
+
 static int start_container(Process *process, const TaskRequest *request, Error *err) {
     Container *container = process->container;
     Containerd__Task__V3__StartResponse *response = request->response;
-    TRY(runtime_command(&container->runtime, "start", container->id, err));
-    process->state = PROCESS_RUNNING;
-    notice_started(process);
+    TRY(run_container(container, err));
     response->pid = (uint32_t)process->pid;
     return 0;
+}
+
+static int command_exit_status(const Error *err) {
+    return strcmp(err->reason, "COMMAND_NOT_FOUND") == 0 ? 127 : 126;
 }
 
 /* Who waits for a process that could not start learns that it is over. */
 static int fail_exec(Process *exec, const Error *err) {
     exec->state = PROCESS_STOPPED;
-    exec->exit_status = strcmp(err->reason, "COMMAND_NOT_FOUND") == 0 ? 127 : 126;
+    exec->exit_status = command_exit_status(err);
     exec->exited_at = time_now();
     stdio_end(exec->stdio, exec->exit_status);
     ttrpc_server_wake(exec->container->shim->server, exec);
@@ -206,6 +217,7 @@ static int report_state(Process *process, const TaskRequest *request, Error *err
         [PROCESS_RUNNING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
         [PROCESS_PAUSED] = CONTAINERD__V1__TYPES__STATUS__PAUSED,
         [PROCESS_ENDING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
+        [PROCESS_RESTARTING] = CONTAINERD__V1__TYPES__STATUS__RUNNING,
         [PROCESS_STOPPED] = CONTAINERD__V1__TYPES__STATUS__STOPPED,
     };
     Containerd__Task__V3__StateResponse *response = request->response;
@@ -281,29 +293,83 @@ static int begin_end(Process *process, const TaskRequest *request, Error *err) {
 }
 
 /* The record first: whoever hears of the exit may find it. */
-static void save_exit(const Process *process, bool oom_killed) {
+static void save_exit(const Container *container) {
+    const Process *init = &container->init;
     Error err = {};
-    ExitRecord record = {process->exit_status, process->exited_at, oom_killed};
-    if (exit_record_save(process->container->exit_record, &record, &err) < 0)
+    ExitRecord record = {init->exit_status, init->exited_at, container->oom_killed};
+    if (exit_record_save(container->exit_record, &record, &err) < 0)
         log_failure(LOG_LEVEL_ERROR, &err);
 }
 
-static int announce_end(Process *process, const TaskRequest *request, Error *err) {
-    Shim *shim = process->container->shim;
+/* Nothing follows. */
+static int stop(Process *process, const TaskRequest *request, Error *err) {
+    Container *container = process->container;
     if (is_init(process)) {
-        bool oom_killed = cgroup_oom_killed(&process->container->cgroup);
-        if (process->container->log)
-            for (int stream = 0; stream < LOG_STREAMS; stream++)
-                log_file_flush(process->container->log, (LogStream)stream);
-        save_exit(process, oom_killed);
-        if (oom_killed)
-            notice_oom(process->container);
+        loop_disarm(&container->shim->loop, &container->restart_timer);
+        save_exit(container);
     }
     process->state = PROCESS_STOPPED;
-    notice_exited(process);
+    if (is_init(process))
+        container_changed(container);
     stdio_end(process->stdio, process->exit_status);
-    ttrpc_server_wake(shim->server, process);
+    ttrpc_server_wake(container->shim->server, process);
     return 0;
+}
+
+static void rest(Container *container, int64_t delay) {
+    Process *init = &container->init;
+    init->state = PROCESS_RESTARTING;
+    stdio_end(init->stdio, init->exit_status);
+    container_forget_life(container);
+    loop_arm(&container->shim->loop, &container->restart_timer, delay);
+    container_changed(container);
+}
+
+static int end_life(Container *container) {
+    Process *init = &container->init;
+    Error ignored;
+    int64_t delay;
+    container->oom_killed = cgroup_oom_killed(&container->cgroup);
+    for (int stream = 0; container->log && stream < LOG_STREAMS; stream++)
+        log_file_flush(container->log, (LogStream)stream);
+    if (container->oom_killed)
+        notice_oom(container);
+    notice_exited(init);
+    if (init->started_at && restart_decide(&container->restart, init->exit_status,
+                                init->exited_at - init->started_at, &delay))
+        rest(container, delay);
+    else
+        stop(init, &(TaskRequest){}, &ignored);
+    return 0;
+}
+
+static int announce_end(Process *process, const TaskRequest *request, Error *err) {
+    if (is_init(process))
+        return end_life(process->container);
+    notice_exited(process);
+    return stop(process, request, err);
+}
+
+/* A life that cannot begin is the end, as in Docker. */
+static int restart(Process *init, const TaskRequest *request, Error *err) {
+    Container *container = init->container;
+    Error why = {};
+    container->restart.count++;
+    int r = container_recreate(container, &why);
+    if (r >= 0)
+        r = run_container(container, &why);
+    if (r >= 0)
+        return 0;
+    log_failure(LOG_LEVEL_ERROR, &why);
+    init->exit_status = command_exit_status(&why);
+    init->exited_at = time_now();
+    return stop(init, request, err);
+}
+
+void task_restart(void *owner, uint32_t events) {
+    Container *container = owner;
+    Error err = {};
+    task_handle(&container->init, TASK_RESTART, &(TaskRequest){}, &err);
 }
 
 static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
@@ -362,6 +428,15 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_STATE] = report_state,
             [TASK_WAIT] = wait_later,
             [TASK_DRAINED] = announce_end,
+        },
+    [PROCESS_RESTARTING] =
+        {
+            [TASK_KILL] = stop,
+            [TASK_RESIZE] = resize,
+            [TASK_CLOSE_IO] = close_io,
+            [TASK_STATE] = report_state,
+            [TASK_WAIT] = wait_later,
+            [TASK_RESTART] = restart,
         },
     [PROCESS_STOPPED] =
         {
@@ -431,6 +506,7 @@ static const char *const event_verbs[] = {
     [TASK_WAIT] = "wait for",
     [TASK_EXITED] = "end",
     [TASK_DRAINED] = "end",
+    [TASK_RESTART] = "restart",
 };
 _Static_assert(array_size(event_verbs) == TASK_EVENTS, "a verb for every event");
 

@@ -23,6 +23,7 @@ typedef enum TaskEvent {
     TASK_WAIT,
     TASK_EXITED,  /* SIGCHLD; request->status */
     TASK_DRAINED, /* the output of an ended process is delivered */
+    TASK_RESTART, /* the delay between two lives is over */
     TASK_EVENTS
 } TaskEvent;
 
@@ -35,3 +36,6 @@ typedef struct TaskRequest {
 
 /* Returns 0, TTRPC_PARK, or err->code. After TASK_DELETE the process may be gone. */
 int task_handle(Process *process, TaskEvent event, const TaskRequest *request, Error *err);
+
+/* A LoopHandler for Container.restart_timer. */
+void task_restart(void *container, uint32_t events);

@@ -34,6 +34,7 @@ struct TtrpcCall {
     Connection *connection;
     uint32_t stream;
     const void *subject;
+    const TtrpcService *service;
     const ProtobufCMethodDescriptor *method;
     const ProtobufCMessage *request;
     Block *blocks;
@@ -54,7 +55,7 @@ struct Connection {
 struct TtrpcServer {
     int epoll, listener;
     bool accepting;
-    const TtrpcService *service;
+    const TtrpcService *services;
     Connection *connections;
     size_t connections_n;
 };
@@ -144,7 +145,7 @@ static void answer(Connection *connection, uint32_t stream, const ProtobufCMessa
 
 /* Runs the handler; true when the call has been answered. */
 static bool run(TtrpcCall *call) {
-    const TtrpcService *service = call->connection->server->service;
+    const TtrpcService *service = call->service;
     const ProtobufCMessageDescriptor *type = call->method->output;
     ProtobufCMessage *response = call_allocate(call, type->sizeof_message);
     Error err = {};
@@ -166,11 +167,14 @@ static bool has_name(const TtrpcService *service, const char *name) {
     return false;
 }
 
-static const ProtobufCMethodDescriptor *find_method(
-    const TtrpcService *service, const Ttrpc__Request *request) {
-    if (!has_name(service, request->service))
-        return NULL;
-    return protobuf_c_service_descriptor_get_method_by_name(service->descriptor, request->method);
+static void find_method(
+    const TtrpcService *services, const Ttrpc__Request *request, TtrpcCall *call) {
+    for (const TtrpcService *service = services; service->descriptor; service++)
+        if (has_name(service, request->service)) {
+            call->service = service;
+            call->method = protobuf_c_service_descriptor_get_method_by_name(
+                service->descriptor, request->method);
+        }
 }
 
 /* Unpacks the request; ERROR_UNSUPPORTED, ERROR_INVALID. */
@@ -179,7 +183,7 @@ static int prepare(TtrpcCall *call, const TtrpcFrame *frame, Error *err) {
     Ttrpc__Request *request = ttrpc__request__unpack(&allocator, frame->length, frame->data);
     if (!request)
         return error_set(err, ERROR_INVALID, "malformed request");
-    call->method = find_method(call->connection->server->service, request);
+    find_method(call->connection->server->services, request, call);
     if (!call->method)
         return error_set(err, ERROR_UNSUPPORTED, "/%.200s/%.200s is not implemented",
             request->service, request->method);
@@ -303,7 +307,7 @@ static void sweep(TtrpcServer *server) {
     watch_listener(server);
 }
 
-int ttrpc_server_new(int listener, const TtrpcService *service, TtrpcServer **ret, Error *err) {
+int ttrpc_server_new(int listener, const TtrpcService *services, TtrpcServer **ret, Error *err) {
     autoclose int owned = listener;
     TRY(fd_set_nonblocking(listener, true, err));
     autoclose int epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -316,7 +320,7 @@ int ttrpc_server_new(int listener, const TtrpcService *service, TtrpcServer **re
     *server = (TtrpcServer){.epoll = take_fd(&epoll),
         .listener = take_fd(&owned),
         .accepting = true,
-        .service = service};
+        .services = services};
     *ret = server;
     return 0;
 }

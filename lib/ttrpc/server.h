@@ -8,7 +8,7 @@
 
 /* A ttrpc server for a program with one thread and one event loop: the loop watches ttrpc_server_fd
  * (an epoll descriptor over the listener and all connections) and calls ttrpc_server_dispatch when
- * it is readable. One service, which may have several names.
+ * it is readable. Several services, each of which may have several names.
  *
  * A handler that cannot answer yet returns TTRPC_PARK after naming what it waits for; the call then
  * costs nothing until ttrpc_server_wake runs the handler again, with the same request. A parked
@@ -32,8 +32,8 @@ typedef struct TtrpcService {
     void *owner;
 } TtrpcService;
 
-/* listener: a listening socket, taken. service is borrowed. */
-int ttrpc_server_new(int listener, const TtrpcService *service, TtrpcServer **ret, Error *err);
+/* listener: a listening socket, taken. services are borrowed and end with an empty one. */
+int ttrpc_server_new(int listener, const TtrpcService *services, TtrpcServer **ret, Error *err);
 TtrpcServer *ttrpc_server_free(TtrpcServer *server); /* returns NULL */
 
 int ttrpc_server_fd(const TtrpcServer *server);

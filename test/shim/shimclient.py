@@ -26,7 +26,8 @@ class Messages:
         files = ["ttrpc/request.proto", "containerd/task/v3/task.proto", "containerd/events/task.proto",
                  "containerd/runc/v1/options.proto", "containerd/types/introspection.proto",
                  "containerd/cgroups/v1.proto", "containerd/cgroups/v2.proto",
-                 "containerd/services/events/ttrpc/v1/events.proto", "tare/shim/v1/options.proto"]
+                 "containerd/services/events/ttrpc/v1/events.proto", "tare/shim/v1/options.proto",
+                 "tare/shim/v1/shim.proto"]
         packed = subprocess.check_output(
             ["protoc", f"-I{PROTO}", "--include_imports", "--descriptor_set_out=/dev/stdout", *files])
         self.pool = descriptor_pool.DescriptorPool()
@@ -66,7 +67,8 @@ class Connection:
 
     def send(self, method, **fields):
         """Starts a call; returns what receive needs."""
-        request_type, response_type = MESSAGES.method("containerd.task.v3.Task", method)
+        described = self.service if self.service.startswith("tare.") else "containerd.task.v3.Task"
+        request_type, response_type = MESSAGES.method(described, method)
         request = MESSAGES.type("ttrpc.Request")(
             service=self.service, method=method, payload=request_type(**fields).SerializeToString())
         self.stream += 2

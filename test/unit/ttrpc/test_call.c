@@ -57,7 +57,7 @@ static int handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor 
     return error_set_reason(err, "TOO_EARLY");
 }
 
-static TtrpcService service = {.names = names, .handle = handle};
+static TtrpcService services[] = {{.names = names, .handle = handle}, {}};
 
 static int set_up(void **state) {
     World *world = new (World);
@@ -67,10 +67,10 @@ static int set_up(void **state) {
     if (!mkdtemp(world->directory))
         return -1;
     world->path = text_format("unix://%s/socket", world->directory);
-    service.descriptor = task;
-    service.owner = world;
+    services[0].descriptor = task;
+    services[0].owner = world;
     if (fd_listen(world->path + strlen("unix://"), 0600, 16, &listener, &err) < 0 ||
-        ttrpc_server_new(listener, &service, &world->server, &err) < 0 ||
+        ttrpc_server_new(listener, services, &world->server, &err) < 0 ||
         ttrpc_client_connect(world->path, &world->client, &err) < 0)
         return -1;
     *state = world;

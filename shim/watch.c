@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
+#include "shim/container.h"
+#include "shim/shim.h"
+
+/* tare.shim.v1.Shim: what Task has no word for. */
+const char *const shim_watch_names[] = {"tare.shim.v1.Shim", NULL};
+
+static int find(Shim *shim, const char *id, Container **ret, Error *err) {
+    *ret = shim->container;
+    if (!*ret || strcmp((*ret)->id, id) != 0)
+        return error_set(err, ERROR_NOT_FOUND, "no container '%.140s' here", id);
+    return 0;
+}
+
+static int watch(Container *container, TtrpcCall *call, const Tare__Shim__V1__WatchRequest *request,
+    Tare__Shim__V1__WatchResponse *response) {
+    const Process *init = &container->init;
+    if (request->seen == container->revision)
+        return ttrpc_call_park(call, &container->revision);
+    response->revision = container->revision;
+    response->pid = init->state == PROCESS_STOPPED ? 0 : (uint32_t)init->pid;
+    response->restarting = init->state == PROCESS_RESTARTING;
+    response->restart_count = container->restart.count;
+    response->started_at = init->started_at;
+    response->exit_status = (uint32_t)init->exit_status;
+    response->exited_at = init->exited_at;
+    response->oom_killed = container->oom_killed;
+    return 0;
+}
+
+static int set_restart(
+    Container *container, const Tare__Shim__V1__SetRestartRequest *request, Error *err) {
+    const Tare__Shim__V1__RestartPolicy *policy = request->policy;
+    if (!policy)
+        return error_set(err, ERROR_INVALID, "no restart policy");
+    return restart_set(&container->restart, policy->name, policy->maximum_retries, err);
+}
+
+int shim_watch_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
+    const ProtobufCMessage *request, ProtobufCMessage *response, Error *err) {
+    Container *container;
+    if (strcmp(method->name, "Watch") == 0) {
+        const Tare__Shim__V1__WatchRequest *wanted = (const Tare__Shim__V1__WatchRequest *)request;
+        TRY(find(owner, wanted->id, &container, err));
+        return watch(container, call, wanted, (Tare__Shim__V1__WatchResponse *)response);
+    }
+    const Tare__Shim__V1__SetRestartRequest *wanted =
+        (const Tare__Shim__V1__SetRestartRequest *)request;
+    TRY(find(owner, wanted->id, &container, err));
+    return set_restart(container, wanted, err);
+}
