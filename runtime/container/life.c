@@ -30,6 +30,9 @@ static int knock(Container *container, Error *err) {
     autoclose int socket = -1;
     if (fd_connect(path, &socket, err) < 0)
         return not_waiting(container, err);
+    /* the file is the state "created": were we killed later, init would run beside it; so it goes
+     * first, and init ends when nobody speaks */
+    TRY(file_remove(container->dir, CONTAINER_START_SOCKET, err));
     TRY(message_send(socket, MESSAGE_START, 0, err));
     int r = message_expect(socket, MESSAGE_READY, NULL, err);
     if (r == ERROR_UNAVAILABLE) /* our connection was never accepted */
@@ -42,7 +45,6 @@ int container_start(Container *container, Error *err) {
     if (status != CONTAINER_CREATED)
         return not_waiting(container, err);
     TRY(knock(container, err));
-    TRY(file_remove(container->dir, CONTAINER_START_SOCKET, err));
     OciSpec spec = {};
     TRY(container_load_config(container, &spec, err));
     OciState state =

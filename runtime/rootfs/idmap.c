@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,13 +16,21 @@
 #include "runtime/namespace/mapping.h"
 #include "runtime/rootfs/tree.h"
 
+/* Also when we are killed: nobody would know of it. */
+_Noreturn static void wait_to_be_killed(pid_t parent) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+        _exit(1);
+    for (;;)
+        pause();
+}
+
 /* A child that only waits to be killed gives its new user namespace to our descriptor. */
 static int open_namespace(const OciLinux *mappings, int *ret_fd, Error *err) {
+    pid_t parent = getpid();
     struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     if (pid == 0)
-        for (;;)
-            pause();
+        wait_to_be_killed(parent);
     if (pid < 0)
         return error_set_errno(err, errno, "cannot make a user namespace");
     char path[64];

@@ -69,10 +69,8 @@ static void write_limits(const OciResources *resources, const char *controllers,
         .fd = dir,
         .tasks_fd = -1};
     Cgroup cgroup = {.item = &item, .n = 1, .v2 = v2};
-    if (v2)
-        (void)limits_v2_write(&cgroup, resources, &err);
-    else
-        (void)limits_v1_write(&cgroup, resources, &err);
+    (void)limits_write_all(&cgroup, resources, &err);
+    (void)limits_rewrite(&cgroup, resources, &err);
     free(item.controllers);
     free(item.mount);
     free(item.path);
