@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* floor ROOTFS PROGRAM: what nobody can go below: the namespaces, mounts and exec of a default
- * container by bare system calls, without cgroups, seccomp, capabilities or configuration. */
+/* floor ROOTFS PROGRAM [SOURCE]: what nobody can go below: the namespaces, mounts and exec of a
+ * default container by bare system calls, without cgroups, seccomp, capabilities or configuration.
+ * With SOURCE that folder is bound on mnt/0 to mnt/49, too. */
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
@@ -43,10 +44,15 @@ static int child(void *argument) {
                  mounts[i].type, mounts[i].target, mounts[i].type, mounts[i].flags, mounts[i].data),
             mounts[i].target);
     }
+    for (int i = 0; argv[3] && i < 50; i++) {
+        char target[16];
+        snprintf(target, sizeof target, "mnt/%d", i);
+        must(mount(argv[3], target, NULL, MS_BIND | MS_REC, NULL), target);
+    }
     must((int)syscall(SYS_pivot_root, ".", "."), "pivot_root");
     must(umount2(".", MNT_DETACH), "umount");
     must(sethostname("floor", 5), "sethostname");
-    execv(argv[2], argv + 2);
+    execv(argv[2], (char *[]){argv[2], NULL});
     perror(argv[2]);
     return 1;
 }
