@@ -109,17 +109,15 @@ static int relay(int signals, pid_t pid, int master, Error *err) {
     struct pollfd fds[] = {{.fd = signals, .events = POLLIN}, {.fd = master, .events = POLLIN},
         {.fd = master >= 0 ? STDIN_FILENO : -1, .events = POLLIN}};
     int status;
-    if (waitpid(pid, &status, WNOHANG) == pid)
-        return process_exit_code(status);
-    for (;;) {
+    bool ended = waitpid(pid, &status, WNOHANG) == pid; /* its last words are still to come */
+    while (!ended) {
         if (poll(fds, 3, -1) < 0 && errno != EINTR)
             return error_set_errno(err, errno, "cannot wait");
         if (fds[MASTER].revents && !copy_some(master, STDOUT_FILENO))
             fds[MASTER].fd = -1;
         if (fds[INPUT].revents && !copy_some(STDIN_FILENO, master))
             fds[INPUT].fd = -1;
-        if (fds[SIGNALS].revents && handle_signal(signals, pid, master, &status))
-            break;
+        ended = fds[SIGNALS].revents && handle_signal(signals, pid, master, &status);
     }
     if (master >= 0)
         drain(master);
