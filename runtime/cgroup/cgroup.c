@@ -198,15 +198,21 @@ int cgroup_add_unified(const Cgroup *cgroup, int pid, Error *err) {
     return fd < 0 ? 0 : file_write_kernel(fd, "cgroup.procs", number, err);
 }
 
+void cgroup_close(Cgroup *cgroup) {
+    for (size_t i = 0; i < cgroup->n; i++) {
+        if (cgroup->item[i].fd >= 0)
+            close(take_fd(&cgroup->item[i].fd));
+        if (cgroup->item[i].tasks_fd >= 0)
+            close(take_fd(&cgroup->item[i].tasks_fd));
+    }
+}
+
 void cgroup_done(Cgroup *cgroup) {
+    cgroup_close(cgroup);
     for (size_t i = 0; i < cgroup->n; i++) {
         free(cgroup->item[i].controllers);
         free(cgroup->item[i].mount);
         free(cgroup->item[i].path);
-        if (cgroup->item[i].fd >= 0)
-            close(cgroup->item[i].fd);
-        if (cgroup->item[i].tasks_fd >= 0)
-            close(cgroup->item[i].tasks_fd);
     }
     free(cgroup->item);
     *cgroup = (Cgroup){};

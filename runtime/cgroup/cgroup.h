@@ -87,6 +87,8 @@ bool cgroup_is_frozen(const Cgroup *cgroup);
 /* Returns when all have stopped. */
 int cgroup_freeze(const Cgroup *cgroup, bool on, Error *err);
 
+/* Only the descriptors. */
+void cgroup_close(Cgroup *cgroup);
 void cgroup_done(Cgroup *cgroup);
 
 /* The directory that serves `controller` ("" for unified), or NULL. */

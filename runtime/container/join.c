@@ -91,7 +91,6 @@ static int run(Join *join, const OciProcess *process, const JoinOptions *options
     join->pid = pid;
     if (init_waits_for_mapping(&join->init))
         TRY(message_send(join->init.peer, MESSAGE_MAPPED, pid, err));
-    TRY(launch_set_oom_score(process, pid, err));
     Error ignored; /* an init that is gone has left its reason */
     (void)message_send(join->init.peer, MESSAGE_START, 0, &ignored);
     executable_release();

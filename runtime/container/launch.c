@@ -153,19 +153,6 @@ static int clone_init(Launch *launch, Plan *plan, Error *err) {
     return 0;
 }
 
-int launch_set_oom_score(const OciProcess *process, pid_t pid, Error *err) {
-    char path[64];
-    if (!process->oom_score_adj.set)
-        return 0;
-    autofree char *value = text_format("%lld", (long long)process->oom_score_adj.value);
-    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", pid);
-    if (file_write_kernel(AT_FDCWD, path, value, err) < 0)
-        return error_prefix(err, "process.oomScoreAdj");
-    return 0;
-}
-
-/* "created" is what hooks read from all that the runtime does after the lifecycle's second step,
- * the environment (runtime.md#lifecycle). */
 static int run_hooks(Launch *launch, Error *err) {
     const OciHooks *hooks = launch->spec.hooks;
     OciState state = container_state(&launch->container, CONTAINER_CREATED, launch->pid);
@@ -188,7 +175,6 @@ static int hand_over_rootfs(Launch *launch, Plan *plan, Error *err) {
 /* While init works we write: a `start` that comes too early waits at the socket. */
 static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     ContainerRecord *record = &launch->container.record;
-    TRY(launch_set_oom_score(launch->spec.process, launch->pid, err));
     if (plan->namespaces.create & CLONE_NEWUSER)
         TRY(mappings_write(launch->spec.linux, launch->pid, err));
     if (init_waits_for_mapping(&plan->init))

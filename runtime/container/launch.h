@@ -57,6 +57,3 @@ int container_thaw(const Container *container, Error *err);
 int container_signal_all(const Container *container, int signal_number, Error *err);
 
 int launch_write_pid_file(const char *path, pid_t pid, Error *err);
-
-/* process.oomScoreAdj of another process. */
-int launch_set_oom_score(const OciProcess *process, pid_t pid, Error *err);

@@ -10,6 +10,7 @@
 
 #include "runtime/init/init.h"
 #include "runtime/init/message.h"
+#include "runtime/init/process.h"
 
 /* Later, by init itself: the cgroup namespace begins at a cgroup that is entered first, the time
  * namespace takes its offsets before anyone lives in it. */
@@ -52,8 +53,10 @@ static void wait_for_end(const int gate[2]) {
 _Noreturn static void run_intermediate(Init *init, uint64_t flags) {
     Error err = {};
     int gate[2];
+    int r = process_set_oom_score(init->process, &err);
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    int r = cgroup_enter(init->cgroup, &err);
+    if (r >= 0)
+        r = cgroup_enter(init->cgroup, &err);
     if (r >= 0)
         r = namespaces_enter(init->namespaces, &err);
     if (r >= 0 && pipe2(gate, O_CLOEXEC) < 0)

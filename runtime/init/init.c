@@ -38,6 +38,8 @@
  * with the host's file system still ours. Each step may assume those above it. */
 
 static int hide(Init *init, Error *err) {
+    if (!init->in_namespaces)
+        TRY(process_set_oom_score(init->process, err));
     /* nobody in a shared pid namespace may trace us or open our files (CVE-2016-9962); but a
      * runtime without privileges has yet to write our id mappings: then become_root hides us */
     if (!(init->namespaces->create & CLONE_NEWUSER) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -52,7 +54,10 @@ bool init_waits_for_mapping(const Init *init) {
 }
 
 static int enter_cgroup(Init *init, Error *err) {
-    return init->in_cgroup ? 0 : cgroup_enter(init->cgroup, err);
+    if (!init->in_cgroup)
+        TRY(cgroup_enter(init->cgroup, err));
+    cgroup_close(init->cgroup); /* the limit on open files may come before we are through */
+    return 0;
 }
 
 static int join_namespaces(Init *init, Error *err) {
@@ -274,6 +279,15 @@ static int wait_at_listener(Init *init, Error *err) {
     return message_send(init->channel, MESSAGE_READY, 0, err);
 }
 
+/* A runtime without privileges may join a process that waits (exec) only if that one does not hide
+ * (ptrace(2), access mode checking). There is nothing left in it that is not the container's. */
+static int show(Init *init, Error *err) {
+    bool rootless = init->rootfs && init->rootfs->opener == ROOTFS_BY_INIT;
+    if (rootless && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot let the runtime look at its container");
+    return 0;
+}
+
 static int wait_for_start(Init *init, Error *err) {
     if (init->listener >= 0)
         return wait_at_listener(init, err);
@@ -359,6 +373,7 @@ static const InitStep steps[] = {
     {"install an early seccomp filter", install_filter_early},
     {"become the user", process_set_user},
     {"find the program", process_locate},
+    {"let the owner look", show},
     {"wait for start", wait_for_start},
     {"run startContainer hooks", run_start_hooks, true},
     {"reset signals", reset_signals},

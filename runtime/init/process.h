@@ -10,3 +10,6 @@ int process_set_environment(Init *init, Error *err);
 int process_enter_directory(Init *init, Error *err);
 int process_set_user(Init *init, Error *err);
 int process_locate(Init *init, Error *err);
+
+/* At the very beginning, before the process hides: then the file belongs to root of the host. */
+int process_set_oom_score(const OciProcess *process, Error *err);

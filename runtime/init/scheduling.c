@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/ioprio.h>
 #include <linux/sched.h>
 #include <linux/sched/types.h>
@@ -8,7 +9,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "runtime/init/process.h"
 
 /* process.scheduler, process.ioPriority and linux.personality: words of config.json to the numbers
@@ -82,4 +85,13 @@ int process_set_scheduling(Init *init, Error *err) {
     if (init->process->io_priority)
         TRY(set_io_priority(init->process->io_priority, err));
     return config && config->personality ? set_personality(config->personality, err) : 0;
+}
+
+int process_set_oom_score(const OciProcess *process, Error *err) {
+    if (!process->oom_score_adj.set)
+        return 0;
+    autofree char *value = text_format("%lld", (long long)process->oom_score_adj.value);
+    if (file_write_kernel(AT_FDCWD, "/proc/self/oom_score_adj", value, err) < 0)
+        return error_prefix(err, "process.oomScoreAdj");
+    return 0;
 }

@@ -187,6 +187,16 @@ def _with_user(user, uid):
     return bundle
 
 
+def test_exec_before_start(user):
+    bundle = user.bundle().args("/bin/sleep", "100")
+    bundle.config["process"]["oomScoreAdj"] = 500
+    name = user.create(bundle)
+    assert user.ok("exec", name, "cat", "/proc/self/oom_score_adj").out == "500\n"
+    user.ok("start", name)
+    assert user.ok("exec", name, "cat", "/proc/1/oom_score_adj").out == "500\n"
+    user.ok("delete", "--force", name)
+
+
 def test_state_is_in_the_users_runtime_directory(user):
     bundle = user.bundle().args("/bin/sleep", "100")
     bundle.write()

@@ -57,6 +57,12 @@ def terminal(bundle, script):
     return bundle
 
 
+def test_last_words_of_a_short_program(runtime):
+    bundle = runtime.bundle().args("/bin/echo", "words")
+    bundle.config["process"]["terminal"] = True
+    assert [runtime.run(bundle).out for _ in range(20)] == ["words\n"] * 20
+
+
 def test_console_socket(runtime):
     console = Console(runtime.directory / "console")
     bundle = terminal(runtime.bundle(), "tty; stty size; stat -c %t:%T /dev/console; readlink /proc/self/fd/0; read x; echo got $x; sleep 1")
