@@ -102,7 +102,8 @@ static void directories_are_made_inside_the_root(void **state) {
     autofree char *target = text_format("%s/canary", f->path);
     assert_int_equal(symlinkat(target, f->root, "link"), 0);
     int fd = -1;
-    /* the link names a path that is missing inside the root: it is made there, not where it leads */
+    /* the link names a path that is missing inside the root: it is made there, not where it leads
+     */
     assert_int_equal(file_make_dirs_in(f->root, "link/x", 0755, &fd, &err), 0);
     assert_int_equal(close(fd), 0);
     assert_false(file_exists(f->dir, "canary/x"));
