@@ -2,6 +2,7 @@
 """OCI bundles made from busybox, and the runtime under test, for test/runtime and test/attack."""
 
 import copy
+import functools
 import json
 import os
 import pathlib
@@ -153,12 +154,16 @@ class Runtime:
             self.quiet("delete", "--force", name)
 
 
+@functools.cache
+def applets():
+    return subprocess.check_output(["/bin/busybox", "--list"], text=True).split()
+
+
 def make_rootfs(path):
     for name in ("bin", "proc", "sys", "dev", "tmp", "etc", "root"):
         (path / name).mkdir(parents=True)
     shutil.copy("/bin/busybox", path / "bin/busybox")
-    listing = subprocess.check_output(["/bin/busybox", "--list"], text=True)
-    for name in listing.split():
+    for name in applets():
         if name != "busybox":
             os.symlink("busybox", path / "bin" / name)
     (path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
@@ -171,6 +176,14 @@ def cgroups_of(name):
         if name in names:
             found.append(os.path.join(directory, name))
     return found
+
+
+def own_cgroup(pid):
+    """The directory of the cgroup v2 that the process is in."""
+    for line in pathlib.Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        if line.startswith("0::"):
+            return pathlib.Path("/sys/fs/cgroup" + line[3:])
+    raise AssertionError(f"process {pid} has no cgroup v2")
 
 
 def cgroup_lines(text):
