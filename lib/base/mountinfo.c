@@ -19,3 +19,20 @@ bool mount_line_cut(char *line, MountLine *ret) {
     ret->point = strsep(&line, " ");
     return ret->options && ret->point;
 }
+
+static bool is_octal(char c) {
+    return c >= '0' && c <= '7';
+}
+
+void mount_name_unescape(char *name) {
+    char *out = name;
+    for (const char *in = name; *in; out++) {
+        if (in[0] == '\\' && is_octal(in[1]) && in[1] < '4' && is_octal(in[2]) && is_octal(in[3])) {
+            *out = (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
+            in += 4;
+        } else {
+            *out = *in++;
+        }
+    }
+    *out = '\0';
+}

@@ -10,3 +10,6 @@ typedef struct MountLine {
 
 /* Cuts the line in place. false: it is not such a line. */
 bool mount_line_cut(char *line, MountLine *ret);
+
+/* "\040" and the like (getmntent(3)), in place. */
+void mount_name_unescape(char *name);

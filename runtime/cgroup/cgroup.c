@@ -207,6 +207,14 @@ void cgroup_close(Cgroup *cgroup) {
     }
 }
 
+int cgroup_add(const Cgroup *cgroup, int pid, Error *err) {
+    autofree char *number = text_format("%d", pid);
+    for (size_t i = 0; i < cgroup->n; i++)
+        if (cgroup->item[i].fd >= 0)
+            TRY(file_write_kernel(cgroup->item[i].fd, "cgroup.procs", number, err));
+    return 0;
+}
+
 void cgroup_done(Cgroup *cgroup) {
     cgroup_close(cgroup);
     for (size_t i = 0; i < cgroup->n; i++) {

@@ -72,6 +72,9 @@ int cgroup_enter(const Cgroup *cgroup, Error *err);
 /* In the parent: puts another process into the unified directory, where clone3 could not. */
 int cgroup_add_unified(const Cgroup *cgroup, int pid, Error *err);
 
+/* Puts another process into all of the directories. */
+int cgroup_add(const Cgroup *cgroup, int pid, Error *err);
+
 /* Removes the directories with whatever is below; absence is success. ERROR_STATE while processes
  * remain. */
 int cgroup_remove(const Cgroup *cgroup, Error *err);

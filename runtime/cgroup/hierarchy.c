@@ -36,24 +36,6 @@ static void add_own(Hierarchies *all, char *line) {
     array_append(all->item, all->n, h);
 }
 
-static bool is_octal(char c) {
-    return c >= '0' && c <= '7';
-}
-
-/* "\040" and the like (getmntent(3)), in place. */
-static void unescape(char *text) {
-    char *out = text;
-    for (const char *in = text; *in; out++) {
-        if (in[0] == '\\' && is_octal(in[1]) && in[1] < '4' && is_octal(in[2]) && is_octal(in[3])) {
-            *out = (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
-            in += 4;
-        } else {
-            *out = *in++;
-        }
-    }
-    *out = '\0';
-}
-
 /* The super options of a v1 mount hold its controllers among other words ("rw,cpu,cpuacct"). */
 static bool options_hold(const char *options, const char *controllers) {
     autotexts char **list = texts_split(controllers, ',');
@@ -68,8 +50,8 @@ static void set_mount(Hierarchy *h, const char *root, const char *mount) {
         return; /* mounted twice: the first serves */
     h->root = text_copy(root);
     h->mount = text_copy(mount);
-    unescape(h->root);
-    unescape(h->mount);
+    mount_name_unescape(h->root);
+    mount_name_unescape(h->mount);
 }
 
 static void add_mount(Hierarchies *all, char *text) {

@@ -17,9 +17,10 @@ typedef struct Command {
     bool meets_container; /* one of its processes enters a container */
 } Command;
 
-extern const Command command_create, command_delete, command_events, command_exec, command_features,
-    command_kill, command_list, command_pause, command_ps, command_resume, command_run,
-    command_spec, command_start, command_state, command_update;
+extern const Command command_checkpoint, command_create, command_delete, command_events,
+    command_exec, command_features, command_kill, command_list, command_pause, command_ps,
+    command_restore, command_resume, command_run, command_spec, command_start, command_state,
+    command_update;
 
 /* Parses options wherever they stand among between `min` and `max` positionals, and opens the
  * words: positional i is argv[first + i]. `--help` prints and returns 1. */

@@ -1,60 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Terminals: by console socket, and in the foreground."""
 
-import array
 import fcntl
 import os
 import pty
-import select
-import socket
 import struct
 import subprocess
 import termios
-import threading
 
-
-class Console:
-    """Listens at a console socket and keeps the terminal that arrives."""
-
-    def __init__(self, path):
-        self.path = path
-        self.server = socket.socket(socket.AF_UNIX)
-        self.server.bind(str(path))
-        self.server.listen()
-        self.master = None
-        self.thread = threading.Thread(target=self.receive)
-        self.thread.start()
-
-    def receive(self):
-        peer, _ = self.server.accept()
-        _, control, _, _ = peer.recvmsg(256, socket.CMSG_SPACE(4))
-        fds = array.array("i")
-        fds.frombytes(control[0][2][:4])
-        self.master = fds[0]
-
-    def read_until(self, word, seconds=10):
-        self.thread.join(seconds)
-        return read_until(self.master, word, seconds)
-
-
-def read_until(fd, word, seconds=10):
-    seen = b""
-    while word not in seen:
-        assert select.select([fd], [], [], seconds)[0], seen
-        try:
-            more = os.read(fd, 4096)
-        except OSError:
-            more = b""
-        if not more:
-            break
-        seen += more
-    return seen
-
-
-def terminal(bundle, script):
-    bundle.sh(script)
-    bundle.config["process"]["terminal"] = True
-    return bundle
+from console import Console, read_until, terminal
 
 
 def test_last_words_of_a_short_program(runtime):
