@@ -82,7 +82,8 @@ static char *default_root(void) {
 }
 
 static int run(Globals *globals, int argc, char **argv, Error *err) {
-    const OptionParse parse = {.options = global_options, .mode = OPTION_UNTIL_COMMAND};
+    const OptionParse parse = {
+        .options = global_options, .mode = OPTION_UNTIL_COMMAND, .either_dash = true};
     int first;
     char **all = argv;
     TRY(option_parse(&parse, argc, argv, globals, &first, err));

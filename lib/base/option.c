@@ -107,7 +107,9 @@ static int parse_one(
     const char *word = argv[*at];
     if (word[1] == '-')
         return parse_long(parse, word + 2, argc, argv, at, ret, err);
-    if (parse->single_dash)
+    bool whole = parse->either_dash && word[2] &&
+                 find_name(parse->options, word + 1, strcspn(word + 1, "="));
+    if (parse->single_dash || whole)
         return parse_long(parse, word + 1, argc, argv, at, ret, err);
     return parse_short(parse, word + 1, argc, argv, at, ret, err);
 }

@@ -47,12 +47,13 @@ typedef enum OptionMode {
 
 /* Parses argv[1…]; *ret_first is the index of the first positional; with OPTION_ANYWHERE argv is
  * permuted so that the positionals are argv[*ret_first] … argv[argc - 1]. Long options may have one
- * dash when single_dash (Go's flag package, as shims are called). ERROR_INVALID:
- * "unknown flag: --nope", "unknown shorthand flag: 'x' in -x", "flag needs an argument: --name". */
+ * dash when single_dash (Go's flag package, as shims are called), or, whole, when either_dash
+ * (runc: go-runc writes -no-subreaper). ERROR_INVALID: "unknown flag: --nope", "unknown shorthand
+ * flag: 'x' in -x", "flag needs an argument: --name". */
 typedef struct OptionParse {
     const Option *options; /* ends with {} */
     OptionMode mode;
-    bool single_dash;
+    bool single_dash, either_dash;
 } OptionParse;
 int option_parse(
     const OptionParse *parse, int argc, char **argv, void *ret, int *ret_first, Error *err);

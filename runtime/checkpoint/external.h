@@ -31,5 +31,6 @@ void external_fds_done(ExternalFds *fds);
 CLEANUP_DEFINE_DONE(ExternalFds, external_fds_done)
 
 /* Images could hold a process that lives in namespaces of the host, with all of its powers: the
- * first restored process must be where the configuration wants it. */
-int external_check_namespaces(const OciSpec *spec, int pid, Error *err);
+ * first restored process must be where the configuration wants it. `late`: criu makes the cgroup
+ * and time namespaces after the others, and then joins those that exist. */
+int external_check_namespaces(const OciSpec *spec, int pid, bool late, Error *err);

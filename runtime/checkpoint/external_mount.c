@@ -182,9 +182,6 @@ int external_name_mounts(
 /* What is mounted below the source on this host goes along, as it did when the bind was made. */
 static int find_below(const Place *place, const char *source, CriuOptions *ret, Error *err) {
     autodone(Text) mounts = {};
-    autofree char *real = realpath(source, NULL);
-    if (!real)
-        return error_set_errno(err, errno, "cannot find '%s'", source);
     TRY(read_mounts("self", &mounts, err));
     char *rest = mounts.data;
     for (char *text; (text = strsep(&rest, "\n"));) {
@@ -192,18 +189,22 @@ static int find_below(const Place *place, const char *source, CriuOptions *ret, 
         if (!mount_line_cut(text, &line))
             continue;
         mount_name_unescape(line.point);
-        if (!path_is_within(line.point, real) || strcmp(line.point, real) == 0)
+        if (!path_is_within(line.point, source) || strcmp(line.point, source) == 0)
             continue;
-        const char *below = line.point + (strcmp(real, "/") == 0 ? 0 : strlen(real));
+        const char *below = line.point + (strcmp(source, "/") == 0 ? 0 : strlen(source));
         autofree char *name = text_format("%s%s", place->name, below);
         json_map_set(&ret->mounts, name, line.point);
     }
     return 0;
 }
 
+/* criu looks for the source in its mount table, so that takes no symlink and no "." */
 static int find_mount(const Place *place, const char *bundle, CriuOptions *ret, Error *err) {
     const char *given = place->config->source ? place->config->source : "";
-    autofree char *source = path_is_absolute(given) ? text_copy(given) : path_join(bundle, given);
+    autofree char *path = path_is_absolute(given) ? text_copy(given) : path_join(bundle, given);
+    autofree char *source = realpath(path, NULL);
+    if (!source)
+        return error_set_errno(err, errno, "cannot find '%s'", path);
     json_map_set(&ret->mounts, place->name, source);
     return place->recursive ? find_below(place, source, ret, err) : 0;
 }

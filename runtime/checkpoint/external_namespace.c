@@ -115,11 +115,16 @@ static int check_namespace(const OciNamespace *namespace, const char *file, int 
         joined ? namespace->path : "");
 }
 
-int external_check_namespaces(const OciSpec *spec, int pid, Error *err) {
+static bool is_late(const OciNamespace *namespace, const char *file) {
+    return strcmp(file, "cgroup") == 0 || strcmp(file, "time") == 0 ||
+           (!text_is_empty(namespace->path) && !key_of(file));
+}
+
+int external_check_namespaces(const OciSpec *spec, int pid, bool late, Error *err) {
     const OciNamespace *namespace = spec->linux->namespaces.item;
     for (size_t i = 0; i < spec->linux->namespaces.n; i++) {
         const char *file = file_of(&namespace[i]);
-        if (file)
+        if (file && (late || !is_late(&namespace[i], file)))
             TRY(check_namespace(&namespace[i], file, pid, err));
     }
     return 0;

@@ -110,7 +110,8 @@ int images_load_descriptors(const Images *images, JsonTexts *ret, Error *err) {
     autoclose int fd = -1;
     DescriptorsFile file = {};
     TRY(file_open_beneath(images->dir, DESCRIPTORS, O_RDONLY | O_NONBLOCK, 0, &fd, err));
-    TRY(fd_read_all(fd, DESCRIPTORS_MAX, &text, err));
+    if (fd_read_all(fd, DESCRIPTORS_MAX, &text, err) < 0)
+        return error_prefix(err, DESCRIPTORS);
     text_append_format(&object, "{\"descriptors\":%s}", text.data ? text.data : "");
     if (json_decode(&descriptors_type, object.data, object.length, &file, err) < 0)
         return error_prefix(err, DESCRIPTORS);

@@ -75,7 +75,7 @@ static int raise_loopback(int pid, Error *err) {
  * createRuntime hooks at a container's creation: up. */
 static int set_up_namespaces(const Restore *restore, int pid, Error *err) {
     const OciSpec *spec = &restore->launch->spec;
-    TRY(external_check_namespaces(spec, pid, err));
+    TRY(external_check_namespaces(spec, pid, false, err));
     if (creates(spec, "network"))
         TRY(raise_loopback(pid, err));
     if (!spec->hooks)
@@ -88,7 +88,7 @@ static int set_up_namespaces(const Restore *restore, int pid, Error *err) {
 /* All is restored, and nothing of it has run yet. */
 static int record_process(const Restore *restore, int pid, Error *err) {
     ContainerRecord *record = &restore->launch->container.record;
-    TRY(external_check_namespaces(&restore->launch->spec, pid, err));
+    TRY(external_check_namespaces(&restore->launch->spec, pid, true, err));
     TRY(process_start_time(pid, &record->start_time.value, err));
     record->start_time.set = true;
     record->pid = (JsonInt){true, pid};
@@ -133,24 +133,14 @@ static int add_cgroup_roots(pid_t pid, CriuOptions *criu, Error *err) {
     return 0;
 }
 
-static int open_console(Restore *restore, Error *err) {
-    const LaunchOptions *options = restore->launch_options;
-    if (!options->console_socket) {
-        restore->console =
-            options->console_fd >= 0 ? fcntl(options->console_fd, F_DUPFD_CLOEXEC, 3) : -1;
-        return 0;
-    }
-    if (fd_connect(options->console_socket, &restore->console, err) < 0)
-        return error_prefix(err, "console socket");
-    return 0;
-}
-
 static int make(Restore *restore, const char *config, Error *err) {
     Launch *launch = restore->launch;
     const OciSpec *spec = &launch->spec;
     Container *container = &launch->container;
-    TRY(open_console(restore, err));
-    TRY(cgroup_plan(&restore->cgroup, spec->linux->cgroups_path, container->id, err));
+    TRY(launch_open_console(spec->process, restore->launch_options, &restore->console, err));
+    const CgroupRequest cgroup = {
+        .path = spec->linux->cgroups_path, .id = container->id, .rootless = cgroup_is_rootless()};
+    TRY(cgroup_plan(&restore->cgroup, &cgroup, err));
     const ContainerOrigin origin = {.spec = spec,
         .bundle = restore->launch_options->bundle,
         .cgroup = &restore->cgroup,

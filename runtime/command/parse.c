@@ -23,7 +23,7 @@ int command_parse(const Command *command, int argc, char **argv, int min, int ma
     int *ret_first, Error *err) {
     /* what follows the last fixed word belongs to the container's program (exec ID CMD -l) */
     OptionMode mode = max < 0 ? OPTION_UNTIL_COMMAND : OPTION_ANYWHERE;
-    const OptionParse parse = {.options = command->options, .mode = mode};
+    const OptionParse parse = {.options = command->options, .mode = mode, .either_dash = true};
     if (wants_help(argc, argv)) {
         printf("usage: tare-runtime %s [options] %s\n\n%s\n\nOptions:\n", command->name,
             command->arguments, command->summary);

@@ -67,7 +67,7 @@ static int describe(Launch *launch, const Plan *plan, Error *err) {
     return container_save(&launch->container, err);
 }
 
-static int open_console(
+int launch_open_console(
     const OciProcess *process, const LaunchOptions *options, int *ret_fd, Error *err) {
     bool given = options->console_socket || options->console_fd >= 0;
     if (process->terminal.value && !given)
@@ -97,7 +97,7 @@ static bool has_runtime_hooks(const OciSpec *spec) {
 /* Everything that can fail because of the configuration, before anything is made. */
 static int prepare(Launch *launch, Plan *plan, Error *err) {
     const OciSpec *spec = &launch->spec;
-    TRY(open_console(spec->process, plan->options, &plan->init.console_socket, err));
+    TRY(launch_open_console(spec->process, plan->options, &plan->init.console_socket, err));
     TRY(namespaces_init(&plan->namespaces, spec->linux, err));
     TRY(capabilities_parse(spec->process->capabilities, &plan->init.capabilities, err));
     TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));

@@ -56,4 +56,8 @@ int container_thaw(const Container *container, Error *err);
 /* A signal to every process of the container's cgroup. */
 int container_signal_all(const Container *container, int signal_number, Error *err);
 
+/* The socket that a terminal's other end goes to; left alone if there is no terminal. */
+int launch_open_console(
+    const OciProcess *process, const LaunchOptions *options, int *ret_fd, Error *err);
+
 int launch_write_pid_file(const char *path, pid_t pid, Error *err);
