@@ -79,7 +79,7 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
         return 0;
     /* its processes are gone, and it is in the images now */
     Error left;
-    if (container_destroy(&container, &left) < 0)
+    if (container_destroy(&container, NULL, &left) < 0)
         log_failure(LOG_LEVEL_WARNING, &left);
     return 0;
 }

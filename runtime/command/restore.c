@@ -40,7 +40,7 @@ static int wait_in_foreground(Launch *launch, int console, Error *err) {
     }
     int r = foreground_wait(launch->pid, master, err);
     TRY(r);
-    TRY(container_destroy(&launch->container, err));
+    TRY(container_destroy(&launch->container, &launch->spec, err));
     return r;
 }
 
