@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
+#include "runtime/rootfs/idmap.h"
+#include "runtime/rootfs/tree.h"
 
 #define DESCRIPTORS "descriptors.json"
 #define PARENT "parent"
@@ -68,6 +71,21 @@ int images_open(Images *images, const ImagesOptions *options, Error *err) {
     autofree char *absolute = path_absolute(work);
     images->log = path_join(absolute, options->log_name);
     return file_remove(images->work, options->log_name, err);
+}
+
+int images_map_ids(Images *images, const OciLinux *mappings, Error *err) {
+    autoclose int namespace = -1, tree = -1;
+    TRY(idmap_namespace(mappings, &namespace, err));
+    TRY(tree_clone(images->dir, "", false, &tree, err));
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)namespace};
+    int r = mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr);
+    if (r < 0 && errno == EINVAL) /* this file system cannot; the images may be readable for all */
+        return 0;
+    if (r < 0)
+        return error_set_errno(err, errno, "cannot map the ids of the images");
+    close(images->dir);
+    images->dir = take_fd(&tree);
+    return 0;
 }
 
 int images_check_parent(const Images *images, const char *parent, Error *err) {

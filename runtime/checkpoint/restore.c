@@ -156,6 +156,8 @@ static int describe(Restore *restore, Error *err) {
     CriuOptions *criu = &restore->options->criu;
     const OciSpec *spec = &restore->launch->spec;
     TRY(images_open(&restore->options->images, &restore->options->where, err));
+    if (creates(spec, "user"))
+        TRY(images_map_ids(&restore->options->images, spec->linux, err));
     prepare_options(restore->options, spec);
     criu->restore_sibling = criu->evasive_devices = true;
     TRY(inherit_streams(restore, criu, err));
