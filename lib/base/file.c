@@ -67,43 +67,30 @@ char *file_follow(int dir, const char *parent, const char *name) {
 static int make_dirs_in(
     int root, const char *path, mode_t mode, int links, int *ret_fd, Error *err);
 
-/* `at`/`name` is a symlink that leads nowhere: makes what it names, and `rest` below that. */
-static int make_dirs_behind(int root, int at, char *clean, const char *name, const char *rest,
-    mode_t mode, int links, int *ret_fd, Error *err) {
-    autofree char *parent = path_parent(clean);
-    autofree char *target = file_follow(at, parent, name);
+/* `at`/NAME is a symlink that leads nowhere: makes what it names. */
+static int make_dirs_behind(
+    int root, int at, const char *path, mode_t mode, int links, int *ret_fd, Error *err) {
+    autofree char *parent = path_parent(path);
+    autofree char *target = file_follow(at, parent, path_name(path));
     if (!target || links == SYMLINKS_MAX)
-        return error_set_errno(err, target ? ELOOP : ENOENT, "cannot make directory '%s'", clean);
-    autofree char *whole = path_join(target, rest);
-    return make_dirs_in(root, whole, mode, links + 1, ret_fd, err);
+        return error_set_errno(err, target ? ELOOP : ENOENT, "cannot make directory '%s'", path);
+    return make_dirs_in(root, target, mode, links + 1, ret_fd, err);
 }
 
+/* From the longest path that exists: most are there but for their last component. */
 static int make_dirs_in(
     int root, const char *path, mode_t mode, int links, int *ret_fd, Error *err) {
     autofree char *clean = path_clean(path);
+    int r = file_open_in(root, clean, O_PATH | O_DIRECTORY, 0, ret_fd, err);
+    if (r != ERROR_NOT_FOUND || strcmp(clean, "/") == 0 || strcmp(clean, ".") == 0)
+        return r;
+    autofree char *parent = path_parent(clean);
     autoclose int at = -1;
-    TRY(file_open_in(root, ".", O_PATH | O_DIRECTORY, 0, &at, err));
-    for (char *end = clean, *name; *end;) {
-        name = end + strspn(end, "/");
-        end = name + strcspn(name, "/");
-        char saved = *end;
-        *end = '\0';
-        autoclose int next = -1;
-        int r = file_open_in(root, clean, O_PATH | O_DIRECTORY, 0, &next, err);
-        if (r == ERROR_NOT_FOUND && mkdirat(at, name, mode) < 0 && errno != EEXIST)
-            return error_set_errno(err, errno, "cannot make directory '%s'", clean);
-        if (r == ERROR_NOT_FOUND)
-            r = file_open_in(root, clean, O_PATH | O_DIRECTORY, 0, &next, err);
-        if (r == ERROR_NOT_FOUND)
-            return make_dirs_behind(
-                root, at, clean, name, end + (saved != '\0'), mode, links, ret_fd, err);
-        TRY(r);
-        close(at);
-        at = take_fd(&next);
-        *end = saved;
-    }
-    *ret_fd = take_fd(&at);
-    return 0;
+    TRY(make_dirs_in(root, parent, mode, links, &at, err));
+    if (mkdirat(at, path_name(clean), mode) < 0 && errno != EEXIST)
+        return error_set_errno(err, errno, "cannot make directory '%s'", clean);
+    r = file_open_in(root, clean, O_PATH | O_DIRECTORY, 0, ret_fd, err);
+    return r == ERROR_NOT_FOUND ? make_dirs_behind(root, at, clean, mode, links, ret_fd, err) : r;
 }
 
 int file_make_dirs_in(int root, const char *path, mode_t mode, int *ret_fd, Error *err) {

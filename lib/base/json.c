@@ -43,9 +43,11 @@ static int mismatch(const Path *path, const char *expected, Error *err) {
 
 /* As Go's encoding/json, which reads these documents elsewhere: "Cpus" is "cpus". */
 static yajl_val lookup(yajl_val object, const char *name) {
-    for (size_t i = object->u.object.len; i > 0; i--)
-        if (strcasecmp(object->u.object.keys[i - 1], name) == 0)
+    for (size_t i = object->u.object.len; i > 0; i--) {
+        const char *key = object->u.object.keys[i - 1];
+        if ((*key | 0x20) == (*name | 0x20) && strcasecmp(key, name) == 0)
             return object->u.object.values[i - 1];
+    }
     return NULL;
 }
 

@@ -58,9 +58,10 @@ static int check_type(int cgroup, const char *name, const OciResources *resource
 }
 
 /* A new cpuset needs its parent's cpus and mems before a process can enter (cpuset(7)). */
-static int inherit_file(int parent, int child, const char *file, Error *err) {
+static int inherit_file(int parent, int child, bool made, const char *file, Error *err) {
     autodone(Text) value = {};
-    TRY(file_read(child, file, CPUSET_MAX, &value, err));
+    if (!made)
+        TRY(file_read(child, file, CPUSET_MAX, &value, err));
     if (value.length > 1)
         return 0;
     text_clear(&value);
@@ -68,9 +69,9 @@ static int inherit_file(int parent, int child, const char *file, Error *err) {
     return file_write_kernel(child, file, value.data, err);
 }
 
-static int inherit_cpuset(int parent, int child, Error *err) {
-    TRY(inherit_file(parent, child, "cpuset.cpus", err));
-    return inherit_file(parent, child, "cpuset.mems", err);
+static int inherit_cpuset(int parent, int child, bool made, Error *err) {
+    TRY(inherit_file(parent, child, made, "cpuset.cpus", err));
+    return inherit_file(parent, child, made, "cpuset.mems", err);
 }
 
 static int step(const CgroupDirectory *directory, int parent, const char *name,
@@ -78,13 +79,14 @@ static int step(const CgroupDirectory *directory, int parent, const char *name,
     bool v2 = !*directory->controllers;
     if (v2)
         enable_controllers(parent);
-    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+    bool made = mkdirat(parent, name, 0755) == 0;
+    if (!made && errno != EEXIST)
         return error_set_errno(err, errno, "cannot make cgroup '%s'", directory->path);
     TRY(file_open(parent, name, O_RDONLY | O_DIRECTORY, 0, ret_fd, err));
     if (v2)
         return check_type(*ret_fd, name, resources, err);
     if (hierarchy_has(directory->controllers, "cpuset"))
-        return inherit_cpuset(parent, *ret_fd, err);
+        return inherit_cpuset(parent, *ret_fd, made, err);
     return 0;
 }
 

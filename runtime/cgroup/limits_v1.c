@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -253,12 +255,16 @@ int limits_v1_net_prio(const CgroupDirectory *d, const OciResources *resources, 
     return 0;
 }
 
-static int write_device(const CgroupDirectory *d, const OciDeviceRule *rule, size_t i, Error *err) {
+/* Most rules allow: that file stays open. */
+static int write_device(
+    const CgroupDirectory *d, int allow, const OciDeviceRule *rule, size_t i, Error *err) {
     char line[DEVICE_RULE_SIZE];
+    const char *field = "linux.resources.devices";
     if (limits_format_device(rule, line, err) < 0)
-        return error_prefix(err, "linux.resources.devices[%zu]", i);
-    if (limits_write(d, rule->allow.value ? "devices.allow" : "devices.deny", line,
-            "linux.resources.devices", err) < 0)
+        return error_prefix(err, "%s[%zu]", field, i);
+    if (rule->allow.value && fd_write_all(allow, line, strlen(line), err) < 0)
+        return error_prefix(err, "%s[%zu]: cannot write '%s'", field, i, line);
+    if (!rule->allow.value && limits_write(d, "devices.deny", line, field, err) < 0)
         return error_prefix(err, "rule %zu", i);
     return 0;
 }
@@ -266,12 +272,14 @@ static int write_device(const CgroupDirectory *d, const OciDeviceRule *rule, siz
 /* A container without rules may use the default devices and no others. */
 int limits_v1_devices(const CgroupDirectory *d, const OciResources *resources, Error *err) {
     const OciDeviceRule *rule = resources->devices.item;
+    autoclose int allow = -1;
     if ((!d || d->fd < 0) && !resources->devices.n)
         return 0;
     TRY(limits_write(d, "devices.deny", "a", "linux.resources.devices", err));
+    TRY(file_open(d->fd, "devices.allow", O_WRONLY, 0, &allow, err));
     for (size_t i = 0; i < resources->devices.n; i++)
-        TRY(write_device(d, &rule[i], i, err));
+        TRY(write_device(d, allow, &rule[i], i, err));
     for (size_t i = 0; i < limits_default_devices_n; i++)
-        TRY(write_device(d, &limits_default_devices[i], i, err));
+        TRY(write_device(d, allow, &limits_default_devices[i], i, err));
     return 0;
 }
