@@ -13,6 +13,9 @@ import time
 import pytest
 
 CC_TIMEOUT = 60
+MANAGER = os.environ.get("TARE_TEST_MANAGER", "cgroupfs")  # who makes cgroups: the runtime, or "systemd"
+cgroupfs_only = pytest.mark.skipif(MANAGER != "cgroupfs", reason="systemd decides that")
+systemd_only = pytest.mark.skipif(MANAGER != "systemd", reason="systemd is not asked (TARE_TEST_MANAGER)")
 
 
 class Result:
@@ -79,7 +82,8 @@ class Runtime:
         self.ids = []
 
     def command(self, *words):
-        return [str(self.program), "--root", str(self.root), "--log", str(self.log), "--log-format", "json",
+        manager = ["--systemd-cgroup"] if MANAGER == "systemd" else []
+        return [str(self.program), "--root", str(self.root), "--log", str(self.log), "--log-format", "json", *manager,
                 *map(str, words)]
 
     def __call__(self, *words, **more):
@@ -169,12 +173,16 @@ def make_rootfs(path):
     (path / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
 
 
+def cgroup_name(name):
+    """The last part of the path of a container's cgroup."""
+    return f"tare-{name}.scope" if MANAGER == "systemd" else name
+
+
 def cgroups_of(name):
     """Directories that a container of this name has in any hierarchy."""
     found = []
     for directory, names, _ in os.walk("/sys/fs/cgroup"):
-        if name in names:
-            found.append(os.path.join(directory, name))
+        found += [os.path.join(directory, one) for one in {name, cgroup_name(name)} if one in names]
     return found
 
 

@@ -1,78 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runtime for a user without any privileges: ids mapped alone or by newuidmap, everything below the home."""
 
-import copy
 import json
 import os
-import pathlib
-import shutil
 import stat
 
-import pytest
-from bundle import CONFIG, Bundle, Runtime, make_rootfs, runtime_program
-
-USER = 23450
-SUBIDS = 500000
-# the user cannot write reports where root's go
-SANITIZER = ["env", "ASAN_OPTIONS=detect_leaks=0", "UBSAN_OPTIONS=halt_on_error=1"]
-AS_USER = pathlib.Path(__file__).with_name("as_user")
-
-
-class UserRuntime(Runtime):
-    """Bundles belong to the user; all commands run as that one."""
-
-    def command(self, *words):
-        return [str(AS_USER), str(self.directory), *SANITIZER, *super().command(*words)]
-
-    def allow(self, count):
-        for name in ("subuid", "subgid"):
-            (self.directory / "etc" / name).write_text(f"somebody:{SUBIDS}:{count}\n")
-
-    def bundle(self):
-        self.serial += 1
-        path = self.directory / f"bundle{self.serial}"
-        path.mkdir()
-        make_rootfs(path / "rootfs")
-        bundle = Bundle(path, copy.deepcopy(CONFIG))
-        bundle.namespace("user").drop_namespace("network")
-        bundle.drop_mount("/sys").drop_mount("/sys/fs/cgroup")
-        bundle.mount("/sys", "none", "/sys", ["rbind", "nosuid", "noexec", "nodev", "ro"])
-        del bundle.config["linux"]["resources"]
-        self.map(bundle, (0, USER, 1))
-        self.own(path)
-        return bundle
-
-    def map(self, bundle, *rows):
-        for kind in ("uidMappings", "gidMappings"):
-            bundle.config["linux"][kind] = [
-                {"containerID": inside, "hostID": outside, "size": size} for inside, outside, size in rows]
-
-    def own(self, path):
-        for directory, names, files in os.walk(path):
-            for name in [directory, *(os.path.join(directory, n) for n in names + files)]:
-                os.lchown(name, USER, USER)
-
-
-@pytest.fixture
-def user(build, tmp_path):
-    home = tmp_path
-    while str(home) not in ("/", "/tmp"):
-        os.chmod(home, os.stat(home).st_mode | 0o755)
-        home = home.parent
-    shutil.copy(runtime_program(build), tmp_path / "tare-runtime")
-    (tmp_path / "etc").mkdir()
-    for name in ("passwd", "group"):
-        shutil.copy(f"/etc/{name}", tmp_path / "etc" / name)
-    with open(tmp_path / "etc/passwd", "a") as file:
-        file.write(f"somebody:x:{USER}:{USER}::{tmp_path}:/bin/sh\n")
-    one = UserRuntime(tmp_path / "tare-runtime", tmp_path)
-    one.allow(0)
-    (tmp_path / "run").mkdir(mode=0o700)
-    for path in (tmp_path, tmp_path / "run"):
-        os.chown(path, USER, USER)
-    yield one
-    one.clean()
-    assert one.left() == []
+from rootless import AS_USER, SANITIZER, SUBIDS, USER, user  # noqa: F401
 
 
 def test_own_id_alone(user):
