@@ -46,8 +46,11 @@ static bool options_hold(const char *options, const char *controllers) {
 }
 
 static void set_mount(Hierarchy *h, const char *root, const char *mount) {
-    if (h->mount)
-        return; /* mounted twice: the first serves */
+    /* mounted twice: the first serves, unless it is of a place beyond our cgroup namespace */
+    if (h->mount && !text_starts(h->root, "/.."))
+        return;
+    free(h->root);
+    free(h->mount);
     h->root = text_copy(root);
     h->mount = text_copy(mount);
     mount_name_unescape(h->root);

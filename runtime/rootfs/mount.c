@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "runtime/rootfs/mount.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -14,7 +16,6 @@
 #include "base/path.h"
 #include "runtime/rootfs/copy_up.h"
 #include "runtime/rootfs/idmap.h"
-#include "runtime/rootfs/rootfs.h"
 #include "runtime/rootfs/tree.h"
 
 /* Runs in init, in the container's namespaces, before the pivot. */
@@ -44,10 +45,10 @@ static int check_target(int target, const char *destination, Error *err) {
     return 0;
 }
 
-static int attach(Rootfs *rootfs, int tree, const char *destination, bool directory, Error *err) {
+int mount_attach(Rootfs *rootfs, int tree, const RootfsMount *mount, bool directory, Error *err) {
     autoclose int target = -1;
-    TRY(tree_target(rootfs->tree, destination, directory, &target, err));
-    TRY(check_target(target, destination, err));
+    TRY(tree_target(rootfs->tree, mount->destination, directory, &target, err));
+    TRY(check_target(target, mount->destination, err));
     return tree_attach(tree, target, "", err);
 }
 
@@ -114,14 +115,14 @@ static int open_inside(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     return idmap_is_wanted(mount) ? idmap_apply(mount, err) : 0;
 }
 
-static int mount_bind(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+static int mount_bind(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     const MountOptions *o = &mount->options;
     struct stat st;
     if (mount->inside)
         TRY(open_inside(rootfs, mount, err));
     if (fstat(mount->source, &st) < 0)
         return error_set_errno(err, errno, "cannot inspect '%s'", mount->config->source);
-    if (strcmp(destination, "/proc") == 0 && !is_on(mount->source, PROC_SUPER_MAGIC))
+    if (strcmp(mount->destination, "/proc") == 0 && !is_on(mount->source, PROC_SUPER_MAGIC))
         return error_set(err, ERROR_DENIED, "only a procfs may be bound on /proc");
     /* a private copy unless the configuration says otherwise, as for the reference runtimes */
     if (o->propagation)
@@ -131,7 +132,7 @@ static int mount_bind(Rootfs *rootfs, RootfsMount *mount, const char *destinatio
             mount->source, rootfs->propagation == MS_PRIVATE ? MS_PRIVATE : MS_SLAVE, true, err));
     TRY(set_bind_attributes(o, mount->source, err));
     TRY(set_recursive_attributes(o, mount->source, err));
-    TRY(attach(rootfs, mount->source, destination, S_ISDIR(st.st_mode), err));
+    TRY(mount_attach(rootfs, mount->source, mount, S_ISDIR(st.st_mode), err));
     close(take_fd(&mount->source)); /* limits on open files may be set before we are through */
     return 0;
 }
@@ -140,9 +141,8 @@ static void make_readonly_later(Rootfs *rootfs, int tree) {
     array_append(rootfs->readonly_later, rootfs->readonly_later_n, tree);
 }
 
-/* Symlinks on the way to a procfs or sysfs would put it where nobody expects it (CVE-2019-19921).
- */
-static int check_ordinary(Rootfs *rootfs, const char *destination, Error *err) {
+int mount_check_ordinary(const Rootfs *rootfs, const RootfsMount *mount, Error *err) {
+    const char *destination = mount->destination;
     autofree char *parent = path_parent(destination);
     autoclose int dir = -1;
     struct stat st;
@@ -156,23 +156,24 @@ static int check_ordinary(Rootfs *rootfs, const char *destination, Error *err) {
 }
 
 /* A tmpfs takes the mode of the directory that it covers, unless it is told one. */
-static char *mode_option(const Rootfs *rootfs, const RootfsMount *mount, const char *destination) {
+static char *mode_option(const Rootfs *rootfs, const RootfsMount *mount) {
     for (size_t i = 0; i < mount->options.data_n; i++)
         if (text_starts(mount->options.data[i], "mode="))
             return NULL;
     autoclose int place = -1;
     struct stat st;
     Error ignored;
-    if (file_open_in(rootfs->tree, destination, O_PATH | O_DIRECTORY, 0, &place, &ignored) < 0 ||
+    if (file_open_in(rootfs->tree, mount->destination, O_PATH | O_DIRECTORY, 0, &place, &ignored) <
+            0 ||
         fstat(place, &st) < 0)
         return NULL;
     return text_format("mode=%04o", st.st_mode & 07777);
 }
 
-static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     MountOptions *o = &mount->options;
     bool readonly = o->set & MOUNT_ATTR_RDONLY;
-    autofree char *mode = mode_option(rootfs, mount, destination);
+    autofree char *mode = mode_option(rootfs, mount);
     autofree char **data = new_array(char *, o->data_n + 2);
     size_t n = 0;
     if (mode)
@@ -183,8 +184,8 @@ static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, const char *destinati
     const char *source = mount->config->source ? mount->config->source : "tmpfs";
     TRY(tree_new("tmpfs", source, data, o->set & ~(uint64_t)MOUNT_ATTR_RDONLY, &tree, err));
     if (o->copy_up)
-        TRY(copy_up(rootfs->tree, destination, tree, err));
-    TRY(attach(rootfs, tree, destination, true, err));
+        TRY(copy_up(rootfs->tree, mount->destination, tree, err));
+    TRY(mount_attach(rootfs, tree, mount, true, err));
     if (o->propagation)
         TRY(tree_set_propagation(tree, o->propagation, o->propagation_recursive, err));
     if (readonly) /* mount points inside it may still have to be made */
@@ -214,66 +215,21 @@ static int make_new(const RootfsMount *mount, int *ret_tree, Error *err) {
     return tree_new(mount->config->type, mount->config->source, o->data, o->set, ret_tree, err);
 }
 
-static int mount_new(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
+static int mount_new(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     const MountOptions *o = &mount->options;
     const char *type = mount->config->type;
     autoclose int tree = -1;
     if (text_is_empty(type))
         return error_set(err, ERROR_INVALID, "type: expected a file system type");
     if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0)
-        TRY(check_ordinary(rootfs, destination, err));
+        TRY(mount_check_ordinary(rootfs, mount, err));
     TRY(make_new(mount, &tree, err));
     TRY(set_recursive_attributes(o, tree, err));
-    TRY(attach(rootfs, tree, destination, true, err));
+    TRY(mount_attach(rootfs, tree, mount, true, err));
     if (o->propagation)
         TRY(tree_set_propagation(tree, o->propagation, o->propagation_recursive, err));
     return 0;
 }
-
-/* "cpu,cpuacct" is also known as "cpu" and as "cpuacct". */
-static int link_controllers(int dir, const RootfsCgroup *cgroup, Error *err) {
-    if (!strchr(cgroup->name, ','))
-        return 0;
-    autotexts char **names = texts_split(cgroup->name, ',');
-    for (char **name = names; *name; name++)
-        if (symlinkat(cgroup->name, dir, *name) < 0 && errno != EEXIST)
-            return error_set_errno(err, errno, "cannot link '%s'", *name);
-    return 0;
-}
-
-static int mount_cgroup_v1(
-    Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
-    char *const data[] = {(char[]){"mode=755"}, NULL};
-    uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    autoclose int tmpfs = -1;
-    TRY(tree_new("tmpfs", "tmpfs", data, attributes, &tmpfs, err));
-    TRY(attach(rootfs, tmpfs, destination, true, err));
-    for (size_t i = 0; i < rootfs->cgroup_n; i++) {
-        const RootfsCgroup *cgroup = &rootfs->cgroup[i];
-        if (mkdirat(tmpfs, cgroup->name, 0755) < 0)
-            return error_set_errno(err, errno, "cannot make '%s'", cgroup->name);
-        TRY(tree_attach(cgroup->tree, tmpfs, cgroup->name, err));
-        TRY(link_controllers(tmpfs, cgroup, err));
-    }
-    struct mount_attr attr = {
-        .attr_set = attributes | (mount->options.set & MOUNT_ATTR_RDONLY), .propagation = MS_SLAVE};
-    if (mount_setattr(tmpfs, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr, sizeof attr) < 0)
-        return error_set_errno(err, errno, "cannot change the attributes of a mount");
-    return 0;
-}
-
-static int mount_cgroup(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err) {
-    TRY(check_ordinary(rootfs, destination, err));
-    if (rootfs->cgroup_n != 1 || *rootfs->cgroup[0].name)
-        return mount_cgroup_v1(rootfs, mount, destination, err);
-    int tree = rootfs->cgroup[0].tree;
-    TRY(tree_set_propagation(tree, MS_SLAVE, true, err));
-    TRY(tree_set_attributes(tree, mount->options.set, 0, false, err));
-    TRY(set_recursive_attributes(&mount->options, tree, err));
-    return attach(rootfs, tree, destination, true, err);
-}
-
-typedef int MountKind(Rootfs *rootfs, RootfsMount *mount, const char *destination, Error *err);
 
 static MountKind *kind_of(const RootfsMount *mount) {
     const char *type = mount->config->type;
@@ -287,7 +243,7 @@ static MountKind *kind_of(const RootfsMount *mount) {
 int rootfs_mount(Rootfs *rootfs, Error *err) {
     for (size_t i = 0; i < rootfs->mount_n; i++) {
         RootfsMount *mount = &rootfs->mount[i];
-        if (kind_of(mount)(rootfs, mount, mount->destination, err) < 0)
+        if (kind_of(mount)(rootfs, mount, err) < 0)
             return error_prefix(err, "error mounting \"%s\" to rootfs at \"%s\"",
                 mount->config->source ? mount->config->source : mount->config->type,
                 mount->destination);

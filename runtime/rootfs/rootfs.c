@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "runtime/rootfs/idmap.h"
+#include "runtime/rootfs/mount.h"
 #include "runtime/rootfs/tree.h"
 
 /* Engines and people may write a path of the host for a place in the container's tree. */
@@ -48,31 +49,6 @@ static int parse_mounts(Rootfs *rootfs, Error *err) {
     return 0;
 }
 
-static bool mounts_cgroup(const Rootfs *rootfs) {
-    for (size_t i = 0; i < rootfs->mount_n; i++)
-        if (!rootfs->mount[i].options.bind &&
-            text_starts(
-                rootfs->mount[i].config->type ? rootfs->mount[i].config->type : "", "cgroup"))
-            return true;
-    return false;
-}
-
-/* A container sees its own directories of the cgroup hierarchies as their roots. On hybrid machines
- * the unified one has no controllers and is left out, as the reference runtime does. */
-static void choose_cgroups(Rootfs *rootfs, const Cgroup *cgroup) {
-    for (size_t i = 0; mounts_cgroup(rootfs) && i < cgroup->n; i++) {
-        const CgroupDirectory *directory = &cgroup->item[i];
-        if (directory->fd < 0 || (!*directory->controllers && !cgroup->v2))
-            continue;
-        const char *name = cgroup->v2 ? "" : path_name(directory->mount);
-        RootfsCgroup bind = {.name = text_copy(name),
-            .controllers = directory->controllers,
-            .path = directory->path,
-            .tree = -1};
-        array_append(rootfs->cgroup, rootfs->cgroup_n, bind);
-    }
-}
-
 static int parse_propagation(Rootfs *rootfs, const OciLinux *config, Error *err) {
     const char *word = config ? config->rootfs_propagation : NULL;
     if (text_is_empty(word))
@@ -104,8 +80,7 @@ int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespace
     rootfs->user_namespace = rootfs->opener != ROOTFS_BY_RUNTIME;
     TRY(parse_propagation(rootfs, spec->linux, err));
     TRY(parse_mounts(rootfs, err));
-    choose_cgroups(rootfs, cgroup);
-    return 0;
+    return cgroup_mounts_choose(rootfs, cgroup, err);
 }
 
 /* In init, whose mount namespace is a copy of the host's. Nothing that is mounted here may show on
@@ -177,6 +152,8 @@ void rootfs_done(Rootfs *rootfs) {
     for (size_t i = 0; i < rootfs->cgroup_n; i++) {
         close_fd(rootfs->cgroup[i].tree);
         free(rootfs->cgroup[i].name);
+        free(rootfs->cgroup[i].controllers);
+        free(rootfs->cgroup[i].path);
     }
     close_fd(rootfs->tree);
     close_fd(rootfs->null);

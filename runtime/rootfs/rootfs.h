@@ -41,8 +41,9 @@ typedef struct RootfsMount {
 } RootfsMount;
 
 typedef struct RootfsCgroup {
-    char *name; /* directory below the container's /sys/fs/cgroup; "" for cgroup v2 itself */
-    const char *controllers, *path;
+    char *name;        /* directory below the container's /sys/fs/cgroup; "" for cgroup v2 itself */
+    char *controllers; /* as Hierarchy has them */
+    char *path;        /* of the host, to be cloned; NULL: mounted anew */
     int tree;
 } RootfsCgroup;
 

@@ -53,7 +53,8 @@ static int open_null(Rootfs *rootfs, Error *err) {
 
 static int open_cgroups(Rootfs *rootfs, Error *err) {
     for (size_t i = 0; i < rootfs->cgroup_n; i++)
-        TRY(tree_clone(AT_FDCWD, rootfs->cgroup[i].path, true, &rootfs->cgroup[i].tree, err));
+        if (rootfs->cgroup[i].path)
+            TRY(tree_clone(AT_FDCWD, rootfs->cgroup[i].path, true, &rootfs->cgroup[i].tree, err));
     return 0;
 }
 
@@ -131,7 +132,8 @@ static int **descriptors(Rootfs *rootfs, size_t *ret_n) {
         if (rootfs->mount[i].options.bind && !rootfs->mount[i].inside)
             slot[n++] = &rootfs->mount[i].source;
     for (size_t i = 0; i < rootfs->cgroup_n; i++)
-        slot[n++] = &rootfs->cgroup[i].tree;
+        if (rootfs->cgroup[i].path)
+            slot[n++] = &rootfs->cgroup[i].tree;
     *ret_n = n;
     return slot;
 }

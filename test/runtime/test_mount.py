@@ -267,3 +267,17 @@ def test_rootfs_may_be_a_symlink_and_must_exist(runtime):
     assert runtime.run(bundle).code == 1
     assert runtime.last_error()["msg"].startswith("root.path: cannot bind")
     assert not stat.S_ISDIR(os.lstat(bundle.rootfs).st_mode)
+
+
+def cgroup_files(bundle):
+    """Prints each cgroup mount that the container sees, with the processes at its root."""
+    return bundle.sh("cd /sys/fs/cgroup; for f in */cgroup.procs cgroup.procs; do "
+                     "[ -e $f ] && echo $f: $(cat $f); done; mkdir $f/x pids/x 2>&1")
+
+
+def test_cgroup_namespace_mounts_its_own_view(runtime):
+    bundle = cgroup_files(runtime.bundle().namespace("cgroup"))
+    lines = runtime.run(bundle).out.splitlines()
+    seen = [line for line in lines if "cgroup.procs:" in line]
+    assert seen and all(line.split()[1] == "1" for line in seen), lines
+    assert any("Read-only file system" in line for line in lines) or os.path.exists("/sys/fs/cgroup/cgroup.procs")

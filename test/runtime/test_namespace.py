@@ -155,3 +155,11 @@ def test_bad_namespaces(runtime):
     bundle = runtime.bundle().namespace("network", path="/nonexistent/ns")
     assert runtime.run(bundle).code == 1
     assert "linux.namespaces[4].path: cannot open '/nonexistent/ns'" in runtime.last_error()["msg"]
+
+
+def test_cgroup_namespace_in_a_user_namespace(runtime):
+    reachable(runtime)
+    bundle = mapped(runtime.bundle().namespace("cgroup"))
+    lines = runtime.run(bundle.sh("cd /sys/fs/cgroup; for f in */cgroup.procs cgroup.procs; do "
+                                  "[ -e $f ] && echo $f: $(cat $f); done")).out.splitlines()
+    assert lines and all(line.split()[1] == "1" for line in lines), lines

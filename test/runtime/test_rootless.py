@@ -160,6 +160,19 @@ def test_time_namespace(user):
     assert "1000000" in user.run(bundle).out
 
 
+def test_cgroup_mounts(user):
+    """The container's own cgroups, which are the caller's, with a cgroup namespace and without; never writable."""
+    for kinds in ([], ["cgroup"]):
+        bundle = user.bundle().mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "ro"])
+        for kind in kinds:
+            bundle.namespace(kind)
+        lines = user.run(bundle.sh("cd /sys/fs/cgroup; for f in */cgroup.procs cgroup.procs; do "
+                                   "[ -e $f ] && echo $f: $(cat $f); done; mkdir x pids/x 2>&1")).out.splitlines()
+        seen = [line for line in lines if "cgroup.procs:" in line]
+        assert seen and all(line.split()[1] == "1" for line in seen), lines
+        assert any("Read-only file system" in line for line in lines), lines
+
+
 def test_failures_leave_nothing(user):
     bundle = user.bundle().mount("/mnt", "bind", "/nonexistent", ["rbind"])
     assert user.run(bundle).code == 1

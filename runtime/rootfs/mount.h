@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "runtime/rootfs/rootfs.h"
+
+/* One entry of config.json's mounts: each kind of mount is a function, in init, before the pivot.
+ */
+typedef int MountKind(Rootfs *rootfs, RootfsMount *mount, Error *err);
+
+MountKind mount_cgroup;
+
+/* Before the container's process exists: which hierarchies its cgroup mounts will show. */
+int cgroup_mounts_choose(Rootfs *rootfs, const Cgroup *cgroup, Error *err);
+
+/* Puts a detached tree on the mount's destination, which is made if it is absent. */
+int mount_attach(Rootfs *rootfs, int tree, const RootfsMount *mount, bool directory, Error *err);
+
+/* Symlinks on the way to a kernel file system would put it where nobody expects it
+ * (CVE-2019-19921). */
+int mount_check_ordinary(const Rootfs *rootfs, const RootfsMount *mount, Error *err);
