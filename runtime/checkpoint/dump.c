@@ -39,6 +39,14 @@ static int check_status_fd(const CheckpointOptions *options, Error *err) {
     return 0;
 }
 
+/* A hierarchy that the container has no cgroup of its own in is not its business: criu would take
+ * all cgroups there along, and change them at the restore. */
+static void name_cgroups(const Container *container, CriuOptions *ret) {
+    const JsonMap *paths = &container->record.cgroup_paths;
+    for (size_t i = 0; i < paths->n; i++)
+        json_texts_add(&ret->cgroup_hierarchies, paths->key[i]);
+}
+
 /* A pre-dump is of memory only. */
 static int describe(
     const Container *container, const OciSpec *spec, CheckpointOptions *options, Error *err) {
@@ -54,6 +62,7 @@ static int describe(
     TRY(external_name_namespaces(container, spec, criu, err));
     if (options->pre_dump)
         return 0;
+    name_cgroups(container, criu);
     TRY(external_name_mounts(container, spec, criu, err));
     return images_save_descriptors(&options->images, &container->record.descriptors, err);
 }

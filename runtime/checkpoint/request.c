@@ -24,7 +24,8 @@ enum {
     OPTIONS_INHERIT = 27,
     OPTIONS_CGROUP_MODE = 34,
     OPTIONS_EXTERNAL = 37,
-    OPTIONS_JOIN = 39
+    OPTIONS_JOIN = 39,
+    OPTIONS_CGROUP_HIERARCHY = 43
 };
 
 typedef enum RowKind {
@@ -107,6 +108,11 @@ static void put_map(Text *out, unsigned field, const JsonMap *map) {
     }
 }
 
+static void put_texts(Text *out, unsigned field, const JsonTexts *texts) {
+    for (size_t i = 0; i < texts->n; i++)
+        wire_put_text(out, field, texts->item[i]);
+}
+
 static void put_inherited(Text *out, const CriuInherit *inherit) {
     autodone(Text) message = {};
     wire_put_text(&message, 1, inherit->key);
@@ -129,8 +135,8 @@ void request_encode(CriuType type, const CriuOptions *options, Text *ret) {
     put_map(&message, OPTIONS_MOUNT, &options->mounts);
     put_map(&message, OPTIONS_CGROUP_ROOT, &options->cgroup_roots);
     put_map(&message, OPTIONS_JOIN, &options->join);
-    for (size_t i = 0; i < options->external.n; i++)
-        wire_put_text(&message, OPTIONS_EXTERNAL, options->external.item[i]);
+    put_texts(&message, OPTIONS_EXTERNAL, &options->external);
+    put_texts(&message, OPTIONS_CGROUP_HIERARCHY, &options->cgroup_hierarchies);
     for (size_t i = 0; i < options->inherit_n; i++)
         put_inherited(&message, &options->inherit[i]);
     if (options->page_server_address)
@@ -168,6 +174,7 @@ void criu_options_done(CriuOptions *options) {
     json_map_done(&options->cgroup_roots);
     json_map_done(&options->join);
     json_texts_done(&options->external);
+    json_texts_done(&options->cgroup_hierarchies);
     for (size_t i = 0; i < options->inherit_n; i++)
         free(options->inherit[i].key);
     free(options->inherit);

@@ -45,6 +45,7 @@ typedef struct CriuOptions {
     JsonMap cgroup_roots; /* controllers → path */
     JsonMap join;         /* namespace's kind → path */
     JsonTexts external;
+    JsonTexts cgroup_hierarchies; /* dump: by controllers; none are all that the machine has */
     CriuInherit *inherit;
     size_t inherit_n;
 } CriuOptions;
