@@ -103,6 +103,8 @@ def a_directory_is_no_program_126(engine):
 
 @check(CLI)
 def a_missing_working_directory_is_made(engine):
+    if engine.name == "podman":
+        raise Skip("podman itself refuses it")
     assert sh(engine, "pwd", "-w", "/made/here") == "/made/here"
 
 
@@ -304,9 +306,7 @@ def checkpoint_and_restore(engine):
 
 @check(CLI)
 def privileged(engine):
-    text = sh(engine, "cat /proc/self/status; mount -t tmpfs x /mnt 2>&1; ls /dev | wc -l; echo 0 >/proc/sys/kernel/panic_on_oops",
-              "--privileged") if False else sh(engine, "cat /proc/self/status; mkdir /m; mount -t tmpfs x /m && echo mounted",
-                                               "--privileged")
+    text = sh(engine, "cat /proc/self/status; mkdir /m; mount -t tmpfs x /m && echo mounted", "--privileged")
     ours = field(pathlib.Path("/proc/self/status").read_text(), "CapEff")
     assert field(text, "CapEff") == ours and field(text, "Seccomp") == "0" and "mounted" in text
 
@@ -400,7 +400,7 @@ def network_of_the_host(engine):
 @check(CLI)
 def bridge_network(engine):
     assert "eth0" in sh(engine, "ls /sys/class/net").split()
-    sh(engine, "ping -c 1 -W 5 $(ip route | awk '/^default/ { print $3 }')")
+    sh(engine, "ping -c 1 -W 5 $(ip route | awk '/^default/ { print $3 }')", "--cap-add", "NET_RAW")
 
 
 @check(CLI)
@@ -511,7 +511,7 @@ def build_with_a_step(engine):
     directory = engine.directory / "context"
     directory.mkdir(exist_ok=True)
     (directory / "Containerfile").write_text(f"FROM {engine.image}\nRUN echo built >/built && id -u >>/built\n")
-    engine.ok("build", "--network", "none", "-t", "made", directory)
+    engine.ok("build", "--network", "none", "--ulimit", "nofile=1024:1024", "-t", "made", directory)
     assert engine.ok("run", "--rm", "made", "cat", "/built").split() == ["built", "0"]
 
 
@@ -519,8 +519,6 @@ def build_with_a_step(engine):
 def pod_of_two(engine):
     if engine.name != "podman":
         raise Skip("only podman has pods")
-    pause = engine.directory / "pod"
-    del pause
     result = engine("pod", "create", "--name", "pod1", "--infra-image", engine.image, "--infra-command", "sleep 300")
     assert result.code == 0, result
     one, two = (detached(engine, "--pod", "pod1") for _ in range(2))
