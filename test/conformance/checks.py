@@ -511,7 +511,8 @@ def build_with_a_step(engine):
     directory = engine.directory / "context"
     directory.mkdir(exist_ok=True)
     (directory / "Containerfile").write_text(f"FROM {engine.image}\nRUN echo built >/built && id -u >>/built\n")
-    engine.ok("build", "--network", "none", "--ulimit", "nofile=1024:1024", "-t", "made", directory)
+    engine.ok("build", "--network", "none", "--ulimit", "nofile=1024:1024",
+              "--ulimit", "nproc=1000:1000", "-t", "made", directory)
     assert engine.ok("run", "--rm", "made", "cat", "/built").split() == ["built", "0"]
 
 

@@ -60,6 +60,7 @@ class Engine:
         return shutil.which(cls.program) is not None
 
     def version(self):
+        """What answers: the daemon where there is one."""
         return self("--version", plain=True).out.strip()
 
     def __call__(self, *words, input=None, timeout=TIMEOUT, plain=False):
@@ -157,6 +158,9 @@ class Docker(Engine):
     @classmethod
     def installed(cls):
         return all(map(shutil.which, ("docker", "dockerd", "containerd")))
+
+    def version(self):
+        return subprocess.run(["dockerd", "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
 
     def start(self):
         socket = self.directory / "docker.sock"
