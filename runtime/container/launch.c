@@ -141,6 +141,7 @@ static int clone_init(Launch *launch, Plan *plan, Error *err) {
     init->namespaces = &plan->namespaces;
     init->cgroup = &plan->cgroup;
     init->rootfs = plan->namespaces.create & CLONE_NEWNS ? &plan->rootfs : NULL;
+    init->root = plan->rootfs.path;
     init->seccomp = &plan->seccomp;
     init->preserve_fds = plan->options->preserve_fds;
     init->terminal_is_relayed = plan->options->console_fd >= 0;

@@ -192,7 +192,8 @@ static int run_create_hooks(Init *init, Error *err) {
 
 /* From here on there is no host file system. */
 static int pivot(Init *init, Error *err) {
-    return init->rootfs ? rootfs_pivot(init->rootfs, err) : 0;
+    return init->rootfs ? rootfs_pivot(init->rootfs, err)
+                        : rootfs_enter(init->root, init->namespaces->join & CLONE_NEWNS, err);
 }
 
 static bool is_null(int fd, const char *path) {

@@ -21,7 +21,8 @@ typedef struct Init {
     OciState state; /* for hooks that run here; members borrowed */
     const Namespaces *namespaces;
     Cgroup *cgroup;
-    Rootfs *rootfs; /* NULL: an exec, or a joined mount namespace */
+    Rootfs *rootfs;   /* NULL: an exec, or no mount namespace of the container's own */
+    const char *root; /* the rootfs on the host, to be entered where `rootfs` is NULL */
     const Seccomp *seccomp;
     Capabilities capabilities;
     int channel;        /* init's end of the message pair */

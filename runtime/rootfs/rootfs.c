@@ -136,6 +136,16 @@ int rootfs_pivot(Rootfs *rootfs, Error *err) {
     return 0;
 }
 
+int rootfs_enter(const char *path, bool joined, Error *err) {
+    autoclose int root = -1;
+    int r = file_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, &root, err);
+    if (r < 0)
+        return joined && r == ERROR_NOT_FOUND ? 0 : error_prefix(err, "root.path");
+    if (fchdir(root) < 0 || chroot(".") < 0)
+        return error_set_errno(err, errno, "cannot enter the rootfs '%s'", path);
+    return 0;
+}
+
 static void close_fd(int fd) {
     if (fd >= 0)
         close(fd);

@@ -90,4 +90,9 @@ int rootfs_bind_console(Rootfs *rootfs, int terminal, Error *err);
 int rootfs_pivot(Rootfs *rootfs, Error *err);
 int rootfs_protect(Rootfs *rootfs, Error *err);
 
+/* Instead of all these, where the mounts are not the container's own: nothing is mounted, the
+ * rootfs only becomes the root. In a joined namespace (`joined`) that does not show it, "/" stays.
+ */
+int rootfs_enter(const char *path, bool joined, Error *err);
+
 void rootfs_done(Rootfs *rootfs);

@@ -2,6 +2,9 @@
 """All kinds of namespaces, made and joined."""
 
 import os
+import pathlib
+import subprocess
+import time
 
 import pytest
 from bundle import cgroup_lines
@@ -142,6 +145,32 @@ def test_joined_mount_namespace_is_left_as_it_is(runtime):
     assert runtime.run(other).code == 0
     assert not (other.rootfs / "tmp/mark").exists()
     assert os.path.exists(f"/proc/{first}/root/tmp/mark")
+
+
+def test_without_a_mount_namespace_the_rootfs_is_still_the_root(runtime):
+    """And nothing is mounted: it would stay on the host."""
+    bundle = runtime.bundle().drop_namespace("mount").sh("pwd; ls -d /bin /proc/self; ls /run")
+    del bundle.config["linux"]["maskedPaths"], bundle.config["linux"]["readonlyPaths"]
+    before = pathlib.Path("/proc/self/mountinfo").read_text()
+    result = runtime.run(bundle)
+    assert result.out.split() == ["/", "/bin"], result
+    assert pathlib.Path("/proc/self/mountinfo").read_text() == before
+
+
+def test_a_joined_mount_namespace_that_shows_the_rootfs_has_it_as_root(runtime):
+    bundle = runtime.bundle().sh("echo joined > /tmp/mark; readlink /proc/self/ns/mnt || true")
+    with subprocess.Popen(["unshare", "--mount", "sleep", "100"]) as other:
+        try:
+            ours = os.readlink("/proc/self/ns/mnt")
+            for _ in range(100):
+                theirs = os.readlink(f"/proc/{other.pid}/ns/mnt")
+                if theirs != ours:
+                    break
+                time.sleep(0.05)
+            result = runtime.run(bundle.namespace("mount", path=f"/proc/{other.pid}/ns/mnt"))
+        finally:
+            other.kill()
+    assert result.code == 0 and (bundle.rootfs / "tmp/mark").read_text() == "joined\n", result
 
 
 def test_bad_namespaces(runtime):
