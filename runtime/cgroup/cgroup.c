@@ -13,8 +13,11 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "runtime/cgroup/create.h"
+#include "runtime/cgroup/enter.h"
 #include "runtime/cgroup/hierarchy.h"
 #include "runtime/cgroup/limits.h"
+#include "runtime/cgroup/systemd_client.h"
+#include "runtime/cgroup/systemd_unit.h"
 
 static void add(Cgroup *cgroup, const char *controllers, char *mount, char *path) {
     CgroupDirectory directory = {.controllers = text_copy(controllers),
@@ -74,18 +77,43 @@ static int check_unused(const Cgroup *cgroup, Error *err) {
     return 0;
 }
 
+/* Where systemd will put the unit, below each hierarchy's root. */
+static int plan_unit(Cgroup *cgroup, const CgroupRequest *request, char **ret_path, Error *err) {
+    SystemdUnit unit;
+    autofree char *slice = NULL, *manager = NULL;
+    TRY(systemd_check(err));
+    cgroup->user = request->rootless;
+    if (cgroup->user && !cgroup->v2)
+        return error_set(
+            err, ERROR_UNSUPPORTED, "cannot use rootless systemd cgroups manager on cgroup v1");
+    TRY(systemd_unit_parse(request->path, request->id, cgroup->user, &unit, err));
+    cgroup->unit = unit.name;
+    cgroup->slice = unit.slice;
+    cgroup->annotations = request->annotations;
+    TRY(systemd_slice_path(unit.slice, &slice, err));
+    if (cgroup->user)
+        TRY(systemd_manager_group(&manager, err));
+    autofree char *path = text_format("%s/%s/%s", manager ? manager : "", slice, unit.name);
+    *ret_path = path_clean(path);
+    return 0;
+}
+
 int cgroup_plan(Cgroup *cgroup, const CgroupRequest *request, Error *err) {
     autodone(Hierarchies) found = {};
+    autofree char *unit_path = NULL;
     *cgroup = (Cgroup){.rootless = request->rootless,
         .optional = request->rootless && text_is_empty(request->path)};
     TRY(hierarchies_find(&found, err));
     cgroup->v2 = found.n == 1 && !*found.item[0].controllers;
+    if (request->systemd)
+        TRY(plan_unit(cgroup, request, &unit_path, err));
+    const char *wanted = unit_path ? unit_path : request->path;
     for (size_t i = 0; i < found.n; i++) {
         Hierarchy *h = &found.item[i];
         /* a process may not live beside controllers of a v2 cgroup ("no internal processes"), so a
          * relative path goes beside ours, not below it */
         autofree char *inside =
-            cgroup_path_inside(request->path, request->id, h->own, h->root, cgroup->v2);
+            cgroup_path_inside(wanted, request->id, h->own, h->root, cgroup->v2);
         if (strcmp(inside, "/") == 0)
             return error_set(err, ERROR_INVALID, "linux.cgroupsPath: expected more than \"/\"");
         add(cgroup, h->controllers, text_copy(h->mount), path_join(h->mount, inside));
@@ -112,22 +140,6 @@ const CgroupDirectory *cgroup_find(const Cgroup *cgroup, const char *controller)
     return NULL;
 }
 
-static int open_join(CgroupDirectory *directory, Error *err) {
-    if (directory->fd < 0)
-        TRY(file_open(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0, &directory->fd, err));
-    if (!*directory->controllers)
-        return 0;
-    /* "tasks", not "cgroup.procs": a single thread that moves itself takes no lock over all threads
-     * of the machine (cgroup_attach_lock), which costs an RCU grace period */
-    return file_open(directory->fd, "tasks", O_WRONLY, 0, &directory->tasks_fd, err);
-}
-
-int cgroup_open(Cgroup *cgroup, Error *err) {
-    for (size_t i = 0; i < cgroup->n; i++)
-        TRY(open_join(&cgroup->item[i], err));
-    return 0;
-}
-
 static bool is_permission(const Error *err) {
     return err->sys == EACCES || err->sys == EPERM || err->sys == EROFS;
 }
@@ -136,7 +148,7 @@ static int make(
     const Cgroup *cgroup, CgroupDirectory *directory, const OciResources *resources, Error *err) {
     int r = cgroup_create(directory, resources, err);
     if (r >= 0)
-        r = open_join(directory, err);
+        r = cgroup_open_one(directory, err);
     if (r >= 0 || (cgroup->optional && is_permission(err)))
         return 0; /* limits that miss it will say so */
     return error_prefix(err, "unable to apply cgroup configuration");
@@ -144,18 +156,60 @@ static int make(
 
 static const OciResources no_resources;
 
-int cgroup_set_up(Cgroup *cgroup, const OciResources *resources, Error *err) {
+/* The limits as systemd rounds them, so that both say the same. */
+typedef struct RoundedLimits {
+    OciResources resources;
+    OciCpu cpu;
+} RoundedLimits;
+
+static const OciResources *round_limits(
+    const Cgroup *cgroup, const OciResources *resources, RoundedLimits *ret) {
+    if (!cgroup->unit || !resources->cpu)
+        return resources;
+    *ret = (RoundedLimits){*resources, *resources->cpu};
+    ret->resources.cpu = &ret->cpu;
+    systemd_round_quota(&ret->cpu);
+    return &ret->resources;
+}
+
+int cgroup_set_up(Cgroup *cgroup, const OciResources *wanted, Error *err) {
+    RoundedLimits rounded;
+    const OciResources *resources = wanted ? wanted : &no_resources;
+    if (cgroup->unit)
+        TRY(systemd_start(cgroup, resources, err));
     for (size_t i = 0; i < cgroup->n; i++)
         TRY(make(cgroup, &cgroup->item[i], resources, err));
-    return limits_write_all(cgroup, resources ? resources : &no_resources, err);
+    return limits_write_all(cgroup, round_limits(cgroup, resources, &rounded), err);
+}
+
+void cgroup_release(Cgroup *cgroup) {
+    systemd_release(cgroup);
+}
+
+/* Below v1, systemd would write all device rules again, one after the other, which nobody may
+ * see. */
+static int update_unit(const Cgroup *cgroup, const OciResources *resources, Error *err) {
+    Error ignored;
+    bool stop = !cgroup->v2 && !cgroup_is_frozen(cgroup);
+    if (stop)
+        TRY(cgroup_freeze(cgroup, true, err));
+    int r = systemd_set(cgroup, resources, err);
+    if (stop)
+        (void)cgroup_freeze(cgroup, false, &ignored);
+    return r;
 }
 
 int cgroup_update(Cgroup *cgroup, const OciResources *resources, Error *err) {
+    RoundedLimits rounded;
     for (size_t i = 0; i < cgroup->n; i++)
         if (cgroup->item[i].fd < 0)
             TRY(file_open(AT_FDCWD, cgroup->item[i].path, O_RDONLY | O_DIRECTORY, 0,
                 &cgroup->item[i].fd, err));
-    return limits_rewrite(cgroup, resources, err);
+    if (cgroup->unit) { /* first what the kernel may refuse; systemd writes some of it again */
+        TRY(limits_rewrite(cgroup, round_limits(cgroup, resources, &rounded), err));
+        TRY(update_unit(cgroup, resources, err));
+    }
+    return limits_rewrite(cgroup, round_limits(cgroup, resources, &rounded), err);
 }
 
 int cgroup_delegate(const Cgroup *cgroup, unsigned uid, Error *err) {
@@ -178,26 +232,6 @@ void cgroup_drop_unmade(Cgroup *cgroup) {
     cgroup->n = kept;
 }
 
-int cgroup_unified_fd(const Cgroup *cgroup) {
-    const CgroupDirectory *directory = cgroup_find(cgroup, "");
-    return directory ? directory->fd : -1;
-}
-
-int cgroup_enter(const Cgroup *cgroup, Error *err) {
-    for (size_t i = 0; i < cgroup->n; i++) {
-        const CgroupDirectory *directory = &cgroup->item[i];
-        if (directory->tasks_fd >= 0 && write(directory->tasks_fd, "0", 1) != 1)
-            return error_set_errno(err, errno, "cannot enter cgroup '%s'", directory->path);
-    }
-    return 0;
-}
-
-int cgroup_add_unified(const Cgroup *cgroup, int pid, Error *err) {
-    int fd = cgroup_unified_fd(cgroup);
-    autofree char *number = text_format("%d", pid);
-    return fd < 0 ? 0 : file_write_kernel(fd, "cgroup.procs", number, err);
-}
-
 void cgroup_close(Cgroup *cgroup) {
     for (size_t i = 0; i < cgroup->n; i++) {
         if (cgroup->item[i].fd >= 0)
@@ -216,6 +250,9 @@ int cgroup_add(const Cgroup *cgroup, int pid, Error *err) {
 }
 
 void cgroup_done(Cgroup *cgroup) {
+    cgroup_release(cgroup);
+    free(cgroup->unit);
+    free(cgroup->slice);
     cgroup_close(cgroup);
     for (size_t i = 0; i < cgroup->n; i++) {
         free(cgroup->item[i].controllers);

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "base/json.h"
 #include "oci/runtime_resources.h"
@@ -15,6 +16,7 @@ typedef struct CgroupDirectory {
     char *path;        /* the directory, absolute */
     int fd;            /* the directory, once it is set up; else -1 */
     int tasks_fd;      /* v1: where init writes itself; else -1 */
+    bool selected;     /* by `exec --cgroup` */
 } CgroupDirectory;
 
 typedef struct Cgroup {
@@ -23,12 +25,21 @@ typedef struct Cgroup {
     bool v2;       /* the unified hierarchy has the controllers */
     bool rootless; /* we may not be allowed to make cgroups */
     bool optional; /* rootless, and no path was asked for: then it goes without */
+
+    int first_pid; /* for exec: of the container's first process; else 0 */
+
+    /* with systemd as the manager */
+    char *unit, *slice; /* "libpod-1234.scope", "machine.slice"; NULL: we are the manager */
+    bool user;          /* a unit of the user's systemd */
+    const JsonMap *annotations;
+    int keeper, keeper_socket; /* a process that holds the new unit; 0: none */
 } Cgroup;
 
 typedef struct CgroupRequest {
     const char *path; /* linux.cgroupsPath, or NULL */
     const char *id;
-    bool rootless;
+    bool rootless, systemd;
+    const JsonMap *annotations; /* outlive the cgroup */
 } CgroupRequest;
 
 /* Whether we are root of the machine in name only, or not at all. */
@@ -48,7 +59,8 @@ char *cgroup_path_inside(
 void cgroup_load(Cgroup *cgroup, const JsonMap *paths);
 void cgroup_save(const Cgroup *cgroup, JsonMap *ret_paths);
 
-/* Makes the directories and writes the limits; without resources there are still the devices. */
+/* Makes the directories, or lets systemd make them, and writes the limits; without resources there
+ * are still the devices. */
 int cgroup_set_up(Cgroup *cgroup, const OciResources *resources, Error *err);
 
 /* Writes the limits again (all but the devices) of a cgroup that exists. */
@@ -60,17 +72,8 @@ int cgroup_delegate(const Cgroup *cgroup, unsigned uid, Error *err);
 /* Forgets the hierarchies that the container goes without. */
 void cgroup_drop_unmade(Cgroup *cgroup);
 
-/* Opens what cgroup_enter needs, in directories that exist (for exec). */
-int cgroup_open(Cgroup *cgroup, Error *err);
-
-/* Descriptor for CLONE_INTO_CGROUP, or -1. */
-int cgroup_unified_fd(const Cgroup *cgroup);
-
-/* In the child: enters the v1 directories. */
-int cgroup_enter(const Cgroup *cgroup, Error *err);
-
-/* In the parent: puts another process into the unified directory, where clone3 could not. */
-int cgroup_add_unified(const Cgroup *cgroup, int pid, Error *err);
+/* Once the container's process is inside: a unit's cgroup needs nobody else any more. */
+void cgroup_release(Cgroup *cgroup);
 
 /* Puts another process into all of the directories. */
 int cgroup_add(const Cgroup *cgroup, int pid, Error *err);
@@ -93,6 +96,7 @@ int cgroup_freeze(const Cgroup *cgroup, bool on, Error *err);
 /* Only the descriptors. */
 void cgroup_close(Cgroup *cgroup);
 void cgroup_done(Cgroup *cgroup);
+CLEANUP_DEFINE_DONE(Cgroup, cgroup_done)
 
 /* The directory that serves `controller` ("" for unified), or NULL. */
 const CgroupDirectory *cgroup_find(const Cgroup *cgroup, const char *controller);

@@ -40,12 +40,18 @@ int limits_format_device(const OciDeviceRule *rule, char *ret, Error *err) {
         return error_set(err, ERROR_INVALID, "access: expected some of \"rwm\"");
     if (strlen(type) != 1 || !strchr("abcup", *type))
         return error_set(err, ERROR_INVALID, "type: unknown device type \"%s\"", type);
-    if (strspn(access, "rwm") != strlen(access) || strlen(access) > 3)
+    /* other letters are ignored, as the reference runtime does */
+    const char known[] = {strchr(access, 'r') ? 'r' : ' ', strchr(access, 'w') ? 'w' : ' ',
+        strchr(access, 'm') ? 'm' : ' ', '\0'};
+    if (strspn(known, " ") == 3)
         return error_set(
             err, ERROR_INVALID, "access: expected some of \"rwm\", not \"%s\"", access);
     format_number(&rule->major, major, sizeof major);
     format_number(&rule->minor, minor, sizeof minor);
-    snprintf(
-        ret, DEVICE_RULE_SIZE, "%c %s:%s %s", *type == 'u' ? 'c' : *type, major, minor, access);
+    int n = snprintf(ret, DEVICE_RULE_SIZE, "%c %s:%s ", *type == 'u' ? 'c' : *type, major, minor);
+    for (const char *c = known; *c; c++)
+        if (*c != ' ')
+            ret[n++] = *c;
+    ret[n] = '\0';
     return 0;
 }

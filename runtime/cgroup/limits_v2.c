@@ -64,7 +64,7 @@ int limits_v2_cpu(const CgroupDirectory *d, const OciResources *resources, Error
         return 0;
     if (cpu->idle.set)
         TRY(limits_write_number(d, "cpu.idle", cpu->idle.value, "linux.resources.cpu.idle", err));
-    if (cpu->shares.value) {
+    if (cpu->shares.value && !(cpu->idle.set && cpu->idle.value)) { /* who is idle has no weight */
         autofree char *weight =
             text_format("%llu", (unsigned long long)limits_weight_of_shares(cpu->shares.value));
         TRY(limits_write(d, "cpu.weight", weight, "linux.resources.cpu.shares", err));
@@ -219,6 +219,11 @@ int limits_v2_hugetlb(const CgroupDirectory *d, const OciResources *resources, E
     return 0;
 }
 
+static bool is_idle(const JsonMap *unified) {
+    const char *idle = json_map_find(unified, "cpu.idle");
+    return idle && strcmp(idle, "1") == 0;
+}
+
 static int write_unified_file(
     const CgroupDirectory *d, const char *file, const char *value, Error *err) {
     autotexts char **lines = texts_split(value, '\n');
@@ -237,6 +242,8 @@ int limits_v2_unified(const CgroupDirectory *d, const OciResources *resources, E
         if (!strchr(file, '.') || *file == '.')
             return error_set(err, ERROR_INVALID,
                 "linux.resources.unified: \"%s\" must be in the form CONTROLLER.PARAMETER", file);
+        if (strcmp(file, "cpu.weight") == 0 && is_idle(&resources->unified))
+            continue;
         TRY(write_unified_file(d, file, resources->unified.value[i], err));
     }
     return 0;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/systemd_client.h"
 
 /* The processes inside a cgroup, and its end. Everything here works on directories by path: the
  * paths are our own, from the state file. */
@@ -138,6 +139,9 @@ static int remove_directory(const char *path, Error *err) {
 
 int cgroup_remove(const Cgroup *cgroup, Error *err) {
     int result = 0;
+    Error ignored; /* without systemd's help there is still the directory to remove */
+    if (cgroup->unit)
+        (void)systemd_stop(cgroup, &ignored);
     for (size_t i = 0; i < cgroup->n; i++) {
         Error one;
         if (remove_directory(cgroup->item[i].path, &one) < 0 && result >= 0)

@@ -27,4 +27,5 @@ typedef struct BundleOptions {
     }
 
 /* ret_bundle owns the absolute path that ret borrows. */
-int bundle_options(const BundleOptions *parsed, char **ret_bundle, LaunchOptions *ret, Error *err);
+int bundle_options(const Globals *globals, const BundleOptions *parsed, char **ret_bundle,
+    LaunchOptions *ret, Error *err);

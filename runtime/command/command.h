@@ -27,6 +27,9 @@ extern const Command command_checkpoint, command_create, command_delete, command
 int command_parse(const Command *command, int argc, char **argv, int min, int max, void *ret,
     int *ret_first, Error *err);
 
+/* --rootless: true, false, or auto (as it is). */
+int command_parse_rootless(const Globals *globals, bool *ret, Error *err);
+
 /* How many descriptors from 3 on the caller handed over; the limit of --preserve-fds. */
 extern unsigned command_inherited_fds;
 int command_check_preserve(int64_t preserve, unsigned *ret, Error *err);

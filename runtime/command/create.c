@@ -14,7 +14,7 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     if (r)
         return r < 0 ? r : 0;
     autofree char *bundle = NULL;
-    TRY(bundle_options(&parsed, &bundle, &wanted, err));
+    TRY(bundle_options(globals, &parsed, &bundle, &wanted, err));
     wanted.wait_for_start = true;
     return launch_create(&launch, globals->root, argv[first], &wanted, err);
 }

@@ -38,6 +38,8 @@ static const Option options[] = {
     {'c', "cap", OPTION_TEXTS, offsetof(T, caps), "name", "add a capability"},
     {0, "preserve-fds", OPTION_INT, offsetof(T, preserve_fds), "number",
         "hand this many more descriptors to the program"},
+    {0, "cgroup", OPTION_TEXTS, offsetof(T, cgroup), "[controller:]path",
+        "run in this cgroup below the container's"},
     {0, "ignore-paused", OPTION_FLAG, offsetof(T, ignore_paused), NULL,
         "also in a paused container"},
     {},
@@ -133,7 +135,9 @@ static int join(
     JoinOptions wanted = {.console_socket = parsed->console_socket,
         .console_fd = -1,
         .pid_file = parsed->pid_file,
-        .ignore_paused = parsed->ignore_paused};
+        .ignore_paused = parsed->ignore_paused,
+        .cgroups = parsed->cgroup.item,
+        .cgroups_n = parsed->cgroup.n};
     int console[2] = {-1, -1};
     pid_t pid = -1;
     TRY(command_check_preserve(parsed->preserve_fds.value, &wanted.preserve_fds, err));

@@ -39,6 +39,16 @@ int command_parse(const Command *command, int argc, char **argv, int min, int ma
     return 0;
 }
 
+int command_parse_rootless(const Globals *globals, bool *ret, Error *err) {
+    const char *word = globals->rootless;
+    if (text_is_empty(word) || text_equal(word, "auto"))
+        return *ret = cgroup_is_rootless(), 0;
+    if (!text_equal(word, "true") && !text_equal(word, "false"))
+        return error_set(err, ERROR_INVALID, "invalid --rootless: \"%s\"", word);
+    *ret = text_equal(word, "true");
+    return 0;
+}
+
 int command_check_preserve(int64_t preserve, unsigned *ret, Error *err) {
     if (preserve < 0 || preserve > command_inherited_fds)
         return error_set(err, ERROR_INVALID,

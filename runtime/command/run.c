@@ -52,7 +52,7 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     if (r)
         return r < 0 ? r : 0;
     autofree char *bundle = NULL;
-    TRY(bundle_options(&parsed, &bundle, &wanted, err));
+    TRY(bundle_options(globals, &parsed, &bundle, &wanted, err));
     int console[2] = {-1, -1};
     if (!parsed.detach) {
         if (!wanted.console_socket)

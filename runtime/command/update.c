@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "runtime/cgroup/systemd_unit.h"
 #include "runtime/command/command.h"
 
 /* Every value is a text, as with the reference runtime, where an empty one means "not given". */
@@ -150,6 +151,8 @@ static int check_rdt(const UpdateOptions *parsed, Error *err) {
 static int update(Container *container, const OciResources *change, Error *err) {
     if (change->memory && (change->memory->kernel.set || change->memory->kernel_tcp.set))
         log_warning("kernel memory settings are ignored and will be removed");
+    if (container->record.systemd_unit && systemd_ignores_weight(change))
+        log_warning("unable to apply both CPUWeight and CpuIdle to systemd, ignoring CPUWeight");
     return container_update(container, change, err);
 }
 

@@ -34,6 +34,8 @@ static const JsonField record_fields[] = {
     {"annotations", JSON_MAP, JSON_AT(annotations)},
     {"cgroupPaths", JSON_MAP, JSON_AT(cgroup_paths)},
     {"ownPidNamespace", JSON_BOOL, JSON_AT(own_pid_namespace)},
+    {"systemdUnit", JSON_TEXT, JSON_AT(systemd_unit)},
+    {"systemdUser", JSON_BOOL, JSON_AT(systemd_user)},
     {"descriptors", JSON_TEXTS, JSON_AT(descriptors)},
     {},
 };
@@ -119,6 +121,8 @@ void container_describe(Container *container, const ContainerOrigin *origin) {
     for (size_t i = 0; i < spec->annotations.n; i++)
         json_map_set(&record->annotations, spec->annotations.key[i], spec->annotations.value[i]);
     cgroup_save(origin->cgroup, &record->cgroup_paths);
+    record->systemd_unit = text_copy(origin->cgroup->unit);
+    record->systemd_user = (JsonBool){origin->cgroup->user, origin->cgroup->user};
     if (!spec->process->terminal.value)
         describe_streams(&record->descriptors);
 }
@@ -134,6 +138,8 @@ int container_load_config(const Container *container, OciSpec *ret, Error *err) 
 
 void container_load_cgroup(const Container *container, Cgroup *ret) {
     cgroup_load(ret, &container->record.cgroup_paths);
+    ret->unit = text_copy(container->record.systemd_unit);
+    ret->user = container->record.systemd_user.value;
 }
 
 char *container_path(const Container *container, const char *name) {

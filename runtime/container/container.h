@@ -16,6 +16,8 @@ typedef struct ContainerRecord {
     JsonUint start_time;
     JsonMap annotations, cgroup_paths;
     JsonBool own_pid_namespace;
+    char *systemd_unit; /* that is the cgroup; of the user's systemd, or the machine's */
+    JsonBool systemd_user;
     /* what the program was given as 0, 1 and 2, as /proc/PID/fd shows it: "pipe:[12345]"; only
      * pipes, else "". A checkpoint takes them along */
     JsonTexts descriptors;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "runtime/cgroup/enter.h"
 #include "runtime/container/launch.h"
 #include "runtime/init/message.h"
 #include "runtime/security/executable.h"
@@ -64,6 +65,8 @@ static int prepare(Join *join, const Container *container, const OciSpec *spec,
     TRY(capabilities_parse(process->capabilities, &init->capabilities, err));
     TRY(seccomp_compile(spec->linux->seccomp, container->root, &join->seccomp, err));
     container_load_cgroup(container, &join->cgroup);
+    join->cgroup.first_pid = (int)container->record.pid.value;
+    TRY(cgroup_select(&join->cgroup, options->cgroups, options->cgroups_n, err));
     TRY(cgroup_open(&join->cgroup, err));
     TRY(namespaces_init_of_process(&join->namespaces, (pid_t)container->record.pid.value, err));
     /* the pid may have been used anew while its namespaces were opened */

@@ -9,6 +9,8 @@ typedef struct JoinOptions {
     const char *pid_file;
     unsigned preserve_fds;
     bool ignore_paused;
+    const char *const *cgroups; /* --cgroup */
+    size_t cgroups_n;
 } JoinOptions;
 
 /* spec: the container's configuration. The program runs when this returns; *ret_pid is a child of

@@ -103,8 +103,41 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
     TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));
     const CgroupRequest cgroup = {.path = spec->linux->cgroups_path,
         .id = launch->container.id,
-        .rootless = cgroup_is_rootless()};
+        .rootless = plan->options->rootless,
+        .systemd = plan->options->systemd_cgroup,
+        .annotations = &spec->annotations};
     return cgroup_plan(&plan->cgroup, &cgroup, err);
+}
+
+/* Who may make cgroups below the container's own (config-linux.md#cgroup-ownership): its user, in a
+ * cgroup namespace of its own, through a mount that it may write to. */
+static bool delegates_cgroup(const OciSpec *spec, const Namespaces *namespaces) {
+    const OciMount *mount = spec->mounts.item;
+    for (size_t i = 0; namespaces->create & CLONE_NEWCGROUP && i < spec->mounts.n; i++) {
+        bool readonly = false;
+        for (size_t k = 0; k < mount[i].options.n; k++)
+            readonly = readonly || strcmp(mount[i].options.item[k], "ro") == 0;
+        if (text_equal(mount[i].destination, "/sys/fs/cgroup") && !readonly &&
+            (text_equal(mount[i].type, "cgroup") || text_equal(mount[i].type, "cgroup2")))
+            return true;
+    }
+    return false;
+}
+
+static unsigned host_uid(const OciLinux *config, const OciUser *user) {
+    const OciIdMapping *map = config->uid_mappings.item;
+    uint64_t uid = user ? user->uid.value : 0;
+    for (size_t i = 0; i < config->uid_mappings.n; i++)
+        if (uid >= map[i].container_id.value && uid - map[i].container_id.value < map[i].size.value)
+            return (unsigned)(uid - map[i].container_id.value + map[i].host_id.value);
+    return (unsigned)uid;
+}
+
+static int delegate_cgroup(const Launch *launch, const Plan *plan, Error *err) {
+    const OciSpec *spec = &launch->spec;
+    if (plan->options->rootless || !delegates_cgroup(spec, &plan->namespaces))
+        return 0;
+    return cgroup_delegate(&plan->cgroup, host_uid(spec->linux, spec->process->user), err);
 }
 
 static int make_rootfs(Plan *plan, const OciSpec *spec, Error *err) {
@@ -122,6 +155,7 @@ static int make(Launch *launch, Plan *plan, Error *err) {
     plan->cgroup_made = true;
     TRY(cgroup_set_up(&plan->cgroup, spec->linux->resources, err));
     cgroup_drop_unmade(&plan->cgroup);
+    TRY(delegate_cgroup(launch, plan, err));
     json_map_done(&launch->container.record.cgroup_paths);
     cgroup_save(&plan->cgroup, &launch->container.record.cgroup_paths);
     TRY(make_rootfs(plan, spec, err));
@@ -211,29 +245,19 @@ static void take_back(Launch *launch, Plan *plan) {
         (void)container_forget(&launch->container, &ignored);
 }
 
-static int check_cgroup_manager(const OciSpec *spec, Error *err) {
-    const char *path = spec->linux->cgroups_path;
-    bool slice = path && strchr(path, ':');
-    if (slice)
-        return error_set(err, ERROR_UNSUPPORTED,
-            "linux.cgroupsPath: \"%s\" is a systemd slice; systemd cgroups are not supported yet",
-            path);
-    return 0;
-}
-
 int launch_create(
     Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err) {
     *launch = (Launch){.channel = -1, .container.dir = -1};
     autofree char *config = NULL;
     TRY(config_load(options->bundle, &launch->spec, &config, err));
     TRY(config_check(&launch->spec, err));
-    TRY(check_cgroup_manager(&launch->spec, err));
     TRY(container_make(&launch->container, root, id, err));
     Plan *plan = launch->plan = plan_new(options);
     int r = prepare(launch, plan, err);
     r = r < 0 ? r : make(launch, plan, err);
     r = r < 0 ? r : clone_init(launch, plan, err);
     r = r < 0 ? r : feed(launch, plan, config, err);
+    cgroup_release(&plan->cgroup);
     if (r < 0)
         take_back(launch, plan);
     return r;

@@ -13,6 +13,8 @@ typedef struct LaunchOptions {
     const char *pid_file;
     unsigned preserve_fds;
     bool no_pivot, no_new_keyring;
+    bool systemd_cgroup; /* systemd makes the cgroup */
+    bool rootless;       /* we may not be allowed to make cgroups */
     bool wait_for_start; /* create: `start` comes by another process; run: launch_start */
 } LaunchOptions;
 

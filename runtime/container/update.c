@@ -13,12 +13,31 @@ static int save_config(const Container *container, const OciSpec *spec, Error *e
     return file_write(container->dir, "config.json", text, strlen(text), 0600, false, err);
 }
 
-static int apply(
-    Cgroup *cgroup, const OciResources *wanted, const OciResources *before, Error *err) {
+/* A limit that was not there before is taken away again. */
+static void lift(JsonInt *before, const JsonInt *wanted) {
+    if (!before->value && wanted->value)
+        *before = (JsonInt){true, -1};
+}
+
+static void lift_new_limits(OciResources *before, const OciResources *wanted) {
+    if (!before->pids)
+        before->pids = new (OciPids);
+    if (!before->memory)
+        before->memory = new (OciMemory);
+    if (!before->cpu)
+        before->cpu = new (OciCpu);
+    lift(&before->pids->limit, &wanted->pids->limit);
+    lift(&before->memory->limit, &wanted->memory->limit);
+    lift(&before->cpu->quota, &wanted->cpu->quota);
+}
+
+static int apply(Cgroup *cgroup, const OciResources *wanted, OciResources *before, Error *err) {
     Error ignored;
     int r = cgroup_update(cgroup, wanted, err);
-    if (r < 0 && before)
-        (void)cgroup_update(cgroup, before, &ignored);
+    if (r >= 0)
+        return r;
+    lift_new_limits(before, wanted);
+    (void)cgroup_update(cgroup, before, &ignored);
     return r;
 }
 
@@ -29,6 +48,8 @@ static int change_limits(
     TRY(container_load_config(container, &before, err));
     if (!spec->linux->resources)
         spec->linux->resources = new (OciResources);
+    if (!before.linux->resources)
+        before.linux->resources = new (OciResources);
     resources_merge(spec->linux->resources, change);
     container_load_cgroup(container, &cgroup);
     int r = apply(&cgroup, spec->linux->resources, before.linux->resources, err);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/cgroup/enter.h"
 #include "runtime/init/init.h"
 #include "runtime/init/message.h"
 #include "runtime/init/process.h"

@@ -19,6 +19,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "runtime/cgroup/enter.h"
 #include "runtime/init/hook.h"
 #include "runtime/init/message.h"
 #include "runtime/init/process.h"

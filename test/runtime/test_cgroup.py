@@ -181,8 +181,26 @@ def test_all_processes_go_without_a_pid_namespace(runtime):
     assert not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids)
 
 
-def test_systemd_paths_are_refused_clearly(runtime):
+@pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="systemd runs this machine")
+def test_systemd_is_missing(runtime):
     bundle = runtime.bundle()
-    bundle.config["linux"]["cgroupsPath"] = "system.slice:tare:x"
-    assert runtime.run(bundle).code == 1
-    assert "not supported yet" in runtime.last_error()["msg"]
+    bundle.write()
+    assert runtime("--systemd-cgroup", "run", "--bundle", bundle.path, runtime.new_id()).code == 1
+    assert "systemd support for managing cgroups is not available" in runtime.last_error()["msg"]
+
+
+def test_exec_in_a_cgroup_below(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    for directory in cgroups_of(name):
+        os.mkdir(f"{directory}/below")
+        if os.path.exists(f"{directory}/cpuset.cpus") and not V2:
+            for file in ("cpuset.cpus", "cpuset.mems"):
+                open(f"{directory}/below/{file}", "w").write(open(f"{directory}/{file}").read())
+    lines = cgroup_lines(runtime.ok("exec", "--cgroup", "below", name, "cat", "/proc/self/cgroup").out)
+    assert lines and all(line.endswith(f"/{name}/below") for line in lines)
+    lines = cgroup_lines(runtime.ok("exec", "--cgroup", "/", name, "cat", "/proc/self/cgroup").out)
+    assert lines and all(line.endswith(f"/{name}") for line in lines)
+    for word, text in (("..", "bad sub cgroup path"), ("below/../..", "bad sub cgroup path"),
+                       ("nowhere", "adding pid"), ("whaaat:/", "unknown controller"), (":x", "empty <controller>")):
+        assert runtime("exec", "--cgroup", word, name, "true").code != 0
+        assert text in runtime.last_error()["msg"], word

@@ -101,7 +101,10 @@ static void device_rules_in_the_kernels_words(void **state) {
     rule.minor.value = -1;
     assert_int_equal(limits_format_device(&rule, text, &err), 0);
     assert_string_equal(text, "c 1:* r");
-    rule.access = (char[]){"rx"};
+    rule.access = (char[]){"mxr"};
+    assert_int_equal(limits_format_device(&rule, text, &err), 0);
+    assert_string_equal(text, "c 1:* rm");
+    rule.access = (char[]){"x"};
     assert_int_equal(limits_format_device(&rule, text, &err), ERROR_INVALID);
     rule = (OciDeviceRule){.type = (char[]){"c\n"}, .access = (char[]){"r"}};
     assert_int_equal(limits_format_device(&rule, text, &err), ERROR_INVALID);
