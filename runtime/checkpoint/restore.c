@@ -138,8 +138,11 @@ static int make(Restore *restore, const char *config, Error *err) {
     const OciSpec *spec = &launch->spec;
     Container *container = &launch->container;
     TRY(launch_open_console(spec->process, restore->launch_options, &restore->console, err));
-    const CgroupRequest cgroup = {
-        .path = spec->linux->cgroups_path, .id = container->id, .rootless = cgroup_is_rootless()};
+    const CgroupRequest cgroup = {.path = spec->linux->cgroups_path,
+        .id = container->id,
+        .rootless = cgroup_is_rootless(),
+        .systemd = restore->launch_options->systemd_cgroup,
+        .annotations = &spec->annotations};
     TRY(cgroup_plan(&restore->cgroup, &cgroup, err));
     const ContainerOrigin origin = {.spec = spec,
         .bundle = restore->launch_options->bundle,

@@ -51,7 +51,8 @@ static int restore(const Globals *globals, const char *id, const RestoreArgument
     LaunchOptions launch_options = {.bundle = bundle,
         .console_socket = text_is_empty(parsed->console_socket) ? NULL : parsed->console_socket,
         .console_fd = -1,
-        .pid_file = text_is_empty(parsed->pid_file) ? NULL : parsed->pid_file};
+        .pid_file = text_is_empty(parsed->pid_file) ? NULL : parsed->pid_file,
+        .systemd_cgroup = globals->systemd_cgroup};
     int console[2] = {-1, -1};
     if (!parsed->detach) {
         if (!launch_options.console_socket)
