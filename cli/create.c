@@ -31,7 +31,7 @@ static void copy_list(const OptionTexts *texts, char ***ret, size_t *ret_n) {
 
 /* "1.5" → 1500000000; at most nine digits after the point, as the kernel's period could not show
  * more anyway. */
-static int parse_cpus(const char *text, int64_t *ret, Error *err) {
+int cpus_parse(const char *text, int64_t *ret, Error *err) {
     size_t whole = strspn(text, "0123456789");
     const char *fraction = text[whole] == '.' ? text + whole + 1 : "";
     size_t digits = strspn(fraction, "0123456789");
@@ -43,6 +43,21 @@ static int parse_cpus(const char *text, int64_t *ret, Error *err) {
     for (size_t i = 0; i < digits; i++, unit /= 10)
         value += (fraction[i] - '0') * unit;
     *ret = value;
+    return 0;
+}
+
+int restart_policy_parse(const char *text, Tare__V1__RestartPolicy **ret, Error *err) {
+    const char *colon = strchr(text, ':');
+    uint64_t retries = 0;
+    Error ignored;
+    if (colon && (!colon[1] || text_parse_uint(colon + 1, "", &retries, &ignored) < 0 ||
+                     retries > INT32_MAX))
+        return error_set(err, ERROR_INVALID,
+            "invalid restart policy format: maximum retry count must be an integer");
+    *ret = new (Tare__V1__RestartPolicy);
+    tare__v1__restart_policy__init(*ret);
+    (*ret)->name = colon ? text_copy_n(text, (size_t)(colon - text)) : text_copy(text);
+    (*ret)->maximum_retries = (uint32_t)retries;
     return 0;
 }
 
@@ -131,8 +146,13 @@ static int fill(const CreateOptions *options, CreateRequest *request, Error *err
         return error_set(err, ERROR_RANGE, "memory limit is too large");
     request->memory = (int64_t)options->memory.value;
     request->pids_limit = options->pids_limit.value;
+    if (options->restart)
+        TRY(restart_policy_parse(options->restart, &request->restart, err));
+    if (options->remove && options->restart && !text_equal(options->restart, "no"))
+        return error_set(
+            err, ERROR_INVALID, "conflicting options: cannot specify both --restart and --rm");
     if (options->cpus)
-        TRY(parse_cpus(options->cpus, &request->nano_cpus, err));
+        TRY(cpus_parse(options->cpus, &request->nano_cpus, err));
     if (options->terminal) {
         TerminalSize size = terminal_size(STDIN_FILENO);
         request->terminal_rows = size.rows;

@@ -8,7 +8,7 @@
 /* What `run` and `create` share: the options that describe a container. */
 typedef struct CreateOptions {
     const char *name, *entrypoint, *user, *directory, *hostname, *network, *stop_signal, *platform;
-    const char *cpus, *pull;
+    const char *cpus, *pull, *restart;
     bool interactive, terminal, remove, read_only, privileged, quiet;
     OptionTexts environment, environment_files, volumes, ports, labels;
     OptionTexts capabilities_add, capabilities_drop, attach;
@@ -52,6 +52,9 @@ typedef struct CreateOptions {
         {'q', "quiet", OPTION_FLAG, CREATE_AT(quiet), NULL, "Suppress the pull output"},           \
         {0, "read-only", OPTION_FLAG, CREATE_AT(read_only), NULL,                                  \
             "Mount the container's root filesystem as read only"},                                 \
+        {0, "restart", OPTION_TEXT, CREATE_AT(restart), "string",                                  \
+            "Restart policy to apply when a container exits (no, on-failure[:max-retries], "       \
+            "always, unless-stopped) (default no)"},                                               \
         {0, "rm", OPTION_FLAG, CREATE_AT(remove), NULL,                                            \
             "Automatically remove the container when it exits"},                                   \
         {0, "stop-signal", OPTION_TEXT, CREATE_AT(stop_signal), "string",                          \
@@ -63,6 +66,12 @@ typedef struct CreateOptions {
         'w', "workdir", OPTION_TEXT, CREATE_AT(directory), "string",                               \
             "Working directory inside the container"                                               \
     }
+
+/* "on-failure:3"; a new policy for create_request_free. ERROR_INVALID. */
+int restart_policy_parse(const char *text, Tare__V1__RestartPolicy **ret, Error *err);
+
+/* "1.5" CPUs. ERROR_INVALID. */
+int cpus_parse(const char *text, int64_t *ret, Error *err);
 
 /* A request with everything but attach_* and stdin_once. It owns what create_request_free frees and
  * borrows the rest from argv. All errors are the user's (ERROR_INVALID, …). */

@@ -266,6 +266,11 @@ static int start_listening(Engine *engine, Error *err) {
     return rpc_server_start(engine->server, err);
 }
 
+/* Only now: what they are started with serves others, too. */
+static int start_revival(Engine *engine, Error *err) {
+    return containers_revive(engine->containers, err);
+}
+
 static int start_ready(Engine *engine, Error *err) {
     engine->services.started = time_now();
     log_info("tared " TARE_VERSION " serves %s", engine->config->hosts.item[0]);
@@ -294,6 +299,7 @@ static const struct {
     {"recovery", start_recovery, end_recovery},
     {"server", start_server, end_server},
     {"listening", start_listening, NULL},
+    {"revival", start_revival, NULL},
     {"ready", start_ready, end_ready},
 };
 

@@ -22,5 +22,6 @@ extern const Command command_run;
 extern const Command command_start;
 extern const Command command_stop;
 extern const Command command_tag;
+extern const Command command_update;
 extern const Command command_version;
 extern const Command command_wait;

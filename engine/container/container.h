@@ -26,6 +26,9 @@ typedef struct ContainersOptions {
  * containers_recover adopts what runs and ends what a crash left half done. */
 int containers_open(const ContainersOptions *options, Containers **ret, Error *err);
 int containers_recover(Containers *containers, Error *err);
+/* Starts, in a thread of its own, what restart policies want to run and nobody runs: it died
+ * together with its shim, or the machine has been started since. */
+int containers_revive(Containers *containers, Error *err);
 /* Whoever waits for a container's end gives up, from now on: ERROR_UNAVAILABLE. */
 void containers_interrupt(Containers *containers);
 void containers_close(Containers *containers); /* leaves containers alone */
@@ -56,6 +59,15 @@ int container_stop(
     Containers *containers, const char *reference, const ContainerStop *stop, Error *err);
 int container_kill(Containers *containers, const char *reference, const char *signal, Error *err);
 int container_remove(Containers *containers, const char *reference, bool force, Error *err);
+
+/* What is 0 or NULL stays as it is. Holds at once, also for a running container. */
+typedef struct ContainerUpdate {
+    int64_t memory, nano_cpus, pids_limit;
+    const char *restart; /* policy */
+    unsigned restart_retries;
+} ContainerUpdate;
+int container_update(
+    Containers *containers, const char *reference, const ContainerUpdate *update, Error *err);
 
 /* The caller's reference to a record that never changes. */
 int container_find(

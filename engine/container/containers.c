@@ -146,6 +146,8 @@ int containers_open(const ContainersOptions *options, Containers **ret, Error *e
     pthread_condattr_destroy(&attributes);
     containers->engine_address = text_format("%s/tared.sock", options->config->state);
     TRY(process_find_program(SHIM, &containers->shim_program, err));
+    autofree char *bundles = path_join(options->config->state, "bundles");
+    containers->fresh = !file_exists(AT_FDCWD, bundles);
     TRY(make_directories(containers, err));
     TRY(launch_lock_take(containers, err));
     TRY(load_all(containers, err));

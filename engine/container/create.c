@@ -26,6 +26,7 @@ static OciImageConfig *config_copy(const OciImageConfig *config) {
 
 static int record_build(
     Containers *containers, ContainerCreate *create, ContainerRecord **ret, Error *err) {
+    TRY(restart_check(create->settings, err));
     autoptr(ContainerRecord) record = container_record_new();
     autoptr(Image) image = NULL;
     char id[65];

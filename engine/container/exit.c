@@ -54,6 +54,11 @@ static bool file_read_exit(Containers *containers, const char *id, TaskExit *ret
     return true;
 }
 
+bool exit_is_recorded(Containers *containers, const char *id) {
+    TaskExit ignored;
+    return file_read_exit(containers, id, &ignored);
+}
+
 /* False: the shim has to be ended from outside. */
 static bool end_task(TtrpcClient *client, const Container *container) {
     Error err = {};
@@ -116,7 +121,7 @@ void exit_handle(Containers *containers, Container *container, const TaskExit *e
     record_exit(containers, container, &truth);
     autoptr(ContainerRecord) ended = table_record(containers, container);
     container_event(containers, ended, "die");
-    waiters_wake(containers, container, false);
+    waiters_wake(containers, container, CONTAINER_NOT_RUNNING, (int)ended->state->exit_code.value);
     exit_clean_up(containers, container);
     if (ended->settings->auto_remove.value) {
         Error err = {};
@@ -139,9 +144,14 @@ int exit_watch(Containers *containers, Container *container, const char *exec_id
     return r;
 }
 
-void exit_ended(void *user, const MonitorWatch *watch, const TaskExit *exit) {
+void exit_ended(void *user, const MonitorWatch *watch, const MonitorNews *news) {
     Containers *containers = user;
     autoptr(Container) container = watch->subject;
+    const TaskExit *exit = &news->exit;
+    if (watch->changes) {
+        restart_heard(containers, watch, &news->change);
+        return;
+    }
     if (*watch->exec_id) {
         exec_ended(containers, container, watch->exec_id, exit);
         return;

@@ -18,11 +18,11 @@ enum {
 typedef struct Watch {
     struct Watch *next, *previous;
     MonitorWatch with;
-    TaskExit exit;
+    MonitorNews news;
 } Watch;
 
 struct Monitor {
-    MonitorEnded *tell;
+    MonitorTold *tell;
     void *user;
     int epoll, stop;
     pthread_t thread;
@@ -59,7 +59,7 @@ static void *handler_thread(void *argument) {
         if (!monitor->ended)
             monitor->ended_tail = &monitor->ended;
         pthread_mutex_unlock(&monitor->mutex);
-        monitor->tell(monitor->user, &watch->with, &watch->exit);
+        monitor->tell(monitor->user, &watch->with, &watch->news);
         watch_free(watch);
         pthread_mutex_lock(&monitor->mutex);
     }
@@ -84,7 +84,9 @@ static void handler_start(Monitor *monitor) { /* under the mutex */
 
 static void watch_ready(Monitor *monitor, Watch *watch) {
     Error err = {};
-    if (task_wait_end(watch->with.client, &watch->exit, &err) == ERROR_TIMEOUT)
+    int r = watch->with.changes ? task_watch_end(watch->with.client, &watch->news.change, &err)
+                                : task_wait_end(watch->with.client, &watch->news.exit, &err);
+    if (r == ERROR_TIMEOUT)
         return;
     epoll_ctl(monitor->epoll, EPOLL_CTL_DEL, ttrpc_client_fd(watch->with.client), NULL);
     pthread_mutex_lock(&monitor->mutex);
@@ -108,9 +110,9 @@ static void *watch_thread(void *argument) {
     }
 }
 
-int monitor_new(MonitorEnded *ended, void *user, Monitor **ret, Error *err) {
+int monitor_new(MonitorTold *told, void *user, Monitor **ret, Error *err) {
     Monitor *monitor = new (Monitor);
-    monitor->tell = ended;
+    monitor->tell = told;
     monitor->user = user;
     monitor->ended_tail = &monitor->ended;
     monitor->epoll = epoll_create1(EPOLL_CLOEXEC);

@@ -5,21 +5,28 @@
 #include "base/error.h"
 #include "engine/container/task.h"
 
-/* Waits for the ends of all tasks and execs: one thread watches one connection with a pending Wait
- * for each; what has to be done then runs on a few threads of its own. */
+/* Waits for the ends of all tasks and execs, and for the changes of tasks that their shims restart:
+ * one thread watches one connection with a pending call for each; what has to be done then runs on
+ * a few threads of its own. */
 typedef struct Monitor Monitor;
 
 typedef struct MonitorWatch {
-    TtrpcClient *client; /* with a Wait under way; taken, also on failure */
+    TtrpcClient *client; /* with a Wait or Watch under way; taken, also on failure */
     void *subject;
     uint64_t generation; /* for the subject's own use */
+    bool changes;        /* it is a Watch */
     char exec_id[65];    /* "": the task itself */
 } MonitorWatch;
 
-typedef void MonitorEnded(void *user, const MonitorWatch *watch, const TaskExit *exit);
+typedef struct MonitorNews {
+    TaskExit exit;     /* of a Wait */
+    TaskChange change; /* of a Watch */
+} MonitorNews;
 
-int monitor_new(MonitorEnded *ended, void *user, Monitor **ret, Error *err);
+typedef void MonitorTold(void *user, const MonitorWatch *watch, const MonitorNews *news);
+
+int monitor_new(MonitorTold *told, void *user, Monitor **ret, Error *err);
 void monitor_free(Monitor *monitor); /* pending watches are forgotten */
 
-/* The watch is copied. `ended` is called once, unless the monitor is freed before. */
+/* The watch is copied. `told` is called once, unless the monitor is freed before. */
 int monitor_watch(Monitor *monitor, const MonitorWatch *watch, Error *err);

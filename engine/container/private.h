@@ -25,6 +25,7 @@ typedef struct Container {
     atomic_int references;
     pthread_mutex_t operation;
     bool has_task;       /* under operation: a shim holds a task that was not started yet */
+    bool orphaned;       /* under operation: found dead without a word of its shim */
     uint64_t generation; /* under operation: counts tasks, so that late news are known as such */
     ContainerRecord *record; /* from here on under Containers.mutex */
     ContainerWaiter *waiters;
@@ -41,6 +42,9 @@ struct Containers {
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t changed;
     bool interrupted;
+    bool fresh;              /* the volatile state was empty: the machine has been started */
+    pthread_t revive_thread; /* revive.c */
+    bool reviving;
     Container **container; /* sorted by id */
     size_t n;
 };
@@ -67,8 +71,11 @@ int table_update(Containers *containers, Container *container, ContainerRecord *
  * ERROR_UNAVAILABLE after containers_interrupt. */
 int table_wait_stopped(Containers *containers, Container *container, int64_t timeout, Error *err);
 
-/* wait.c: takes the waiters whose condition holds off the container and calls them. */
-void waiters_wake(Containers *containers, Container *container, bool removed);
+/* wait.c: takes the waiters whose condition holds off the container and calls them. What has
+ * happened: a life has ended (CONTAINER_NEXT_EXIT), the last one has (CONTAINER_NOT_RUNNING), the
+ * container was removed. */
+void waiters_wake(
+    Containers *containers, Container *container, ContainerCondition happened, int exit_code);
 void exec_waiters_wake(Containers *containers, Container *container, Exec *exec, int exit_code);
 
 /* Paths of the parts of a container; new strings. */
@@ -84,14 +91,29 @@ TaskShim shim_of(const Containers *containers, const Container *container, const
 /* start.c, under operation. prepare: everything up to a created task; abandon: undoes it. */
 int start_prepare(Containers *containers, Container *container, Error *err);
 void start_abandon(Containers *containers, Container *container);
+int start_again(Containers *containers, Container *container, Error *err);
+
+/* revive.c: after containers_interrupt. */
+void revive_join(Containers *containers);
 
 /* exit.c. exit_watch: from now on the monitor tells exit_ended, which takes operation, about the
  * task (exec_id "") or exec. exit_handle, under operation: the program of a running container has
  * ended, or its shim is gone. exit_clean_up, under operation: nothing of a task is left. */
 int exit_watch(Containers *containers, Container *container, const char *exec_id, Error *err);
-void exit_ended(void *containers, const MonitorWatch *watch, const TaskExit *exit);
+void exit_ended(void *containers, const MonitorWatch *watch, const MonitorNews *news);
 void exit_handle(Containers *containers, Container *container, const TaskExit *exit);
 void exit_clean_up(Containers *containers, Container *container);
+bool exit_is_recorded(Containers *containers, const char *id);
+
+/* restart.c. is_set: the settings have a policy. watch, under operation: the shim's restarts after
+ * revision `seen` become the record. give_up: the user wants it to stop. */
+bool restart_is_set(const ContainerSettings *settings);
+int restart_check(const ContainerSettings *settings, Error *err);
+int restart_watch(Containers *containers, Container *container, uint64_t seen, Error *err);
+void restart_heard(Containers *containers, const MonitorWatch *watch, const TaskChange *change);
+int restart_tell_shim(
+    Containers *containers, const char *id, const char *policy, unsigned retries, Error *err);
+void restart_give_up(Containers *containers, Container *container);
 
 /* exec.c */
 void exec_ended(

@@ -62,6 +62,8 @@ static const JsonField settings_fields[] = {
     {"mounts", JSON_OBJECTS, JSON_AT(mounts), &container_mount_type},
     {"terminalRows", JSON_UINT, JSON_AT(terminal_rows)},
     {"terminalColumns", JSON_UINT, JSON_AT(terminal_columns)},
+    {"restart", JSON_TEXT, JSON_AT(restart)},
+    {"restartRetries", JSON_UINT, JSON_AT(restart_retries)},
     {},
 };
 static const JsonType settings_type = {sizeof(T), settings_fields};
@@ -102,6 +104,8 @@ static const JsonField state_fields[] = {
     {"finished", JSON_INT, JSON_AT(finished)},
     {"restartCount", JSON_UINT, JSON_AT(restart_count)},
     {"oomKilled", JSON_BOOL, JSON_AT(oom_killed)},
+    {"restarting", JSON_BOOL, JSON_AT(restarting)},
+    {"stopped", JSON_BOOL, JSON_AT(stopped)},
     {"error", JSON_TEXT, JSON_AT(error)},
     {"endpoint", JSON_OBJECT, JSON_AT(endpoint), &container_endpoint_type},
     {},
@@ -132,6 +136,10 @@ _Static_assert(array_size(status_names) == CONTAINER_REMOVING + 1, "a name for e
 
 const char *container_status_name(ContainerStatus status) {
     return status_names[status];
+}
+
+const char *container_state_name(const ContainerState *state) {
+    return state->restarting.value ? "restarting" : container_status_name(state->status);
 }
 
 ContainerRecord *container_record_new(void) {
@@ -212,7 +220,7 @@ void container_state_reset(ContainerState *state) {
     }
     free(take_ptr(&state->error));
     state->pid = (JsonInt){true, 0};
-    state->oom_killed = (JsonBool){};
+    state->oom_killed = state->restarting = (JsonBool){};
 }
 
 void container_settings_free(ContainerSettings *settings) {

@@ -30,6 +30,8 @@ typedef struct ContainerSettings {
     JsonObjects ports;                     /* ContainerPort */
     JsonObjects mounts;                    /* ContainerMount */
     JsonUint terminal_rows, terminal_columns;
+    char *restart; /* policy; NULL: "no" */
+    JsonUint restart_retries;
 } ContainerSettings;
 
 /* Copied when the container is created: a tag may move and an image may be updated meanwhile. */
@@ -58,6 +60,8 @@ typedef struct ContainerState {
     JsonInt pid, exit_code, started, finished; /* times in ns, 0 = never */
     JsonUint restart_count;
     JsonBool oom_killed;
+    JsonBool restarting;         /* running, but between two lives */
+    JsonBool stopped;            /* by the user: not to be started when the machine starts */
     char *error;                 /* why the last start failed, NULL */
     ContainerEndpoint *endpoint; /* NULL: not connected */
 } ContainerState;
@@ -70,6 +74,9 @@ typedef struct ContainerRecord {
     ContainerState *state;
     atomic_int references; /* not stored */
 } ContainerRecord;
+
+/* Docker's word for it: the status, or "restarting". */
+const char *container_state_name(const ContainerState *state);
 
 extern const JsonType container_port_type, container_mount_type, container_endpoint_type;
 

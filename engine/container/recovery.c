@@ -93,9 +93,11 @@ static int recover_one(Containers *containers, Container *container, Error *err)
     if (found == FOUND_STARTED || (found == FOUND_SILENT && status == CONTAINER_RUNNING)) {
         log_info("container %.12s: adopted", container->id);
         TRY(make_running(containers, container, pid, err));
-        return exit_watch(containers, container, "", err);
+        TRY(exit_watch(containers, container, "", err));
+        return restart_is_set(record->settings) ? restart_watch(containers, container, 0, err) : 0;
     }
     if (status == CONTAINER_RUNNING) {
+        container->orphaned = !exit_is_recorded(containers, container->id);
         exit_handle(containers, container, &(TaskExit){});
         return 0;
     }

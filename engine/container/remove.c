@@ -25,7 +25,7 @@ int remove_finish(Containers *containers, Container *container, Error *err) {
     table_remove(containers, container);
     if (was_listed)
         container_event(containers, record, "destroy");
-    waiters_wake(containers, container, true);
+    waiters_wake(containers, container, CONTAINER_REMOVED, (int)record->state->exit_code.value);
     return 0;
 }
 

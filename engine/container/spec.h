@@ -40,6 +40,7 @@ extern const char *const spec_masked_paths[], *const spec_readonly_paths[]; /* e
 int spec_build_process(const SpecInput *input, OciProcess *ret, Error *err);
 void spec_build_mounts(const SpecInput *input, OciSpec *spec);
 void spec_build_linux(const SpecInput *input, OciSpec *spec);
+void spec_build_limits(const ContainerSettings *settings, OciResources *resources);
 
 /* Checks of the user's words when a container is created. */
 int spec_check(const ContainerRecord *record, Error *err);

@@ -68,7 +68,7 @@ static void build_device_rules(const SpecInput *input, OciResources *resources) 
 }
 
 /* Docker's rule: twice the memory for memory and swap together. */
-static void build_limits(const ContainerSettings *settings, OciResources *resources) {
+void spec_build_limits(const ContainerSettings *settings, OciResources *resources) {
     if (settings->memory.value > 0) {
         resources->memory = new (OciMemory);
         resources->memory->limit = (JsonInt){true, settings->memory.value};
@@ -121,7 +121,7 @@ void spec_build_linux(const SpecInput *input, OciSpec *spec) {
     linux->resources = new (OciResources);
     build_namespaces(input, linux);
     build_device_rules(input, linux->resources);
-    build_limits(settings, linux->resources);
+    spec_build_limits(settings, linux->resources);
     build_devices(input, linux);
     if (input->sandbox) {
         json_map_set(&linux->sysctl, "net.ipv4.ip_unprivileged_port_start", "0");

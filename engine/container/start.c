@@ -139,6 +139,8 @@ static int task_step(Start *start, Error *err) {
         .exit_record = exit,
         .log_max_size = config->log_max_size,
         .log_max_files = config->log_max_files,
+        .restart = settings->restart,
+        .restart_retries = (unsigned)settings->restart_retries.value,
     };
     int r = task_create(start->client, &create, &pid, err);
     return r < 0 ? error_prefix(err, "failed to create task for container") : 0;
@@ -223,12 +225,17 @@ static int run(Start *start, Error *err) {
     changed->state->pid = (JsonInt){true, pid};
     changed->state->started = (JsonInt){true, time_now()};
     changed->state->exit_code = (JsonInt){true, 0};
-    changed->state->oom_killed = (JsonBool){};
+    changed->state->oom_killed = changed->state->restarting = changed->state->stopped =
+        (JsonBool){};
+    changed->state->restart_count = (JsonUint){true, 0};
     free(take_ptr(&changed->state->error));
-    return update(start, changed, err);
+    TRY(update(start, changed, err));
+    return restart_is_set(start->record->settings)
+               ? restart_watch(start->containers, start->container, 0, err)
+               : 0;
 }
 
-static int start_locked(Containers *containers, Container *container, Error *err) {
+int start_again(Containers *containers, Container *container, Error *err) {
     autodone(Start) start = {};
     if (!container->has_task)
         TRY(start_prepare(containers, container, err));
@@ -269,7 +276,7 @@ int container_start(Containers *containers, const char *reference, Error *err) {
     record = table_record(containers, container);
     int r = startable(record, &running, err);
     if (r == 0 && !running) {
-        r = start_locked(containers, container, err);
+        r = start_again(containers, container, err);
         if (r < 0)
             failed(containers, container, record);
     }

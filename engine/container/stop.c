@@ -45,6 +45,10 @@ int container_kill(Containers *containers, const char *reference, const char *si
     if (record->state->status != CONTAINER_RUNNING)
         return error_set(err, ERROR_STATE, "cannot kill container: %s: container %s is not running",
             reference, record->id);
+    int stop_signal = SIGTERM;
+    TRY(signal_parse(spec_stop_signal(record), &stop_signal, err));
+    if (number == SIGKILL || number == stop_signal) /* as Docker: meant to end it */
+        restart_give_up(containers, container);
     if (number == SIGKILL)
         return kill_and_wait(containers, container, err);
     int r = send(containers, container->id, number, err);
@@ -62,6 +66,7 @@ int container_stop(
         return 0;
     TRY(signal_parse(
         text_is_empty(stop->signal) ? spec_stop_signal(record) : stop->signal, &signal, err));
+    restart_give_up(containers, container);
     TRY(send_if_there(containers, container, signal, err));
     int64_t grace = stop->has_timeout ? stop->timeout : GRACE;
     int r = table_wait_stopped(containers, container, grace, err);

@@ -195,6 +195,7 @@ void containers_interrupt(Containers *containers) {
     containers->interrupted = true;
     pthread_cond_broadcast(&containers->changed);
     pthread_mutex_unlock(&containers->mutex);
+    revive_join(containers);
 }
 
 int container_find(

@@ -10,9 +10,11 @@
 #include "base/time.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
 #include "proto/tare/shim/v1/options.pb-c.h"
+#include "proto/tare/shim/v1/shim.pb-c.h"
 
 #define OPTIONS_TYPE "tare.shim.v1.Options"
 #define PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
+#define RESOURCES_TYPE "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources"
 
 /* A frozen shim costs one timed-out answer. Create and Start run the OCI runtime, hooks included.
  */
@@ -72,6 +74,10 @@ static Google__Protobuf__Any pack_options(const TaskCreate *create, Text *buffer
     options.stdin_once = create->stdin_once;
     options.terminal_rows = create->terminal_rows;
     options.terminal_columns = create->terminal_columns;
+    Tare__Shim__V1__RestartPolicy restart = TARE__SHIM__V1__RESTART_POLICY__INIT;
+    restart.name = text_or_empty(create->restart);
+    restart.maximum_retries = create->restart_retries;
+    options.restart = &restart;
     size_t n = tare__shim__v1__options__get_packed_size(&options);
     text_reserve(buffer, n + 1);
     tare__shim__v1__options__pack(&options, (uint8_t *)buffer->data);
@@ -208,4 +214,61 @@ int task_wait_end(TtrpcClient *client, TaskExit *ret, Error *err) {
         ret->exited = response->exited_at->seconds * TIME_SECOND + response->exited_at->nanos;
     ttrpc_response_free(message);
     return 0;
+}
+
+int task_watch_begin(
+    const char *socket, const char *id, uint64_t seen, TtrpcClient **ret, Error *err) {
+    Tare__Shim__V1__WatchRequest request = TARE__SHIM__V1__WATCH_REQUEST__INIT;
+    request.id = text_or_empty(id);
+    request.seen = seen;
+    autoptr(TtrpcClient) client = NULL;
+    TRY(ttrpc_client_connect(socket, &client, err));
+    TRY(ttrpc_send(client, &tare__shim__v1__shim__descriptor, "Watch", &request.base, err));
+    *ret = take_ptr(&client);
+    return 0;
+}
+
+int task_watch_end(TtrpcClient *client, TaskChange *ret, Error *err) {
+    ProtobufCMessage *message = NULL;
+    int r = ttrpc_receive(client, 0, &message, err);
+    if (r == ERROR_TIMEOUT)
+        return r;
+    *ret = (TaskChange){};
+    if (r < 0)
+        return 0;
+    const Tare__Shim__V1__WatchResponse *response = (void *)message;
+    *ret = (TaskChange){.known = true,
+        .revision = response->revision,
+        .pid = response->pid,
+        .restarting = response->restarting,
+        .oom_killed = response->oom_killed,
+        .restart_count = response->restart_count,
+        .started = response->started_at,
+        .exited = response->exited_at,
+        .exit_code = (int)response->exit_status};
+    ttrpc_response_free(message);
+    return 0;
+}
+
+int task_set_restart(
+    TtrpcClient *client, const char *id, const char *policy, unsigned retries, Error *err) {
+    Tare__Shim__V1__RestartPolicy restart = TARE__SHIM__V1__RESTART_POLICY__INIT;
+    Tare__Shim__V1__SetRestartRequest request = TARE__SHIM__V1__SET_RESTART_REQUEST__INIT;
+    restart.name = text_or_empty(policy);
+    restart.maximum_retries = retries;
+    request.id = text_or_empty(id);
+    request.policy = &restart;
+    return ttrpc_call(
+        client, &tare__shim__v1__shim__descriptor, "SetRestart", &request.base, QUICK, NULL, err);
+}
+
+int task_update(TtrpcClient *client, const char *id, const char *resources, Error *err) {
+    Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
+    any.type_url = text_or_empty(RESOURCES_TYPE);
+    any.value = (ProtobufCBinaryData){strlen(resources), (uint8_t *)(uintptr_t)resources};
+    Containerd__Task__V3__UpdateTaskRequest request =
+        CONTAINERD__TASK__V3__UPDATE_TASK_REQUEST__INIT;
+    request.id = text_or_empty(id);
+    request.resources = &any;
+    return call(client, "Update", &request.base, SLOW, NULL, err);
 }

@@ -30,6 +30,8 @@ typedef struct TaskCreate {
     const char *runtime_root, *log_path, *attach_socket, *exit_record;
     int64_t log_max_size;
     int32_t log_max_files;
+    const char *restart; /* policy; NULL: none */
+    unsigned restart_retries;
 } TaskCreate;
 
 typedef enum TaskStatus {
@@ -52,6 +54,17 @@ typedef struct TaskExit {
     bool oom_killed;
 } TaskExit;
 
+/* The present life of a task that its shim restarts, and the end of its last one. */
+typedef struct TaskChange {
+    bool known; /* false: the shim is gone, or says nothing of this */
+    uint64_t revision;
+    unsigned pid; /* 0: between two lives, or over */
+    bool restarting, oom_killed;
+    unsigned restart_count;
+    int64_t started, exited; /* 0: not yet */
+    int exit_code;
+} TaskChange;
+
 typedef struct TaskExec {
     const char *id, *exec_id;
     bool terminal;
@@ -73,3 +86,13 @@ int task_shutdown(TtrpcClient *client, const char *id, Error *err);
 int task_wait_begin(
     const char *socket, const char *id, const char *exec_id, TtrpcClient **ret, Error *err);
 int task_wait_end(TtrpcClient *client, TaskExit *ret, Error *err);
+
+/* The same for the next change after revision `seen`. ERROR_UNSUPPORTED: another project's shim. */
+int task_watch_begin(
+    const char *socket, const char *id, uint64_t seen, TtrpcClient **ret, Error *err);
+int task_watch_end(TtrpcClient *client, TaskChange *ret, Error *err);
+int task_set_restart(
+    TtrpcClient *client, const char *id, const char *policy, unsigned retries, Error *err);
+
+/* resources: JSON of the OCI document. */
+int task_update(TtrpcClient *client, const char *id, const char *resources, Error *err);

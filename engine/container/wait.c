@@ -16,15 +16,18 @@ static void call_all(ContainerWaiter *waiters, int exit_code, const char *error)
     }
 }
 
-static bool holds(ContainerCondition condition, bool exited, bool removed) {
-    return condition == CONTAINER_REMOVED ? removed : exited || removed;
+/* Each event is all those before it, too. */
+static bool holds(ContainerCondition condition, ContainerCondition happened) {
+    static const int rank[] = {
+        [CONTAINER_NEXT_EXIT] = 0, [CONTAINER_NOT_RUNNING] = 1, [CONTAINER_REMOVED] = 2};
+    return rank[happened] >= rank[condition];
 }
 
-static ContainerWaiter *take_matching(ContainerWaiter **list, bool exited, bool removed) {
+static ContainerWaiter *take_matching(ContainerWaiter **list, ContainerCondition happened) {
     ContainerWaiter *taken = NULL;
     while (*list) {
         ContainerWaiter *waiter = *list;
-        if (holds(waiter->condition, exited, removed)) {
+        if (holds(waiter->condition, happened)) {
             *list = waiter->next;
             waiter->linked = false;
             waiter->next = taken;
@@ -36,19 +39,20 @@ static ContainerWaiter *take_matching(ContainerWaiter **list, bool exited, bool 
     return taken;
 }
 
-void waiters_wake(Containers *containers, Container *container, bool removed) {
+void waiters_wake(
+    Containers *containers, Container *container, ContainerCondition happened, int exit_code) {
     autoptr(ContainerRecord) record = table_record(containers, container);
     pthread_mutex_lock(&containers->mutex);
-    ContainerWaiter *taken = take_matching(&container->waiters, true, removed);
+    ContainerWaiter *taken = take_matching(&container->waiters, happened);
     pthread_mutex_unlock(&containers->mutex);
-    call_all(taken, (int)record->state->exit_code.value, record->state->error);
+    call_all(taken, exit_code, record->state->error);
 }
 
 void exec_waiters_wake(Containers *containers, Container *container, Exec *exec, int exit_code) {
     pthread_mutex_lock(&containers->mutex);
     exec->exited = true;
     exec->exit_code = exit_code;
-    ContainerWaiter *taken = take_matching(&exec->waiters, true, false);
+    ContainerWaiter *taken = take_matching(&exec->waiters, CONTAINER_NEXT_EXIT);
     pthread_mutex_unlock(&containers->mutex);
     call_all(taken, exit_code, NULL);
 }
@@ -69,7 +73,7 @@ int container_wait(Containers *containers, const char *reference, ContainerCondi
     bool removed = !container->listed;
     bool exited = condition == CONTAINER_NOT_RUNNING && record->state->status != CONTAINER_RUNNING;
     waiter->condition = condition;
-    bool now = holds(condition, exited, removed) || waiter->cancelled;
+    bool now = exited || removed || waiter->cancelled;
     if (!now)
         link_waiter(&container->waiters, waiter);
     pthread_mutex_unlock(&containers->mutex);

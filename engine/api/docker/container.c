@@ -21,7 +21,8 @@ static JsonInt integer(int64_t value) {
 
 static DockerState *state_of(const ContainerState *from) {
     DockerState *state = new (DockerState);
-    state->status = text_copy(container_status_name(from->status));
+    state->status = text_copy(container_state_name(from));
+    state->restarting = docker_bool(from->restarting.value);
     state->running = docker_bool(from->status == CONTAINER_RUNNING);
     state->oom_killed = docker_bool(from->oom_killed.value);
     state->dead = docker_bool(from->status == CONTAINER_REMOVING);
@@ -69,7 +70,8 @@ static DockerHostConfig *host_config_of(const DockerContainerInput *input) {
         text_copy(text_is_empty(settings->network) ? "bridge" : settings->network);
     config->port_bindings = docker_ports_requested(settings);
     config->restart_policy = new (DockerRestartPolicy);
-    config->restart_policy->name = text_copy("no");
+    config->restart_policy->name = text_copy(settings->restart ? settings->restart : "no");
+    config->restart_policy->maximum_retry_count = integer((int64_t)settings->restart_retries.value);
     config->auto_remove = docker_bool(settings->auto_remove.value);
     config->privileged = docker_bool(settings->privileged.value);
     config->readonly_rootfs = docker_bool(settings->read_only.value);

@@ -96,6 +96,10 @@ static int copy_settings(
     settings->pids_limit = (JsonInt){true, request->pids_limit};
     settings->terminal_rows = (JsonUint){true, request->terminal_rows};
     settings->terminal_columns = (JsonUint){true, request->terminal_columns};
+    if (request->restart) {
+        settings->restart = copy_text(request->restart->name);
+        settings->restart_retries = (JsonUint){true, request->restart->maximum_retries};
+    }
     copy_flags(request, settings);
     copy_mounts(request, settings);
     return copy_ports(request, settings, err);
@@ -177,4 +181,20 @@ int api_containers_stop(RpcCall *call, const Tare__V1__StopContainerRequest *req
 int api_containers_remove(RpcCall *call, const Tare__V1__RemoveContainerRequest *request,
     Tare__V1__ContainerEmpty *response, Error *err) {
     return container_remove(containers_of(call), request->container, request->force, err);
+}
+
+int api_containers_update(RpcCall *call, const Tare__V1__UpdateContainerRequest *request,
+    Tare__V1__ContainerEmpty *response, Error *err) {
+    ContainerUpdate update = {
+        .memory = request->memory,
+        .nano_cpus = request->nano_cpus,
+        .pids_limit = request->pids_limit,
+    };
+    if (request->memory < 0 || request->nano_cpus < 0 || request->pids_limit < -1)
+        return error_set(err, ERROR_INVALID, "a limit cannot be negative");
+    if (request->restart) {
+        update.restart = request->restart->name;
+        update.restart_retries = request->restart->maximum_retries;
+    }
+    return container_update(containers_of(call), request->container, &update, err);
 }

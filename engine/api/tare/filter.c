@@ -9,7 +9,7 @@
 #include "engine/api/docker/ports.h"
 
 static bool match_status(const ContainerRecord *record, const char *value, Images *images) {
-    return text_equal(container_status_name(record->state->status), value);
+    return text_equal(container_state_name(record->state), value);
 }
 
 static bool match_name(const ContainerRecord *record, const char *value, Images *images) {

@@ -82,7 +82,9 @@ static char *status_shown(RpcCall *call, const ContainerState *state) {
     case CONTAINER_CREATED:
         return "Created";
     case CONTAINER_RUNNING:
-        text = text_format("Up %s", up);
+        text = state->restarting.value
+                   ? text_format("Restarting (%d) %s ago", (int)state->exit_code.value, ago)
+                   : text_format("Up %s", up);
         break;
     case CONTAINER_EXITED:
         text = text_format("Exited (%d) %s ago", (int)state->exit_code.value, ago);
@@ -171,7 +173,7 @@ static Tare__V1__ContainerSummary *summarize(Listing *listing, const ContainerRe
     summary->image = image_shown(listing, record);
     summary->image_id = rpc_call_copy(call, record->image->id);
     summary->created = record->created.value;
-    summary->state = rpc_call_copy(call, container_status_name(state->status));
+    summary->state = rpc_call_copy(call, container_state_name(state));
     summary->status = status_shown(call, state);
     summary->exit_code = (int32_t)state->exit_code.value;
     summary->started = state->started.value;

@@ -131,12 +131,12 @@ static void waiters_hear_once_or_are_cancelled(void **state) {
     assert_true(container_wait_cancel(&containers, &c));
     assert_false(container_wait_cancel(&containers, &c));
     one->record->state->exit_code = (JsonInt){true, 3};
-    waiters_wake(&containers, one, false);
+    waiters_wake(&containers, one, CONTAINER_NOT_RUNNING, 0);
     assert_int_equal(next.calls, 1);
     assert_int_equal(next.exit_code, 3);
     assert_int_equal(late.calls, 0);
     table_remove(&containers, one);
-    waiters_wake(&containers, one, true);
+    waiters_wake(&containers, one, CONTAINER_REMOVED, 0);
     assert_int_equal(late.calls, 1);
     assert_int_equal(cancelled.calls, 0);
     assert_int_equal(
