@@ -131,7 +131,7 @@ static void waiters_hear_once_or_are_cancelled(void **state) {
     assert_true(container_wait_cancel(&containers, &c));
     assert_false(container_wait_cancel(&containers, &c));
     one->record->state->exit_code = (JsonInt){true, 3};
-    waiters_wake(&containers, one, CONTAINER_NOT_RUNNING, 0);
+    waiters_wake(&containers, one, CONTAINER_NOT_RUNNING, 3);
     assert_int_equal(next.calls, 1);
     assert_int_equal(next.exit_code, 3);
     assert_int_equal(late.calls, 0);
