@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "engine/container/names.h"
 #include "engine/container/private.h"
+#include "engine/container/restart.h"
 #include "engine/container/spec.h"
 
 enum {

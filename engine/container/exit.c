@@ -10,6 +10,7 @@
 #include "base/time.h"
 #include "engine/container/bundle.h"
 #include "engine/container/private.h"
+#include "engine/container/restart.h"
 
 /* Truth about an end: the shim's exit record, then the shim's answer; without either the container
  * died together with its shim or its machine, which is exit code 255. */

@@ -93,9 +93,6 @@ int start_prepare(Containers *containers, Container *container, Error *err);
 void start_abandon(Containers *containers, Container *container);
 int start_again(Containers *containers, Container *container, Error *err);
 
-/* revive.c: after containers_interrupt. */
-void revive_join(Containers *containers);
-
 /* exit.c. exit_watch: from now on the monitor tells exit_ended, which takes operation, about the
  * task (exec_id "") or exec. exit_handle, under operation: the program of a running container has
  * ended, or its shim is gone. exit_clean_up, under operation: nothing of a task is left. */
@@ -104,16 +101,6 @@ void exit_ended(void *containers, const MonitorWatch *watch, const MonitorNews *
 void exit_handle(Containers *containers, Container *container, const TaskExit *exit);
 void exit_clean_up(Containers *containers, Container *container);
 bool exit_is_recorded(Containers *containers, const char *id);
-
-/* restart.c. is_set: the settings have a policy. watch, under operation: the shim's restarts after
- * revision `seen` become the record. give_up: the user wants it to stop. */
-bool restart_is_set(const ContainerSettings *settings);
-int restart_check(const ContainerSettings *settings, Error *err);
-int restart_watch(Containers *containers, Container *container, uint64_t seen, Error *err);
-void restart_heard(Containers *containers, const MonitorWatch *watch, const TaskChange *change);
-int restart_tell_shim(
-    Containers *containers, const char *id, const char *policy, unsigned retries, Error *err);
-void restart_give_up(Containers *containers, Container *container);
 
 /* exec.c */
 void exec_ended(

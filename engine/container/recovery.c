@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/private.h"
+#include "engine/container/restart.h"
 #include "engine/container/rootfs.h"
 
 /* What a kill leaves at each point, and how the next start ends it. A row holds for everything

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/container/restart.h"
+
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "engine/container/private.h"
-
-/* The shim restarts (docs/decisions/0011); here its news become the record, the user's stop becomes
- * the end of the policy, and what died with its shim is started again. */
 
 bool restart_is_set(const ContainerSettings *settings) {
     return !text_is_empty(settings->restart) && !text_equal(settings->restart, "no");

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/container/private.h"
+#include "engine/container/restart.h"
 
 /* An orphan goes on as its policy says, with exit code 255; after a boot, "always" also wants those
  * that had been stopped by hand, "unless-stopped" does not (docs/decisions/0011). */

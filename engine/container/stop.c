@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/private.h"
+#include "engine/container/restart.h"
 #include "engine/container/spec.h"
 
 /* Signals take no operation lock: the handler of the exit needs it. */

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/private.h"
+#include "engine/container/restart.h"
 
 /* The containers in memory: what readers see. Sorted by id, so that a prefix is a range. */
 
