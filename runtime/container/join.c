@@ -10,7 +10,6 @@
 #include "runtime/cgroup/enter.h"
 #include "runtime/container/launch.h"
 #include "runtime/init/message.h"
-#include "runtime/security/executable.h"
 
 /* What the joining process inherits. */
 typedef struct Join {
@@ -94,12 +93,8 @@ static int run(Join *join, const OciProcess *process, const JoinOptions *options
     join->pid = pid;
     if (init_waits_for_mapping(&join->init))
         TRY(message_send(join->init.peer, MESSAGE_MAPPED, pid, err));
-    Error ignored; /* an init that is gone has left its reason */
-    (void)message_send(join->init.peer, MESSAGE_START, 0, &ignored);
-    executable_release();
-    TRY(message_expect(join->init.peer, MESSAGE_READY, NULL, err));
-    TRY(launch_write_pid_file(options->pid_file, pid, err));
-    return message_expect_end(join->init.peer, err);
+    TRY(launch_let_go(join->init.peer, err));
+    return launch_write_pid_file(options->pid_file, pid, err);
 }
 
 int container_join(const Container *container, const OciSpec *spec, const OciProcess *process,

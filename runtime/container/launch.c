@@ -181,6 +181,7 @@ static int clone_init(Launch *launch, Plan *plan, Error *err) {
     init->terminal_is_relayed = plan->options->console_fd >= 0;
     init->no_new_keyring = plan->options->no_new_keyring;
     init->hooks_before_pivot = has_runtime_hooks(&launch->spec);
+    init->says_ready = plan->options->wait_for_start || launch->spec.process->terminal.value;
     int pid = init_clone(init, err);
     if (pid < 0)
         return pid;
@@ -207,6 +208,14 @@ static int hand_over_rootfs(Launch *launch, Plan *plan, Error *err) {
     return rootfs_send(&plan->rootfs, launch->channel, err);
 }
 
+int launch_let_go(int channel, Error *err) {
+    Error ignored; /* an init that is gone has left its reason */
+    bool sent = message_send(channel, MESSAGE_START, 0, &ignored) >= 0;
+    executable_release();
+    TRY(message_expect_end(channel, err));
+    return sent ? 0 : message_died(err);
+}
+
 /* While init works we write: a `start` that comes too early waits at the socket. */
 static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     ContainerRecord *record = &launch->container.record;
@@ -223,12 +232,12 @@ static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     TRY(container_save(&launch->container, err));
     if (has_runtime_hooks(&launch->spec))
         TRY(run_hooks(launch, err));
-    if (!plan->options->wait_for_start && !launch->spec.process->terminal.value) {
-        Error ignored; /* an init that is gone has left its reason */
-        launch->started = message_send(launch->channel, MESSAGE_START, 0, &ignored) >= 0;
-    }
+    launch->started = !plan->init.says_ready;
+    if (launch->started)
+        TRY(launch_let_go(launch->channel, err));
     executable_release();
-    TRY(message_expect(launch->channel, MESSAGE_READY, NULL, err));
+    if (!launch->started)
+        TRY(message_expect(launch->channel, MESSAGE_READY, NULL, err));
     return launch_write_pid_file(plan->options->pid_file, launch->pid, err);
 }
 
@@ -264,10 +273,9 @@ int launch_create(
 }
 
 int launch_start(Launch *launch, Error *err) {
-    if (!launch->started)
-        TRY(message_send(launch->channel, MESSAGE_START, 0, err));
     plan_free(take_ptr(&launch->plan)); /* mounts that we hold would be busy for the host */
-    TRY(message_expect_end(launch->channel, err));
+    if (!launch->started)
+        TRY(launch_let_go(launch->channel, err));
     close(launch->channel);
     launch->channel = -1;
     if (!launch->spec.hooks)

@@ -25,7 +25,7 @@ typedef struct Launch {
     Container container;
     int channel; /* to init, until it runs the program; else -1 */
     pid_t pid;
-    bool started; /* MESSAGE_START is sent already */
+    bool started; /* the program runs since launch_create */
     Plan *plan;
 } Launch;
 
@@ -61,5 +61,8 @@ int container_signal_all(const Container *container, int signal_number, Error *e
 /* The socket that a terminal's other end goes to; left alone if there is no terminal. */
 int launch_open_console(
     const OciProcess *process, const LaunchOptions *options, int *ret_fd, Error *err);
+
+/* Lets a prepared process run its program; returns when it does. */
+int launch_let_go(int channel, Error *err);
 
 int launch_write_pid_file(const char *path, pid_t pid, Error *err);

@@ -293,7 +293,8 @@ static int show(Init *init, Error *err) {
 static int wait_for_start(Init *init, Error *err) {
     if (init->listener >= 0)
         return wait_at_listener(init, err);
-    TRY(message_send(init->channel, MESSAGE_READY, 0, err));
+    if (init->says_ready)
+        TRY(message_send(init->channel, MESSAGE_READY, 0, err));
     return message_expect(init->channel, MESSAGE_START, NULL, err);
 }
 

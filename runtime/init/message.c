@@ -2,6 +2,7 @@
 #include "runtime/init/message.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -33,12 +34,14 @@ void message_send_failure(int socket, const Error *failure) {
     (void)send_message(socket, &message, &ignored);
 }
 
-/* 0 at end of file, else 1. The size is checked: nothing shorter or longer is ever looked at. */
-static int receive(int socket, Message *ret, Error *err) {
+/* 0 at end of file, else 1; *ret_unread: the peer ended before it read all that we said. The size
+ * is checked: nothing shorter or longer is ever looked at. */
+static int receive(int socket, Message *ret, bool *ret_unread, Error *err) {
     ssize_t n;
-    do /* ECONNRESET, said once: the peer ended before it read all; what it said is still here */
-        n = recv(socket, ret, sizeof *ret, MSG_TRUNC);
-    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+    *ret_unread = false;
+    while ((n = recv(socket, ret, sizeof *ret, MSG_TRUNC)) < 0 &&
+           (errno == EINTR || errno == ECONNRESET))
+        *ret_unread = *ret_unread || errno == ECONNRESET; /* said once; its messages come after */
     if (n == 0)
         return 0;
     if (n != sizeof *ret)
@@ -51,14 +54,19 @@ static int receive(int socket, Message *ret, Error *err) {
     return 1;
 }
 
+int message_died(Error *err) {
+    return error_set(
+        err, ERROR_UNAVAILABLE, "the container's init process died while it was set up");
+}
+
 int message_expect(int socket, MessageType type, int *ret_pid, Error *err) {
     Message message;
-    int r = receive(socket, &message, err);
+    bool unread;
+    int r = receive(socket, &message, &unread, err);
     if (r < 0)
         return r;
     if (r == 0)
-        return error_set(
-            err, ERROR_UNAVAILABLE, "the container's init process died while it was set up");
+        return message_died(err);
     if (message.type != (int)type)
         return error_set(
             err, ERROR_INTERNAL, "init said %d instead of %d", message.type, (int)type);
@@ -69,8 +77,9 @@ int message_expect(int socket, MessageType type, int *ret_pid, Error *err) {
 
 int message_expect_end(int socket, Error *err) {
     Message message;
-    int r = receive(socket, &message, err);
+    bool unread;
+    int r = receive(socket, &message, &unread, err);
     if (r > 0)
         return error_set(err, ERROR_INTERNAL, "init said %d instead of nothing", message.type);
-    return r;
+    return r == 0 && unread ? message_died(err) : r;
 }

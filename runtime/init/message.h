@@ -14,12 +14,13 @@
  *       │  prestart, createRuntime hooks     │
  *       │  MESSAGE_HOOKED ─────────────────► │ createContainer hooks, pivot, privileges
  *       │  state.json                        │
- *   run │  MESSAGE_START ──────────────────► │ (read when init has come that far)
- *       │ ◄─────────────────── MESSAGE_READY │ startContainer hooks, exec
+ *   run │  MESSAGE_START ──────────────────► │ (read when all of this is done)
+ *       │                                    │ startContainer hooks, exec
  *       │ ◄──────────────────── end of file  │ (exec closed our end: the program runs)
  *
- * With a terminal MESSAGE_START follows MESSAGE_READY: its size is set first.
- * After `create` the pair is closed at MESSAGE_READY, and `start` plays the last act over the
+ * An end of file that leaves MESSAGE_START unread is a death, not an exec. With a terminal, whose
+ * size comes first, MESSAGE_START is an answer to MESSAGE_READY. So it is after `create`: the pair
+ * is closed at MESSAGE_READY, and `start` plays the last act over the
  * socket start.sock (MESSAGE_START, MESSAGE_READY, end of file). At any time MESSAGE_FAILED may
  * come from init instead, and end of file means that the peer died. A process that joins a pid or
  * user namespace is cloned by an intermediate one, which says MESSAGE_PID first. */
@@ -47,5 +48,7 @@ void message_send_failure(int socket, const Error *failure);
  * is gone. */
 int message_expect(int socket, MessageType type, int *ret_pid, Error *err);
 
-/* Waits for the end of file; MESSAGE_FAILED becomes its error. */
+/* Waits for the end of file; MESSAGE_FAILED becomes its error. ERROR_UNAVAILABLE: the peer is gone
+ * and has not read all that we said. */
 int message_expect_end(int socket, Error *err);
+int message_died(Error *err);

@@ -46,6 +46,25 @@ static void a_dead_peer_is_noticed(void **state) {
     close(pair[1]);
 }
 
+/* An end without a word is an exec only when MESSAGE_START was read before. */
+static void a_peer_that_ends_before_its_start_is_dead(void **state) {
+    Error err = {}, sent = {};
+    error_set(&sent, ERROR_DENIED, "no");
+    for (int i = 0; i < 3; i++) {
+        int pair[2];
+        assert_int_equal(message_pair(pair, &err), 0);
+        assert_int_equal(message_send(pair[1], MESSAGE_START, 0, &err), 0);
+        if (i == 0)
+            assert_int_equal(message_expect(pair[0], MESSAGE_START, NULL, &err), 0);
+        if (i == 2)
+            message_send_failure(pair[0], &sent);
+        close(pair[0]);
+        static const int expected[] = {0, ERROR_UNAVAILABLE, ERROR_DENIED};
+        assert_int_equal(message_expect_end(pair[1], &err), expected[i]);
+        close(pair[1]);
+    }
+}
+
 static void the_wrong_type_is_refused(void **state) {
     int pair[2];
     Error err = {};
@@ -89,7 +108,8 @@ static void text_without_an_end_is_ended(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(messages_arrive), TEST(an_error_travels_whole),
-        TEST(a_dead_peer_is_noticed), TEST(the_wrong_type_is_refused),
-        TEST(other_sizes_are_refused), TEST(text_without_an_end_is_ended)};
+        TEST(a_dead_peer_is_noticed), TEST(a_peer_that_ends_before_its_start_is_dead),
+        TEST(the_wrong_type_is_refused), TEST(other_sizes_are_refused),
+        TEST(text_without_an_end_is_ended)};
     return RUN(tests);
 }
