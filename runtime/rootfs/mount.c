@@ -193,6 +193,10 @@ static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     return 0;
 }
 
+static bool is_kernel_view(const char *type) {
+    return strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
+}
+
 /* gid=5 is "tty" nearly everywhere and in every example; a user namespace that lacks it has the
  * terminals belong to their user's group. */
 static int make_devpts(const RootfsMount *mount, int *ret_tree, Error *err) {
@@ -208,10 +212,30 @@ static int make_devpts(const RootfsMount *mount, int *ret_tree, Error *err) {
     return tree_new("devpts", mount->config->source, data, o->set, ret_tree, &ignored) < 0 ? r : 0;
 }
 
-static int make_new(const RootfsMount *mount, int *ret_tree, Error *err) {
+/* procfs and sysfs belong to the pid and network namespace; one that is not ours to rule, or whose
+ * files are masked around us, is not mounted again in a user namespace (mount_namespaces(7)). Then
+ * it is shown as it is outside, masks and all. */
+static int bind_outer(const Rootfs *rootfs, const RootfsMount *mount, int *ret_tree, Error *err) {
+    const char *path = text_equal(mount->config->type, "proc") ? "/proc" : "/sys";
+    autoclose int tree = -1;
+    if (!rootfs->user_namespace && !cgroup_is_rootless())
+        return err->code;
+    TRY(tree_clone(AT_FDCWD, path, true, &tree, err));
+    TRY(tree_set_propagation(tree, MS_SLAVE, true, err));
+    TRY(tree_set_attributes(tree, mount->options.set & ~(uint64_t)MOUNT_ATTR__ATIME, 0, true, err));
+    *ret_tree = take_fd(&tree);
+    return 0;
+}
+
+static int make_new(const Rootfs *rootfs, const RootfsMount *mount, int *ret_tree, Error *err) {
     const MountOptions *o = &mount->options;
-    if (text_equal(mount->config->type, "devpts"))
+    const char *type = mount->config->type;
+    if (text_equal(type, "devpts"))
         return make_devpts(mount, ret_tree, err);
+    if (is_kernel_view(type)) {
+        int r = tree_new(type, mount->config->source, o->data, o->set, ret_tree, err);
+        return r < 0 && err->sys == EPERM ? bind_outer(rootfs, mount, ret_tree, err) : r;
+    }
     return tree_new(mount->config->type, mount->config->source, o->data, o->set, ret_tree, err);
 }
 
@@ -221,9 +245,9 @@ static int mount_new(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     autoclose int tree = -1;
     if (text_is_empty(type))
         return error_set(err, ERROR_INVALID, "type: expected a file system type");
-    if (strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0)
+    if (is_kernel_view(type))
         TRY(mount_check_ordinary(rootfs, mount, err));
-    TRY(make_new(mount, &tree, err));
+    TRY(make_new(rootfs, mount, &tree, err));
     TRY(set_recursive_attributes(o, tree, err));
     TRY(mount_attach(rootfs, tree, mount, true, err));
     if (o->propagation)
