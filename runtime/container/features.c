@@ -66,6 +66,8 @@ static void fill(OciFeatures *ret) {
     ret->linux->mount_extensions->id_map->enabled = yes;
     json_map_set(
         &ret->annotations, "io.github.seccomp.libseccomp.version", seccomp_library_version());
+    /* what engines look for; whether criu is there shows when it is needed */
+    json_map_set(&ret->annotations, "org.opencontainers.runc.checkpoint.enabled", "true");
     json_map_set(&ret->annotations, "org.tare.runtime.version", TARE_VERSION);
     json_map_set(&ret->annotations, "org.tare.runtime.commit", TARE_COMMIT);
 }

@@ -370,6 +370,30 @@ def test_existing_namespaces(runtime):
         holder.wait()
 
 
+def test_existing_pid_namespace(runtime):
+    # whose init reaps: a zombie keeps the number of its session in use
+    reaper = ["bash", "-c", "while :; do sleep 0.1; done"]
+    holder = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", *reaper])
+    try:
+        children = pathlib.Path(f"/proc/{holder.pid}/task/{holder.pid}/children")
+        wait_for(lambda: children.read_text())
+        init = children.read_text().strip()
+        bundle = counting(runtime).namespace("pid", path=f"/proc/{init}/ns/pid")
+        name = runtime.start(bundle)
+        wait_counting(runtime, name)
+        first = runtime.state(name)["pid"]
+        checkpoint(runtime, name)
+        wait_for(lambda: not os.path.exists(f"/proc/{first}"))
+        time.sleep(0.5)
+        restore(runtime, bundle, name=name)
+        wait_counting(runtime, name, count(runtime, name))
+        assert namespace_of(runtime.state(name)["pid"], "pid") == namespace_of(init, "pid")
+        runtime.quiet("delete", "--force", name)
+    finally:
+        holder.kill()
+        holder.wait()
+
+
 def test_images_cannot_bring_a_namespace_of_the_host(runtime):
     """They could have been made from any process."""
     bundle = counting(runtime).drop_namespace("network")
@@ -418,6 +442,30 @@ def test_failed_hook_takes_everything_back(runtime):
     assert runtime.quiet("restore", "-d", "--image-path", images(runtime), "-b", bundle.path, name) == 1
     error = runtime.last_error()["msg"]
     assert "createRuntime" in error and "no luck" in error
+    assert runtime.left() == [] and cgroups_of(name) == []
+
+
+def test_killed_while_it_restores(runtime):
+    """criu notices that we are gone; delete --force removes the rest."""
+    bundle = counting(runtime)
+    name = runtime.start(bundle)
+    checkpoint(runtime, name)
+    add_hooks(bundle, runtime.directory, createRuntime="#!/bin/sh\nkill -9 $PPID\n")
+    bundle.write()
+    assert runtime.quiet("restore", "-d", "--image-path", images(runtime), "-b", bundle.path, name) == -9
+    assert runtime.state(name)["status"] == "creating"
+    runtime.ok("delete", "--force", name)
+    assert runtime.left() == [] and cgroups_of(name) == []
+    assert "criu-root" not in pathlib.Path("/proc/self/mountinfo").read_text()
+
+
+def test_failure_after_the_restore_takes_everything_back(runtime):
+    bundle = counting(runtime)
+    name = runtime.start(bundle)
+    checkpoint(runtime, name)
+    words = ("restore", "-d", "--image-path", images(runtime), "-b", bundle.path, "--pid-file", "/nowhere/pid", name)
+    assert runtime.quiet(*words) == 1
+    assert "/nowhere/pid" in runtime.last_error()["msg"]
     assert runtime.left() == [] and cgroups_of(name) == []
 
 
