@@ -86,6 +86,14 @@ class Runtime:
         return [str(self.program), "--root", str(self.root), "--log", str(self.log), "--log-format", "json", *manager,
                 *map(str, words)]
 
+    @property
+    def is_ours(self):
+        return self.program.name == "tare-runtime"
+
+    def refused(self, result, words=""):
+        """Whether it failed, and, when it is ours, in these words."""
+        return result.code not in (0, None) and (not self.is_ours or words in self.last_error()["msg"])
+
     def __call__(self, *words, **more):
         more.setdefault("stdin", subprocess.DEVNULL)
         more.setdefault("timeout", 60)
@@ -245,7 +253,8 @@ CONFIG = {
 
 
 def runtime_program(build):
-    return pathlib.Path(build) / "runtime/tare-runtime"
+    """TARE_TEST_RUNTIME names another runtime to put to the test, as in test/attack."""
+    return pathlib.Path(os.environ.get("TARE_TEST_RUNTIME") or pathlib.Path(build) / "runtime/tare-runtime")
 
 
 @pytest.fixture

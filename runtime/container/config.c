@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "runtime/namespace/namespace.h"
 #include "runtime/security/capability.h"
 
 /* Also the bound of what an engine may hand us: profiles and mounts make a hundred kilobytes. */
@@ -45,6 +46,15 @@ static bool has_namespace(const OciSpec *spec, const char *type) {
     for (size_t i = 0; namespace && i < spec->linux->namespaces.n; i++)
         if (strcmp(namespace[i].type, type) == 0)
             return true;
+    return false;
+}
+
+/* New or joined, but not the one that we are in. */
+static bool has_private_namespace(const OciSpec *spec, const char *type) {
+    const OciNamespace *namespace = spec->linux ? spec->linux->namespaces.item : NULL;
+    for (size_t i = 0; namespace && i < spec->linux->namespaces.n; i++)
+        if (strcmp(namespace[i].type, type) == 0)
+            return !namespace_is_ours(&namespace[i]);
     return false;
 }
 
@@ -106,7 +116,7 @@ static int check_sysctl(const OciSpec *spec, const char *name, Error *err) {
         bool group = text_ends(rows[i].prefix, ".");
         if (group ? !text_starts(dotted, rows[i].prefix) : strcmp(dotted, rows[i].prefix) != 0)
             continue;
-        if (has_namespace(spec, rows[i].namespace))
+        if (has_private_namespace(spec, rows[i].namespace))
             return 0;
         return error_set(err, ERROR_INVALID,
             "config.json: linux.sysctl: \"%s\" is not allowed without a %s namespace of its own",
@@ -171,10 +181,10 @@ int config_check(const OciSpec *spec, Error *err) {
     if (!spec->linux)
         return invalid(err, "linux", "a value");
     TRY(config_check_process(spec->process, err));
-    if (!text_is_empty(spec->hostname) && !has_namespace(spec, "uts"))
+    if (!text_is_empty(spec->hostname) && !has_private_namespace(spec, "uts"))
         return error_set(err, ERROR_INVALID,
             "config.json: hostname: unable to set hostname without a private UTS namespace");
-    if (!text_is_empty(spec->domainname) && !has_namespace(spec, "uts"))
+    if (!text_is_empty(spec->domainname) && !has_private_namespace(spec, "uts"))
         return error_set(err, ERROR_INVALID,
             "config.json: domainname: unable to set domainname without a private UTS namespace");
     if (spec->hooks)

@@ -34,8 +34,9 @@ static const char example[] =
     "'options':['nosuid','noexec','nodev','relatime','ro']}],"
     "'linux':{'resources':{'devices':[{'allow':false,'access':'rwm'}]},'namespaces':["
     "{'type':'pid'},{'type':'network'},{'type':'ipc'},{'type':'uts'},{'type':'mount'}],"
-    "'maskedPaths':['/proc/acpi','/proc/asound','/proc/kcore','/proc/keys','/proc/latency_stats',"
-    "'/proc/timer_list','/proc/timer_stats','/proc/sched_debug','/sys/firmware','/proc/scsi'],"
+    "'maskedPaths':['/proc/acpi','/proc/asound','/proc/interrupts','/proc/kcore','/proc/keys',"
+    "'/proc/latency_stats','/proc/timer_list','/proc/timer_stats','/proc/sched_debug',"
+    "'/sys/devices/virtual/powercap','/sys/firmware','/proc/scsi'],"
     "'readonlyPaths':['/proc/bus','/proc/fs','/proc/irq','/proc/sys','/proc/sysrq-trigger']}}";
 
 static int decode_example(OciSpec *ret, Error *err) {

@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "runtime/cgroup/enter.h"
 #include "runtime/init/init.h"
 #include "runtime/init/message.h"
@@ -50,6 +52,27 @@ static void wait_for_end(const int gate[2]) {
     close(gate[0]);
 }
 
+static int compare(const void *a, const void *b) {
+    return *(const int *)a - *(const int *)b;
+}
+
+/* In the intermediate process of an exec: from its first instruction our child can be seen by the
+ * container's processes, and one that may trace would take what it holds: directories of the host's
+ * cgroups and of our state (CVE-2016-9962). So nothing goes along but what the steps need. */
+static int close_what_the_host_opened(const Init *init, const int gate[2], Error *err) {
+    int keep[] = {2 + (int)init->preserve_fds, init->channel, init->console_socket,
+        init->seccomp->listener_socket, gate[0], gate[1]};
+    size_t n = array_size(keep);
+    qsort(keep, n, sizeof *keep, compare);
+    for (size_t i = 0; i < n; i++) {
+        unsigned first = (unsigned)keep[i] + 1, end = i + 1 < n ? (unsigned)keep[i + 1] : ~0U;
+        if (keep[i] >= 2 + (int)init->preserve_fds && first < end &&
+            close_range(first, end - 1, 0) < 0)
+            return error_set_errno(err, errno, "cannot close descriptors");
+    }
+    return 0;
+}
+
 /* We are a short-lived child of the runtime, still on the host. Our child is the runtime's. */
 _Noreturn static void run_intermediate(Init *init, uint64_t flags) {
     Error err = {};
@@ -62,6 +85,8 @@ _Noreturn static void run_intermediate(Init *init, uint64_t flags) {
         r = namespaces_enter(init->namespaces, &err);
     if (r >= 0 && pipe2(gate, O_CLOEXEC) < 0)
         r = error_set_errno(&err, errno, "cannot make a pipe");
+    if (r >= 0 && init->is_exec)
+        r = close_what_the_host_opened(init, gate, &err);
     if (r >= 0) {
         init->in_cgroup = init->in_namespaces = true;
         pid_t pid = clone_process(flags, -1, true);

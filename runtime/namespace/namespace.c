@@ -50,6 +50,16 @@ static int is_own(int fd, const char *file, bool *ret, Error *err) {
     return 0;
 }
 
+bool namespace_is_ours(const OciNamespace *wanted) {
+    autoclose int fd = -1;
+    Error ignored;
+    bool own = false;
+    int index = type_index(wanted->type);
+    return index >= 0 && !text_is_empty(wanted->path) &&
+           file_open(AT_FDCWD, wanted->path, O_RDONLY | O_NONBLOCK, 0, &fd, &ignored) >= 0 &&
+           is_own(fd, namespace_types[index].file, &own, &ignored) >= 0 && own;
+}
+
 static int add_join(Namespaces *namespaces, int index, const char *path, Error *err) {
     autoclose int fd = -1;
     bool own;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -32,6 +33,10 @@ typedef struct Namespaces {
  * ERROR_INVALID names the field. */
 int namespaces_init(Namespaces *namespaces, const OciLinux *linux, Error *err);
 void namespaces_done(Namespaces *namespaces);
+
+/* Whether this path leads to the namespace that we ourselves are in: a container that "joins" it
+ * has the host's. */
+bool namespace_is_ours(const OciNamespace *wanted);
 
 /* Enters all of join. */
 int namespaces_enter(const Namespaces *namespaces, Error *err);

@@ -123,7 +123,7 @@ static int mount_bind(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     if (fstat(mount->source, &st) < 0)
         return error_set_errno(err, errno, "cannot inspect '%s'", mount->config->source);
     if (strcmp(mount->destination, "/proc") == 0 && !is_on(mount->source, PROC_SUPER_MAGIC))
-        return error_set(err, ERROR_DENIED, "only a procfs may be bound on /proc");
+        return error_set(err, ERROR_DENIED, "only a procfs may be mounted on /proc");
     /* a private copy unless the configuration says otherwise, as for the reference runtimes */
     if (o->propagation)
         TRY(tree_set_propagation(mount->source, o->propagation, o->propagation_recursive, err));
@@ -264,10 +264,22 @@ static MountKind *kind_of(const RootfsMount *mount) {
     return text_equal(type, "tmpfs") ? mount_tmpfs : mount_new;
 }
 
+/* Whatever else stood there would be believed: labels written into it go nowhere (CVE-2019-16884).
+ */
+static int check_proc(const RootfsMount *mount, Error *err) {
+    if (strcmp(mount->destination, "/proc") != 0 || mount->options.bind ||
+        text_equal(mount->config->type, "proc"))
+        return 0;
+    return error_set(err, ERROR_DENIED, "only a procfs may be mounted on /proc");
+}
+
 int rootfs_mount(Rootfs *rootfs, Error *err) {
     for (size_t i = 0; i < rootfs->mount_n; i++) {
         RootfsMount *mount = &rootfs->mount[i];
-        if (kind_of(mount)(rootfs, mount, err) < 0)
+        int r = check_proc(mount, err);
+        if (r >= 0)
+            r = kind_of(mount)(rootfs, mount, err);
+        if (r < 0)
             return error_prefix(err, "error mounting \"%s\" to rootfs at \"%s\"",
                 mount->config->source ? mount->config->source : mount->config->type,
                 mount->destination);

@@ -105,13 +105,14 @@ static int watch(void) {
     while ((pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR) {
         if (pid <= 0)
             continue;
-        Process *process = find(pid);
         if (WIFSTOPPED(status)) {
-            handle_stop(process, status);
+            handle_stop(find(pid), status);
             continue;
         }
-        process->gone = true;
-        if (process == all) { /* who is left waits for a `start` that is not ours */
+        if (over && pid != all[0].pid)
+            continue;
+        find(pid)->gone = true;
+        if (pid == all[0].pid) { /* who is left waits for a `start` that is not ours */
             result = status;
             over = true;
             stop_all();

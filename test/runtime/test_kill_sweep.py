@@ -208,10 +208,10 @@ def container_unharmed(runtime, bundle, name, before, where, fine):
 
 
 def status_is_the_truth(runtime, bundle, name, before, where, fine):
-    """What says "created" can be started; what says "running" runs the user's program or ends."""
-    if runtime.state(name)["status"] == "created":
-        assert runtime.quiet("start", name) == 0, where
+    """What says "created" can be started, or has just ended; what says "running" runs the user's program or ends."""
     end = time.monotonic() + 5
+    if runtime.state(name)["status"] == "created" and runtime.quiet("start", name) != 0:
+        runtime.wait_status(name, "stopped")
     while (state := runtime.state(name))["status"] == "running":
         if open(f"/proc/{state['pid']}/comm").read() == "sleep\n":
             break
