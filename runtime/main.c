@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "runtime/cgroup/cgroup.h"
 #include "runtime/command/command.h"
 #include "runtime/security/executable.h"
 #include "runtime/security/seccomp.h"
@@ -75,10 +76,12 @@ static const Command *find_command(const char *name) {
     return NULL;
 }
 
+/* As the reference runtime: root of a user namespace counts as the user who made it, unless the
+ * environment is root's. */
 static char *default_root(void) {
-    const char *user = getenv("XDG_RUNTIME_DIR");
-    return geteuid() != 0 && user ? text_format("%s/tare-runtime", user)
-                                  : text_copy("/run/tare-runtime");
+    const char *directory = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
+    bool own = directory && (geteuid() != 0 || (!text_equal(user, "root") && cgroup_is_rootless()));
+    return own ? text_format("%s/tare-runtime", directory) : text_copy("/run/tare-runtime");
 }
 
 static int run(Globals *globals, int argc, char **argv, Error *err) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/command/bundle.h"
 
+#include "base/log.h"
 #include "base/path.h"
 
 int bundle_options(const Globals *globals, const BundleOptions *parsed, char **ret_bundle,
@@ -17,4 +18,18 @@ int bundle_options(const Globals *globals, const BundleOptions *parsed, char **r
     TRY(command_check_preserve(parsed->preserve_fds.value, &ret->preserve_fds, err));
     *ret_bundle = take_ptr(&bundle);
     return 0;
+}
+
+void bundle_warn(const Launch *launch) {
+    const OciMount *mount = launch->spec.mounts.item;
+    const ContainerRecord *record = &launch->container.record;
+    for (size_t i = 0; i < launch->spec.mounts.n; i++)
+        if (!path_is_absolute(mount[i].destination))
+            log_warning("mount destination %s is not absolute: it is taken to begin at /",
+                mount[i].destination);
+    if (!record->cgroup_paths.n && !record->own_pid_namespace.value)
+        log_warning(
+            "Creating a rootless container with no cgroup and no private pid namespace. Such "
+            "configuration is strongly discouraged, as it is impossible to properly kill all "
+            "container's processes");
 }

@@ -26,6 +26,9 @@ typedef struct BundleOptions {
             "keep the caller's session keyring"                                                    \
     }
 
+/* What users should know about the container that was made. */
+void bundle_warn(const Launch *launch);
+
 /* ret_bundle owns the absolute path that ret borrows. */
 int bundle_options(const Globals *globals, const BundleOptions *parsed, char **ret_bundle,
     LaunchOptions *ret, Error *err);

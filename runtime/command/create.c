@@ -16,7 +16,9 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     autofree char *bundle = NULL;
     TRY(bundle_options(globals, &parsed, &bundle, &wanted, err));
     wanted.wait_for_start = true;
-    return launch_create(&launch, globals->root, argv[first], &wanted, err);
+    TRY(launch_create(&launch, globals->root, argv[first], &wanted, err));
+    bundle_warn(&launch);
+    return 0;
 }
 
 const Command command_create = {"create", "ID",

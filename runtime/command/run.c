@@ -61,6 +61,7 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     }
     wanted.console_fd = console[1];
     TRY(launch_create(&launch, globals->root, argv[first], &wanted, err));
+    bundle_warn(&launch);
     if (parsed.detach)
         return run_detached(&launch, err);
     bool terminal = launch.spec.process->terminal.value && console[0] >= 0;

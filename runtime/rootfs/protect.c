@@ -94,6 +94,9 @@ int rootfs_protect(Rootfs *rootfs, Error *err) {
         TRY(mask_paths(rootfs, &config->masked_paths, err));
     for (size_t i = 0; i < rootfs->readonly_later_n; i++)
         TRY(tree_set_attributes(rootfs->readonly_later[i], MOUNT_ATTR_RDONLY, 0, false, err));
+    if (rootfs->propagation) /* last: an unbindable tree cannot be protected */
+        TRY(tree_set_propagation(
+            rootfs->tree, rootfs->propagation, rootfs->propagation_recursive, err));
     if (rootfs->spec->root->readonly.value)
         TRY(tree_set_attributes(rootfs->tree, MOUNT_ATTR_RDONLY, 0, false, err));
     return 0;

@@ -130,9 +130,6 @@ int rootfs_pivot(Rootfs *rootfs, Error *err) {
     TRY(rootfs->no_pivot ? move_to_root(rootfs, err) : pivot(err));
     if (chdir("/") < 0)
         return error_set_errno(err, errno, "cannot enter the container's '/'");
-    if (rootfs->propagation)
-        TRY(tree_set_propagation(
-            rootfs->tree, rootfs->propagation, rootfs->propagation_recursive, err));
     return 0;
 }
 

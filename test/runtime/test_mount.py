@@ -281,3 +281,72 @@ def test_cgroup_namespace_mounts_its_own_view(runtime):
     seen = [line for line in lines if "cgroup.procs:" in line]
     assert seen and all(line.split()[1] == "1" for line in seen), lines
     assert any("Read-only file system" in line for line in lines) or os.path.exists("/sys/fs/cgroup/cgroup.procs")
+
+
+def test_relative_destination_begins_at_the_root_and_is_warned_of(runtime):
+    bundle = runtime.bundle().mount("made/here", "tmpfs", "tmpfs").sh("grep ' /made/here ' /proc/mounts")
+    assert runtime.run(bundle).out.startswith("tmpfs /made/here tmpfs")
+    assert "mount destination made/here is not absolute" in runtime.log.read_text()
+
+
+def test_destination_may_be_a_path_of_the_host(runtime):
+    bundle = runtime.bundle()
+    bundle.mount(str(bundle.rootfs / "there"), "tmpfs", "tmpfs").sh("grep -c ' /there ' /proc/mounts")
+    assert runtime.run(bundle).out == "1\n"
+
+
+def test_source_in_the_rootfs_is_what_earlier_mounts_made_of_it(runtime):
+    source = runtime.directory / "source"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub/file").write_text("seen\n")
+    bundle = runtime.bundle().args("/bin/cat", "/second/file")
+    bundle.mount("/first", "bind", str(source), ["rbind"])
+    bundle.mount("/second", "bind", str(bundle.rootfs / "first/sub"), ["rbind"])
+    assert runtime.run(bundle).out == "seen\n"
+
+
+def test_destination_through_dangling_symlinks(runtime):
+    source = runtime.directory / "source"
+    source.write_text("seen\n")
+    bundle = runtime.bundle().args("/bin/cat", "/new/place/hosts").mount("/etc/hosts", "bind", str(source), ["bind"])
+    os.symlink("/new/place", bundle.rootfs / "jump")
+    os.symlink("/jump/hosts", bundle.rootfs / "etc/hosts")
+    assert runtime.run(bundle).out == "seen\n"
+    assert not os.path.exists("/new")
+
+
+def test_five_hundred_mounts(runtime):
+    source = runtime.directory / "source"
+    source.mkdir()
+    bundle = runtime.bundle().sh("grep -c ' /m/' /proc/mounts")
+    for i in range(500):
+        bundle.mount(f"/m/{i}", "bind", str(source), ["rbind", "ro"])
+    assert runtime.run(bundle).out == "500\n"
+
+
+@pytest.mark.parametrize("word, expected", [
+    ("private", ""), ("rprivate", ""), ("shared", "shared"), ("rshared", "shared"), ("slave", "master"),
+    ("rslave", "master"), ("unbindable", "unbindable"), ("runbindable", "unbindable")])
+def test_propagation_of_the_root(runtime, word, expected):
+    bundle = runtime.bundle().args("/bin/grep", " / / \\| /[^ ]* / ", "/proc/self/mountinfo")
+    bundle.config["linux"]["rootfsPropagation"] = word
+    result = runtime.run(bundle)
+    assert result.code == 0, result
+    fields = result.out.splitlines()[0].split()
+    optional = [field.split(":")[0] for field in fields[6:fields.index("-")]]
+    assert optional == ([expected] if expected else []), result.out
+
+
+def test_bind_has_the_flags_that_it_names_and_no_other(runtime):
+    source = runtime.directory / "source"
+    source.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", source], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,nosuid,nodev,noexec,noatime", source], check=True)
+    try:
+        for options, flags in ((["rbind"], "rw,nosuid,nodev,noexec,noatime"), (["rbind", "ro"], "ro,noatime"),
+                               (["rbind", "dev"], "rw,noatime"), (["rbind", "nosuid", "relatime"], "rw,nosuid,relatime")):
+            bundle = runtime.bundle().mount("/m", "bind", str(source), options).sh("grep ' /m ' /proc/mounts")
+            got = runtime.run(bundle).out.split()[3]
+            assert [f for f in got.split(",") if not f.startswith("inode")] == flags.split(","), options
+    finally:
+        subprocess.run(["umount", source], check=True)

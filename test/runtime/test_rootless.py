@@ -173,6 +173,13 @@ def test_cgroup_mounts(user):
         assert any("Read-only file system" in line for line in lines), lines
 
 
+def test_warning_for_processes_that_cannot_be_killed(user):
+    bundle = user.bundle().drop_namespace("pid").args("/bin/true")
+    assert user.run(bundle).code == 0
+    warnings = [line for line in user.log.read_text().splitlines() if '"warning"' in line]
+    assert len(warnings) == 1 and "no cgroup and no private pid namespace" in warnings[0]
+
+
 def test_failures_leave_nothing(user):
     bundle = user.bundle().mount("/mnt", "bind", "/nonexistent", ["rbind"])
     assert user.run(bundle).code == 1
