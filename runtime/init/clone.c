@@ -43,13 +43,18 @@ static bool needs_intermediate(const Namespaces *namespaces) {
 }
 
 /* In the container's process: what it says to the runtime must come after MESSAGE_PID, so it waits
- * for the end of the intermediate one. */
+ * for a byte that says so, and for the end of the intermediate one. Without the byte nobody knows
+ * of us. */
 static void wait_for_end(const int gate[2]) {
     char byte;
+    ssize_t n;
+    bool known = false;
     close(gate[1]);
-    while (read(gate[0], &byte, 1) < 0 && errno == EINTR)
-        ;
+    while ((n = read(gate[0], &byte, 1)) > 0 || (n < 0 && errno == EINTR))
+        known = known || n > 0;
     close(gate[0]);
+    if (!known)
+        _exit(1);
 }
 
 static int compare(const void *a, const void *b) {
@@ -97,6 +102,8 @@ _Noreturn static void run_intermediate(Init *init, uint64_t flags) {
         r = pid < 0 ? error_set_errno(&err, errno, "cannot clone the container's process")
                     : message_send(init->channel, MESSAGE_PID, pid, &err);
     }
+    if (r >= 0)
+        (void)!write(gate[1], "", 1);
     if (r < 0)
         message_send_failure(init->channel, &err);
     _exit(r < 0);
