@@ -298,7 +298,10 @@ def checkpoint_and_restore(engine):
         engine.ok("checkpoint", "create", name, "first")
         wait_for(lambda: status(engine, name) == "exited")
         last = int(engine.ok("logs", "--tail", "1", name))
-        engine.ok("start", "--checkpoint", "first", name)
+        result = engine("start", "--checkpoint", "first", name)
+        if "/proc/0/ns/net" in result.err:
+            raise Skip("checkpoint made; dockerd 28 looks for the network of pid 0 in restore, with any runtime")
+        assert result.code == 0, result
     wait_for(lambda: int(engine.ok("logs", "--tail", "1", name)) > last + 3)
     numbers = list(map(int, engine.ok("logs", name).split()))
     assert numbers == sorted(set(numbers)), "the count went on where it was"
@@ -575,14 +578,16 @@ def ctr_status(engine, name):
 
 @check(CTR)
 def ctr_run(engine):
-    assert ctr_sh(engine, "echo out; echo $A; pwd; id -u", "--env", "A=b", "--cwd", "/tmp", "--user", "1000") == \
-        "out\nb\n/tmp\n1000"
+    assert ctr_sh(engine, "echo out; echo $A; pwd", "--env", "A=b", "--cwd", "/tmp") == "out\nb\n/tmp"
     ctr_sh(engine, "exit 7", code=7)
+    if "--user" in engine("run", "--help").out:  # containerd 1.6 has no such option
+        assert ctr_sh(engine, "id -u", "--user", "1000") == "1000"
 
 
 @check(CTR)
 def ctr_run_at_a_terminal(engine):
-    result = engine.terminal(*engine.run("--rm", "-t", command=("sh", "-c", "tty; stty size")))
+    # ctr drops what it has not read when the program ends, so that waits a little
+    result = engine.terminal(*engine.run("--rm", "-t", command=("sh", "-c", "tty; sleep 1")))
     assert result.code == 0 and "/dev/" in result.out, result
 
 

@@ -16,6 +16,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import images  # noqa: E402
 
 TIMEOUT = 90
+NETAVARK = ("/usr/lib/podman/netavark", "/usr/libexec/podman/netavark")
 
 
 class Skip(Exception):
@@ -132,9 +133,10 @@ class Podman(Engine):
 
     def start(self):
         conf = self.directory / "containers.conf"
-        conf.write_text('[containers]\ndefault_ulimits = []\n'
-                        '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n'
-                        '[network]\nnetwork_backend = "netavark"\n')
+        networks = any(map(os.path.exists, NETAVARK))
+        conf.write_text('[containers]\ndefault_ulimits = []\n' + ('' if networks else 'netns = "none"\n') +
+                        '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' +
+                        ('[network]\nnetwork_backend = "netavark"\n' if networks else ''))
         policy = self.directory / "policy.json"
         policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
         self.environment.update(CONTAINERS_CONF=str(conf), PODMAN_IGNORE_CGROUPSV1_WARNING="1")
