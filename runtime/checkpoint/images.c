@@ -12,7 +12,6 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "runtime/rootfs/idmap.h"
 #include "runtime/rootfs/tree.h"
 
 #define DESCRIPTORS "descriptors.json"
@@ -73,16 +72,19 @@ int images_open(Images *images, const ImagesOptions *options, Error *err) {
     return file_remove(images->work, options->log_name, err);
 }
 
-int images_map_ids(Images *images, const OciLinux *mappings, Error *err) {
-    autoclose int namespace = -1, tree = -1;
-    TRY(idmap_namespace(mappings, &namespace, err));
-    TRY(tree_clone(images->dir, "", false, &tree, err));
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)namespace};
-    int r = mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr);
-    if (r < 0 && errno == EINVAL) /* this file system cannot; the images may be readable for all */
+/* Two lower directories: the attributes of the root are those of the first. */
+int images_share(Images *images, int door, Error *err) {
+    autoclose int tree = -1;
+    autofree char *lower =
+        text_format("lowerdir=/proc/self/fd/%d:/proc/self/fd/%d", door, images->dir);
+    char *const data[] = {lower, NULL};
+    struct stat st;
+    if (fchmod(door, 0711) < 0 || fstat(images->dir, &st) < 0)
+        return error_set_errno(err, errno, "cannot open the images for the user namespace");
+    if (st.st_mode & S_IXOTH)
         return 0;
-    if (r < 0)
-        return error_set_errno(err, errno, "cannot map the ids of the images");
+    if (tree_new("overlay", "images", data, MOUNT_ATTR_RDONLY, &tree, err) < 0)
+        return error_prefix(err, "cannot open the images for the user namespace");
     close(images->dir);
     images->dir = take_fd(&tree);
     return 0;

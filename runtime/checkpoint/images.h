@@ -2,7 +2,6 @@
 #pragma once
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "oci/runtime.h"
 
 /* The directories of a checkpoint: where criu's images are, and where it works (its log; the same
  * unless told otherwise). Both may come from somebody else (rule H, docs/security.md): a name that
@@ -24,9 +23,10 @@ int images_open(Images *images, const ImagesOptions *options, Error *err);
 void images_done(Images *images);
 CLEANUP_DEFINE_DONE(Images, images_done)
 
-/* Makes the images readable for the ids of a user namespace, whose processes read them as they are
- * restored: through a mount of the directory that nobody else sees. Not for writing. */
-int images_map_ids(Images *images, const OciLinux *mappings, Error *err);
+/* A process that is restored in a user namespace reads images itself, first as a stranger, then as
+ * the namespace's root; their directory is private. It gets them through an overlay that shows them
+ * in the empty directory `door`, to be seen by nobody else. Not for writing. */
+int images_share(Images *images, int door, Error *err);
 
 /* An earlier dump that this one builds on: a directory, relative to the images. */
 int images_check_parent(const Images *images, const char *parent, Error *err);

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,8 @@
 #include "runtime/container/config.h"
 #include "runtime/init/hook.h"
 #include "runtime/namespace/namespace.h"
+
+#define IMAGES_NAME "criu-images"
 
 /* What a restore holds on to until the container runs. */
 typedef struct Restore {
@@ -155,12 +158,23 @@ static int make(Restore *restore, const char *config, Error *err) {
     return cgroup_set_up(&restore->cgroup, spec->linux->resources, err);
 }
 
+/* By path: an overlay wants directories of its own mount namespace, and we are in criu's. */
+static int share_images(Restore *restore, Error *err) {
+    autoclose int door = -1;
+    const Container *container = &restore->launch->container;
+    autofree char *path = container_path(container, IMAGES_NAME);
+    if (mkdirat(container->dir, IMAGES_NAME, 0711) < 0)
+        return error_set_errno(err, errno, "cannot make '%s'", path);
+    TRY(file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &door, err));
+    return images_share(&restore->options->images, door, err);
+}
+
 static int describe(Restore *restore, Error *err) {
     CriuOptions *criu = &restore->options->criu;
     const OciSpec *spec = &restore->launch->spec;
     TRY(images_open(&restore->options->images, &restore->options->where, err));
     if (creates(spec, "user"))
-        TRY(images_map_ids(&restore->options->images, spec->linux, err));
+        TRY(share_images(restore, err));
     prepare_options(restore->options, spec);
     criu->restore_sibling = criu->evasive_devices = true;
     TRY(inherit_streams(restore, criu, err));
@@ -200,6 +214,14 @@ static int run(Restore *restore, Error *err) {
     return launch_write_pid_file(restore->launch_options->pid_file, restore->launch->pid, err);
 }
 
+/* Empty places of mounts that were criu's. */
+static void tidy(const Container *container) {
+    static const char *const names[] = {RESTORE_ROOT_NAME, IMAGES_NAME};
+    Error ignored;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        (void)file_remove_tree(container->dir, names[i], &ignored);
+}
+
 static void take_back(Restore *restore) {
     Launch *launch = restore->launch;
     Error ignored;
@@ -231,5 +253,7 @@ int container_restore(Launch *launch, const char *root, const char *id,
     r = r < 0 ? r : run(&restore, err);
     if (r < 0)
         take_back(&restore);
+    else
+        tidy(&launch->container);
     return r;
 }

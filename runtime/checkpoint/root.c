@@ -15,8 +15,6 @@
 #include "runtime/rootfs/mount_option.h"
 #include "runtime/rootfs/tree.h"
 
-#define ROOT_NAME "criu-root"
-
 static bool is_bind(const OciMount *mount) {
     autodone(MountOptions) options = {};
     mount_options_parse(&mount->options, &options);
@@ -85,12 +83,12 @@ static int set_up(RestoreRoot *root, const Container *container, const OciSpec *
     const char *rootfs = container->record.rootfs;
     struct mount_attr attr = {.propagation = MS_SLAVE};
     autoclose int place = -1, first = -1, second = -1;
-    if (mkdirat(container->dir, ROOT_NAME, 0755) < 0 && errno != EEXIST)
-        return error_set_errno(err, errno, "cannot make '%s'", ROOT_NAME);
+    if (mkdirat(container->dir, RESTORE_ROOT_NAME, 0755) < 0 && errno != EEXIST)
+        return error_set_errno(err, errno, "cannot make '%s'", RESTORE_ROOT_NAME);
     if (mount_setattr(AT_FDCWD, "/", AT_RECURSIVE, &attr, sizeof attr) < 0)
         return error_set_errno(err, errno, "cannot separate criu's mounts from the host's");
     /* by path: the state directory's descriptor belongs to the mount namespace that we left */
-    autofree char *state = container_path(container, ROOT_NAME);
+    autofree char *state = container_path(container, RESTORE_ROOT_NAME);
     root->path = path_absolute(state);
     autofree char *directory = path_absolute(".");
     TRY(file_open(AT_FDCWD, root->path, O_PATH | O_DIRECTORY, 0, &place, err));

@@ -10,6 +10,8 @@ typedef struct RestoreRoot {
     int host, cwd; /* our own mount namespace and directory, to come back to */
 } RestoreRoot;
 
+#define RESTORE_ROOT_NAME "criu-root" /* in the container's directory: the place for it */
+
 #define RESTORE_ROOT_INIT                                                                          \
     { .host = -1, .cwd = -1 }
 

@@ -25,7 +25,7 @@ _Noreturn static void wait_to_be_killed(pid_t parent) {
 }
 
 /* A child that only waits to be killed gives its new user namespace to our descriptor. */
-int idmap_namespace(const OciLinux *mappings, int *ret_fd, Error *err) {
+static int open_namespace(const OciLinux *mappings, int *ret_fd, Error *err) {
     pid_t parent = getpid();
     struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
@@ -82,7 +82,7 @@ int idmap_open(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     OciLinux mappings = mappings_of(rootfs, mount);
     int joined = joined_namespace(rootfs, mount);
     if (joined < 0)
-        return idmap_namespace(&mappings, &mount->id_map, err);
+        return open_namespace(&mappings, &mount->id_map, err);
     mount->id_map = fcntl(joined, F_DUPFD_CLOEXEC, 3);
     return mount->id_map < 0 ? error_set_errno(err, errno, "cannot copy a descriptor") : 0;
 }

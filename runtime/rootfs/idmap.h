@@ -4,8 +4,6 @@
 
 /* Id-mapped mounts (mount_setattr(2), MOUNT_ATTR_IDMAP): a user namespace carries the mapping, the
  * mount's own or the container's. */
-int idmap_namespace(const OciLinux *mappings, int *ret_fd, Error *err);
-
 bool idmap_is_wanted(const RootfsMount *mount);
 
 /* Whether config.json holds a mapping for it. */

@@ -88,6 +88,7 @@ def test_a_program_goes_on_where_it_was(runtime):
     assert "does not exist" in runtime("state", name).err
     restore(runtime, bundle, name=name)
     assert runtime.state(name)["status"] == "running"
+    assert sorted(os.listdir(runtime.root / name)) == ["config.json", "state.json"]
     before = count(runtime, name)
     assert before > 3
     wait_counting(runtime, name, before)
