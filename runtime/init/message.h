@@ -9,6 +9,7 @@
  *       │  clone3 ─────────────────────────► │ enters its cgroup
  *       │  user namespace mappings           │
  *       │  MESSAGE_MAPPED ─────────────────► │ (only with a new user namespace)
+ *       │  rootfs_send ────────────────────► │ (only with a user namespace)
  *       │                                    │ namespaces, mounts, devices, terminal
  *       │ ◄──────────────────── MESSAGE_HOOK │ (only when there are hooks)
  *       │  prestart, createRuntime hooks     │

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -95,13 +96,4 @@ int mappings_write(const OciLinux *linux, pid_t pid, Error *err) {
     if (is_own_id(&linux->gid_mappings, getegid()))
         return write_own_gid(&linux->gid_mappings, pid, err);
     return write_map(&gid_kind, &linux->gid_mappings, pid, err);
-}
-
-bool mappings_hold(const JsonObjects *mappings, uint64_t id) {
-    const OciIdMapping *mapping = mappings->item;
-    for (size_t i = 0; i < mappings->n; i++)
-        if (id >= mapping[i].container_id.value &&
-            id - mapping[i].container_id.value < mapping[i].size.value)
-            return true;
-    return false;
 }

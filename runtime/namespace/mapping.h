@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -12,6 +11,3 @@
  * allow is left to newuidmap(1) and newgidmap(1), which allow what /etc/subuid and /etc/subgid
  * grant. */
 int mappings_write(const OciLinux *linux, pid_t pid, Error *err);
-
-/* Whether id is one inside the namespace. */
-bool mappings_hold(const JsonObjects *mappings, uint64_t id);
