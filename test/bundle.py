@@ -78,11 +78,12 @@ class Runtime:
         self.directory = directory
         self.root = directory / "state"
         self.log = directory / "log.json"
+        self.manager = MANAGER
         self.serial = 0
         self.ids = []
 
     def command(self, *words):
-        manager = ["--systemd-cgroup"] if MANAGER == "systemd" else []
+        manager = ["--systemd-cgroup"] if self.manager == "systemd" else []
         return [str(self.program), "--root", str(self.root), "--log", str(self.log), "--log-format", "json", *manager,
                 *map(str, words)]
 
@@ -184,6 +185,11 @@ def make_rootfs(path):
 def cgroup_name(name):
     """The last part of the path of a container's cgroup."""
     return f"tare-{name}.scope" if MANAGER == "systemd" else name
+
+
+def cgroups_path(name):
+    """A value of linux.cgroupsPath."""
+    return f":tare:{name}" if MANAGER == "systemd" else f"/{name}"
 
 
 def cgroups_of(name):

@@ -17,7 +17,11 @@ AS_USER = pathlib.Path(__file__).with_name("runtime") / "as_user"
 
 
 class UserRuntime(Runtime):
-    """Bundles belong to the user; all commands run as that one."""
+    """Bundles belong to the user; all commands run as that one, who has no systemd."""
+
+    def __init__(self, program, directory):
+        super().__init__(program, directory)
+        self.manager = "cgroupfs"
 
     def command(self, *words):
         return [str(AS_USER), str(self.directory), *SANITIZER, *super().command(*words)]

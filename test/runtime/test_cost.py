@@ -7,8 +7,9 @@ import re
 import subprocess
 
 import pytest
-from bundle import Runtime, cgroup_lines
+from bundle import Runtime, cgroup_lines, cgroupfs_only
 
+pytestmark = cgroupfs_only
 CALL = re.compile(r"^\d+ +(?:<\.\.\. )?(\w+)")
 
 
