@@ -198,7 +198,7 @@ def test_exec_in_a_cgroup_below(runtime):
             for file in ("cpuset.cpus", "cpuset.mems"):
                 open(f"{directory}/below/{file}", "w").write(open(f"{directory}/{file}").read())
     lines = cgroup_lines(runtime.ok("exec", "--cgroup", "below", name, "cat", "/proc/self/cgroup").out)
-    assert lines and all(line.endswith(f"/{name}/below") for line in lines)
+    assert lines and all(line.endswith(f"/{cgroup_name(name)}/below") for line in lines)
     lines = cgroup_lines(runtime.ok("exec", "--cgroup", "/", name, "cat", "/proc/self/cgroup").out)
     assert lines and all(line.endswith(f"/{name}") for line in lines)
     for word, text in (("..", "bad sub cgroup path"), ("below/../..", "bad sub cgroup path"),
