@@ -106,8 +106,11 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
     return command->run(globals, argc - first, argv + first, err);
 }
 
-/* A log file is for programs; people read standard error. */
-static int fail(const Globals *globals, const Error *err) {
+/* A log file is for programs; people read standard error. One failure is one line, whatever words
+ * of others it quotes. */
+static int fail(const Globals *globals, Error *err) {
+    for (char *c = err->message; *c; c++)
+        *c = *c == '\n' || *c == '\r' ? ' ' : *c;
     log_failure(LOG_LEVEL_ERROR, err);
     if (!text_is_empty(globals->log))
         fprintf(stderr, "tare-runtime: %s\n", err->message);

@@ -180,8 +180,8 @@ int file_write_kernel(int dir, const char *path, const char *value, Error *err) 
     while ((done = write(fd, value, n)) < 0 && errno == EINTR)
         ;
     if (done != (ssize_t)n)
-        return error_set_errno(
-            err, done < 0 ? errno : EIO, "cannot write '%s' to '%s'", value, path);
+        return error_set_errno(err, done < 0 ? errno : EIO, "cannot write '%.*s' to '%s'",
+            (int)strcspn(value, "\n"), value, path);
     return 0;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/nsfs.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -63,7 +64,10 @@ bool namespace_is_ours(const OciNamespace *wanted) {
 static int add_join(Namespaces *namespaces, int index, const char *path, Error *err) {
     autoclose int fd = -1;
     bool own;
-    TRY(file_open(AT_FDCWD, path, O_RDONLY, 0, &fd, err));
+    TRY(file_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0, &fd, err));
+    if (ioctl(fd, NS_GET_NSTYPE) != namespace_types[index].flag)
+        return error_set(
+            err, ERROR_INVALID, "'%s' is not a %s namespace", path, namespace_types[index].name);
     TRY(is_own(fd, namespace_types[index].file, &own, err));
     if (own)
         return 0;
