@@ -143,7 +143,7 @@ static int make(Restore *restore, const char *config, Error *err) {
     TRY(launch_open_console(spec->process, restore->launch_options, &restore->console, err));
     const CgroupRequest cgroup = {.path = spec->linux->cgroups_path,
         .id = container->id,
-        .rootless = cgroup_is_rootless(),
+        .rootless = restore->launch_options->rootless,
         .systemd = restore->launch_options->systemd_cgroup,
         .annotations = &spec->annotations};
     TRY(cgroup_plan(&restore->cgroup, &cgroup, err));
@@ -155,7 +155,11 @@ static int make(Restore *restore, const char *config, Error *err) {
     TRY(file_write(container->dir, "config.json", config, strlen(config), 0600, false, err));
     TRY(container_save(container, err));
     restore->cgroup_made = true;
-    return cgroup_set_up(&restore->cgroup, spec->linux->resources, err);
+    TRY(cgroup_set_up(&restore->cgroup, spec->linux->resources, err));
+    cgroup_drop_unmade(&restore->cgroup);
+    json_map_done(&container->record.cgroup_paths);
+    cgroup_save(&restore->cgroup, &container->record.cgroup_paths);
+    return 0;
 }
 
 /* By path: an overlay wants directories of its own mount namespace, and we are in criu's. */
@@ -209,6 +213,7 @@ static int run(Restore *restore, Error *err) {
     TRY(start_criu(restore, &criu, err));
     TRY(prepare_check_version(&criu, &options->criu, err));
     TRY(cgroup_add(&restore->cgroup, criu.pid, err));
+    cgroup_release(&restore->cgroup);
     TRY(add_cgroup_roots(criu.pid, &options->criu, err));
     TRY(prepare_run(&criu, CRIU_RESTORE, options, &listener, err));
     return launch_write_pid_file(restore->launch_options->pid_file, restore->launch->pid, err);

@@ -54,6 +54,7 @@ static int restore(const Globals *globals, const char *id, const RestoreArgument
         .pid_file = text_is_empty(parsed->pid_file) ? NULL : parsed->pid_file,
         .systemd_cgroup = globals->systemd_cgroup};
     int console[2] = {-1, -1};
+    TRY(command_parse_rootless(globals, &launch_options.rootless, err));
     if (!parsed->detach) {
         if (!launch_options.console_socket)
             TRY(foreground_open_console(console, err));
