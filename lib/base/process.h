@@ -31,6 +31,7 @@ int process_spawn(const ProcessSpawn *spawn, pid_t *ret_pid, Error *err);
 /* One of our programs: beside this executable, then in ../libexec/tare, then in $PATH. New string;
  * ERROR_NOT_FOUND. */
 int process_find_program(const char *name, char **ret, Error *err);
+#define PROCESS_ORIGINAL_ENVIRONMENT "TARE_EXECUTABLE" /* the path of what a copy was made from */
 
 /* waitpid(2) status; exit code as a shell has it (128 + signal). timeout in ns, -1 for ever;
  * ERROR_TIMEOUT leaves the child alone. */

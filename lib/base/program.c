@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
@@ -28,13 +29,17 @@ static char *search_path(const char *name) {
 }
 
 int process_find_program(const char *name, char **ret, Error *err) {
-    /* as it was started, perhaps through a symlink (getauxval(3)), then as it is */
-    const char *given = (const char *)getauxval(AT_EXECFN);
-    autofree char *started = given && path_is_absolute(given) ? path_parent(given) : NULL;
+    /* as it was started, perhaps through a symlink (getauxval(3)), then as it is. A program that
+     * runs from a copy of itself can know neither: then who made the copy says where it was. */
+    const char *original = getenv(PROCESS_ORIGINAL_ENVIRONMENT);
+    const char *given = original ? original : (const char *)getauxval(AT_EXECFN);
+    autofree char *absolute = given && strchr(given, '/') ? path_absolute(given) : NULL;
+    autofree char *started = absolute ? path_parent(absolute) : NULL;
+    autofree char *beside = started ? path_join(started, "../libexec/tare") : NULL;
     autofree char *real = realpath("/proc/self/exe", NULL);
     autofree char *installed = real ? path_parent(real) : NULL;
     autofree char *libexec = installed ? path_join(installed, "../libexec/tare") : NULL;
-    const char *const directories[] = {started, installed, libexec};
+    const char *const directories[] = {started, beside, installed, libexec};
     char *found = NULL;
     for (size_t i = 0; i < array_size(directories) && !found; i++)
         found = directories[i] ? try_directory(directories[i], name) : NULL;

@@ -116,12 +116,22 @@ static int finish_intermediate(const Init *init, pid_t intermediate, Error *err)
     return r < 0 ? r : pid;
 }
 
+/* In the child that clone3 did not put into the cgroup: a child of ours, or a cgroup namespace,
+ * made before the runtime has moved us would be outside. */
+static void wait_to_be_moved(const Init *init) {
+    Error err;
+    if (message_expect(init->channel, MESSAGE_MOVED, NULL, &err) < 0)
+        _exit(1);
+}
+
 int init_clone(Init *init, Error *err) {
     uint64_t flags = (uint64_t)init->namespaces->create & ~(uint64_t)LATE_NAMESPACES;
     bool intermediate = needs_intermediate(init->namespaces), moved;
     pid_t pid = clone_into_cgroup(intermediate ? 0 : flags, init->cgroup, &moved);
     if (pid == 0) {
         close(init->peer);
+        if (!moved)
+            wait_to_be_moved(init);
         if (intermediate)
             run_intermediate(init, flags);
         init_run(init);
@@ -135,6 +145,7 @@ int init_clone(Init *init, Error *err) {
             waitpid(pid, NULL, 0);
             return r;
         }
+        TRY(message_send(init->peer, MESSAGE_MOVED, 0, err));
     }
     close(init->channel);
     init->channel = -1;

@@ -7,6 +7,7 @@
  *
  *     runtime                               init
  *       │  clone3 ─────────────────────────► │ enters its cgroup
+ *       │  MESSAGE_MOVED ──────────────────► │ (only where clone3 could not do that)
  *       │  user namespace mappings           │
  *       │  MESSAGE_MAPPED ─────────────────► │ (only with a new user namespace)
  *       │  rootfs_send ────────────────────► │ (only with a user namespace)
@@ -27,6 +28,7 @@
  * user namespace is cloned by an intermediate one, which says MESSAGE_PID first. */
 typedef enum MessageType {
     MESSAGE_PID = 1,
+    MESSAGE_MOVED,
     MESSAGE_MAPPED,
     MESSAGE_HOOK,
     MESSAGE_HOOKED,

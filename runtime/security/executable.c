@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/process.h"
 #include "runtime/security/remap.h"
 
 /* This program becomes a file of a read-only mount that nobody else can reach: what is opened
@@ -74,6 +76,9 @@ int executable_protect(char **argv, Error *err) {
         protection = take_fd(&safe);
         return 0;
     }
+    autofree char *original = realpath("/proc/self/exe", NULL);
+    if (original) /* for process_find_program() */
+        setenv(PROCESS_ORIGINAL_ENVIRONMENT, original, true);
     if (safe < 0)
         safe = open_sealed_copy();
     if (safe < 0)

@@ -4,6 +4,7 @@ so limits are read from the unit's properties."""
 
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -124,3 +125,23 @@ def test_pause_kill_and_a_crash(guest):
     assert '"status": "paused"' in out and "deleted 0" in out
     kept = [line for line in out.splitlines() if "Killed" not in line]  # bash's own words
     assert kept[-2:] == ["deleted 0", "end"], out
+
+
+def test_a_user_has_scopes_below_the_users_manager(guest):
+    guest.write("user.slice:pre:name")
+    script = """cd ~/bundle; R="$HOME/tare-runtime --systemd-cgroup --root $XDG_RUNTIME_DIR/tt"
+        cp config.json ours.json; rm config.json; $R spec --rootless; sed -i 's/"terminal": true/"terminal": false/
+            s/"sh"/"sleep", "100"/; s/"linux": {/"linux": { "cgroupsPath": "user.slice:pre:name",/' config.json
+        $R run -d c1 </dev/null; echo run $?; p=$($R state c1 | sed -n 's/.*"pid": //p' | tr -d ,); grep ^0:: /proc/$p/cgroup
+        systemctl --user show pre-name.scope -p Delegate,ActiveState; echo exec $($R exec c1 grep ^0:: /proc/self/cgroup)
+        $R pause c1; $R state c1 | grep status; $R delete -f c1; systemctl --user status pre-name.scope; echo status $?"""
+    (guest.directory / "user.sh").write_text(script)
+    out = guest.run(f"""useradd -m tester; systemctl start user@$(id -u tester).service
+        cp -a {guest.directory}/. ~tester/; chown -R tester: ~tester
+        su tester -c "XDG_RUNTIME_DIR=/run/user/$(id -u tester) bash ~tester/user.sh" </dev/null""")
+    lines = out.splitlines()
+    assert "run 0" in lines, out
+    assert any(re.fullmatch(r"0::/user.slice/user-\d+.slice/user@\d+.service/user.slice/pre-name.scope", l) for l in lines), out
+    for line in ("Delegate=yes", "ActiveState=active", "exec 0::/", "status 4"):
+        assert line in lines, out
+    assert '"status": "paused"' in out
