@@ -242,6 +242,8 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
         .restart = options.restart,
         .restart_timer = {.handle = task_restart, .owner = container},
         .revision = 1};
+    if (options.health.process || options.health.url)
+        container->health = health_new(container, &options.health);
     process_init(&container->init, container, "");
     container->init.terminal = request->terminal;
     set_paths(&container->init, request->stdin, request->stdout, request->stderr);
@@ -266,6 +268,7 @@ Container *container_free(Container *container) {
     Shim *shim = container->shim;
     shim->container = NULL;
     loop_disarm(&shim->loop, &container->restart_timer);
+    container->health = health_free(container->health);
     container_changed(container); /* those who watch find it gone */
     if (container->runtime.log)
         warn(runtime_delete(&container->runtime, container->id, &err), &err);

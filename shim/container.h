@@ -5,6 +5,7 @@
 #include "proto/tare/shim/v1/options.pb-c.h"
 #include "proto/tare/shim/v1/shim.pb-c.h"
 #include "shim/cgroup.h"
+#include "shim/health.h"
 #include "shim/process.h"
 #include "shim/restart.h"
 #include "shim/runtime.h"
@@ -24,6 +25,7 @@ struct Container {
     bool open_stdin, stdin_once, oom_killed; /* the last: how the last life ended */
     Restart restart;
     LoopTimer restart_timer;
+    Health *health;    /* NULL: no health checks */
     uint64_t revision; /* counts what Watch tells */
 };
 

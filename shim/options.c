@@ -19,6 +19,18 @@ static char *containerd_root(const char *root, const char *name_space) {
     return path_join(text_is_empty(root) ? "/run/containerd/runc" : root, name_space);
 }
 
+static int take_health(const Tare__Shim__V1__HealthProbe *from, HealthOptions *ret, Error *err) {
+    *ret = (HealthOptions){.process = copy_or_null(from->process),
+        .url = copy_or_null(from->url),
+        .interval = from->interval,
+        .timeout = from->timeout,
+        .start_period = from->start_period,
+        .start_interval = from->start_interval,
+        .retries = from->retries,
+        .stop_signal = (int)from->stop_signal};
+    return health_action_parse(from->on_failure, &ret->on_failure, err);
+}
+
 static int take_tare(
     const ProtobufCMessage *message, const char *name_space, TaskOptions *ret, Error *err) {
     const Tare__Shim__V1__Options *from = (const Tare__Shim__V1__Options *)message;
@@ -34,7 +46,9 @@ static int take_tare(
         .systemd_cgroup = from->systemd_cgroup,
         .terminal_size = {(uint16_t)from->terminal_rows, (uint16_t)from->terminal_columns}};
     const Tare__Shim__V1__RestartPolicy *restart = from->restart;
-    return restart ? restart_set(&ret->restart, restart->name, restart->maximum_retries, err) : 0;
+    if (restart)
+        TRY(restart_set(&ret->restart, restart->name, restart->maximum_retries, err));
+    return from->health ? take_health(from->health, &ret->health, err) : 0;
 }
 
 static int take_runc(
@@ -94,5 +108,6 @@ void task_options_done(TaskOptions *options) {
     free(options->log_path);
     free(options->attach_socket);
     free(options->exit_record);
+    health_options_done(&options->health);
     *options = (TaskOptions){};
 }

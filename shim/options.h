@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "proto/google/protobuf/any.pb-c.h"
+#include "shim/health.h"
 #include "shim/restart.h"
 #include "shim/terminal.h"
 
@@ -18,6 +19,7 @@ typedef struct TaskOptions {
     bool open_stdin, stdin_once, systemd_cgroup, no_pivot, no_new_keyring;
     TerminalSize terminal_size;
     Restart restart;
+    HealthOptions health;
 } TaskOptions;
 
 /* ERROR_INVALID: malformed, or of another type. */

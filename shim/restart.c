@@ -49,8 +49,9 @@ static bool is_wanted(const Restart *restart, int exit_status) {
 }
 
 bool restart_decide(Restart *restart, int exit_status, int64_t lived, int64_t *ret_delay) {
-    if (!is_wanted(restart, exit_status))
+    if (!is_wanted(restart, exit_status) && !restart->forced)
         return false;
+    restart->forced = false;
     if (restart->delay == 0 || lived >= long_life)
         restart->delay = first_delay;
     else

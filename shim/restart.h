@@ -18,6 +18,7 @@ typedef struct Restart {
     unsigned maximum_retries; /* 0: without end */
     unsigned count;           /* restarts so far */
     int64_t delay;            /* before the last restart; ns */
+    bool forced;              /* once, whatever the policy says */
 } Restart;
 
 /* name: "" or "no", "on-failure", "always", "unless-stopped". Leaves count and delay alone.

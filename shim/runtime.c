@@ -126,16 +126,21 @@ static void begin(Arguments *arguments, const Runtime *runtime, const char *comm
     add(arguments, command);
 }
 
+static int spawn(const Runtime *runtime, const Arguments *arguments, const int fds[3],
+    pid_t *ret_pid, Error *err) {
+    ProcessSpawn child = PROCESS_SPAWN_INIT;
+    child.argv = arguments->item;
+    child.directory = runtime->bundle;
+    if (fds)
+        memcpy(child.fds, fds, sizeof child.fds);
+    return process_spawn(&child, ret_pid, err);
+}
+
 static int run(const Runtime *runtime, Arguments *arguments, const int fds[3], Error *err) {
     off_t before = log_size(runtime);
-    ProcessSpawn spawn = PROCESS_SPAWN_INIT;
     pid_t pid;
     int status = 0;
-    spawn.argv = arguments->item;
-    spawn.directory = runtime->bundle;
-    if (fds)
-        memcpy(spawn.fds, fds, sizeof spawn.fds);
-    TRY(process_spawn(&spawn, &pid, err));
+    TRY(spawn(runtime, arguments, fds, &pid, err));
     int r = process_wait(pid, timeout, &status, err);
     if (r < 0) {
         kill(pid, SIGKILL);
@@ -191,6 +196,16 @@ int runtime_exec(const Runtime *runtime, const char *id, const RuntimeProcess *p
     add_pair(&arguments, "--process", spec_file);
     add(&arguments, "--detach");
     return run_process(runtime, &arguments, id, process, ret_pid, err);
+}
+
+int runtime_exec_attached(const Runtime *runtime, const char *id, const char *spec_file,
+    const char *pid_file, const int fds[3], pid_t *ret_pid, Error *err) {
+    Arguments arguments;
+    begin(&arguments, runtime, "exec");
+    add_pair(&arguments, "--process", spec_file);
+    add_pair(&arguments, "--pid-file", pid_file);
+    add(&arguments, id);
+    return spawn(runtime, &arguments, fds, ret_pid, err);
 }
 
 int runtime_command(const Runtime *runtime, const char *command, const char *id, Error *err) {

@@ -33,6 +33,10 @@ int runtime_exec(const Runtime *runtime, const char *id, const RuntimeProcess *p
     const char *spec_file, pid_t *ret_pid, Error *err);
 
 /* start, pause, resume */
+/* As a child of ours that lives as long as the process inside; the caller reaps it. */
+int runtime_exec_attached(const Runtime *runtime, const char *id, const char *spec_file,
+    const char *pid_file, const int fds[3], pid_t *ret_pid, Error *err);
+
 int runtime_command(const Runtime *runtime, const char *command, const char *id, Error *err);
 int runtime_kill(const Runtime *runtime, const char *id, int signal, bool all, Error *err);
 int runtime_update(const Runtime *runtime, const char *id, const char *resources_file, Error *err);

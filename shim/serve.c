@@ -53,7 +53,9 @@ static void reap(Shim *shim) {
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         Error err = {};
         Process *process = find_process(shim, pid);
-        if (!publisher_reaped(shim->publisher, pid) && process)
+        Health *health = shim->container ? shim->container->health : NULL;
+        if (!publisher_reaped(shim->publisher, pid) && !health_reaped(health, pid, status) &&
+            process)
             task_handle(process, TASK_EXITED, &(TaskRequest){.status = status}, &err);
     }
 }

@@ -43,6 +43,7 @@ static int run_container(Container *container, Error *err) {
     container->init.state = PROCESS_RUNNING;
     container->init.started_at = time_now();
     notice_started(&container->init);
+    health_begin(container->health);
     container_changed(container);
     return 0;
 }
@@ -285,6 +286,8 @@ static int begin_end(Process *process, const TaskRequest *request, Error *err) {
     process->exit_status = process_exit_code(request->status);
     process->exited_at = time_now();
     process->state = PROCESS_ENDING;
+    if (is_init(process))
+        health_end(container->health);
     /* in a shared pid namespace the kernel leaves the others alone */
     if (is_init(process) && !container->private_pids)
         runtime_kill(&container->runtime, container->id, SIGKILL, true, &ignored);

@@ -14,6 +14,29 @@ static int find(Shim *shim, const char *id, Container **ret, Error *err) {
     return 0;
 }
 
+static Tare__Shim__V1__Health *describe(TtrpcCall *call, const Health *health) {
+    static const char *const names[] = {[HEALTH_STARTING] = "starting",
+        [HEALTH_HEALTHY] = "healthy",
+        [HEALTH_UNHEALTHY] = "unhealthy"};
+    HealthReport report = health_report(health);
+    Tare__Shim__V1__Health *told = ttrpc_call_memory(call, sizeof *told);
+    tare__shim__v1__health__init(told);
+    told->status = (char *)names[report.status];
+    told->failing_streak = report.failing_streak;
+    told->results = ttrpc_call_memory(call, HEALTH_RESULTS * sizeof *told->results);
+    for (unsigned i = 0; i < report.results_n; i++) {
+        Tare__Shim__V1__HealthResult *result = ttrpc_call_memory(call, sizeof *result);
+        tare__shim__v1__health_result__init(result);
+        result->started_at = report.results[i].started;
+        result->ended_at = report.results[i].ended;
+        result->exit_code = report.results[i].exit_code;
+        result->output.data = (uint8_t *)report.results[i].output;
+        result->output.len = strlen(report.results[i].output);
+        told->results[told->n_results++] = result;
+    }
+    return told;
+}
+
 static int watch(Container *container, TtrpcCall *call, const Tare__Shim__V1__WatchRequest *request,
     Tare__Shim__V1__WatchResponse *response) {
     const Process *init = &container->init;
@@ -27,6 +50,8 @@ static int watch(Container *container, TtrpcCall *call, const Tare__Shim__V1__Wa
     response->exit_status = (uint32_t)init->exit_status;
     response->exited_at = init->exited_at;
     response->oom_killed = container->oom_killed;
+    if (container->health)
+        response->health = describe(call, container->health);
     return 0;
 }
 
