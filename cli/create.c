@@ -146,6 +146,7 @@ static int fill(const CreateOptions *options, CreateRequest *request, Error *err
         return error_set(err, ERROR_RANGE, "memory limit is too large");
     request->memory = (int64_t)options->memory.value;
     request->pids_limit = options->pids_limit.value;
+    TRY(health_request(&options->health, &request->health, err));
     if (options->restart)
         TRY(restart_policy_parse(options->restart, &request->restart, err));
     if (options->remove && options->restart && !text_equal(options->restart, "no"))

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include "cli/cli.h"
+#include "cli/health.h"
 #include "proto/tare/v1/container.pb-c.h"
 
 /* What `run` and `create` share: the options that describe a container. */
@@ -14,10 +15,12 @@ typedef struct CreateOptions {
     OptionTexts capabilities_add, capabilities_drop, attach;
     OptionSize memory;
     OptionInt pids_limit;
+    HealthOptions health;
 } CreateOptions;
 
 /* Rows for an option table whose struct T has a CreateOptions called create. */
 #define CREATE_AT(member) (offsetof(T, create) + offsetof(CreateOptions, member))
+#define CREATE_HEALTH_AT(member) (CREATE_AT(health) + offsetof(HealthOptions, member))
 #define CREATE_ROWS                                                                                \
     {'a', "attach", OPTION_TEXTS, CREATE_AT(attach), "list", "Attach to STDIN, STDOUT or STDERR"}, \
         {0, "cap-add", OPTION_TEXTS, CREATE_AT(capabilities_add), "list",                          \
@@ -30,6 +33,7 @@ typedef struct CreateOptions {
         {'e', "env", OPTION_TEXTS, CREATE_AT(environment), "list", "Set environment variables"},   \
         {0, "env-file", OPTION_TEXTS, CREATE_AT(environment_files), "list",                        \
             "Read in a file of environment variables"},                                            \
+        HEALTH_ROWS(CREATE_HEALTH_AT),                                                             \
         {'h', "hostname", OPTION_TEXT, CREATE_AT(hostname), "string", "Container host name"},      \
         {'i', "interactive", OPTION_FLAG, CREATE_AT(interactive), NULL,                            \
             "Keep STDIN open even if not attached"},                                               \

@@ -13,7 +13,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -21,7 +20,7 @@
 #include "shim/task.h"
 
 static const int64_t stop_patience = 10 * TIME_SECOND;
-static const char pid_file[] = "health.pid", spec_file[] = "health.json";
+static const char pid_file[] = "health.pid";
 
 struct Health {
     Container *container;
@@ -163,12 +162,9 @@ static void fail_to_run(Health *health, const Error *why) {
 
 static int spawn_exec(Health *health, const int fds[3], Error *err) {
     const Container *container = health->container;
-    autofree char *path = path_join(container->bundle, spec_file);
-    const char *spec = health->with.process;
-    TRY(file_write(AT_FDCWD, path, spec, strlen(spec), 0600, false, err));
     TRY(file_remove(AT_FDCWD, pid_file, err)); /* the bundle is our working directory */
-    return runtime_exec_attached(
-        &container->runtime, container->id, path, pid_file, fds, &health->probe, err);
+    return runtime_exec_attached(&container->runtime, container->id, health->with.process, pid_file,
+        fds, &health->probe, err);
 }
 
 static int spawn_probe(Health *health, const int fds[3], Error *err) {

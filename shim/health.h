@@ -30,7 +30,7 @@ enum {
 };
 
 typedef struct HealthOptions {
-    char *process; /* JSON of the OCI process to run inside; else */
+    char *process; /* file with the JSON of the OCI process to run inside; else */
     char *url;     /* http, https, tcp or grpc */
     int64_t interval, timeout, start_period, start_interval; /* ns; 0: Docker's default */
     unsigned retries;                                        /* 0: 3 */

@@ -72,7 +72,8 @@ static const struct {
 };
 
 static int check(const TaskOptions *options, Error *err) {
-    const char *const paths[] = {options->log_path, options->attach_socket, options->exit_record};
+    const char *const paths[] = {
+        options->log_path, options->attach_socket, options->exit_record, options->health.process};
     for (size_t i = 0; i < array_size(paths); i++)
         if (paths[i] && !path_is_absolute(paths[i]))
             return error_set(err, ERROR_INVALID, "'%s' is not an absolute path", paths[i]);

@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "engine/container/devices.h"
+#include "engine/container/health.h"
 #include "engine/container/private.h"
 #include "engine/container/rootfs.h"
 #include "engine/container/spec.h"
@@ -81,6 +82,24 @@ static int spec_write(Containers *containers, const ContainerRecord *record,
     return file_write(bundle, "config.json", text, strlen(text), 0600, false, err);
 }
 
+/* What the shim runs as a health check. */
+static int probe_write(Containers *containers, const ContainerRecord *record,
+    const Identity *identity, int bundle, Error *err) {
+    autofree char *directory = container_path(containers, record->id, "");
+    SpecInput input = input_of(containers, record, identity, directory);
+    autodone(ExecSettings) exec = {};
+    OciHealthcheck health;
+    OciProcess process = {};
+    if (health_of(record, &health))
+        health_command(record, &health, &exec.command);
+    if (exec.command.n == 0)
+        return 0;
+    TRY(spec_build_exec(&input, &exec, &process, err));
+    autofree char *text = json_encode(&oci_process_type, &process, 0);
+    json_done(&oci_process_type, &process);
+    return file_write(bundle, BUNDLE_HEALTH_FILE, text, strlen(text), 0600, false, err);
+}
+
 int bundle_make(Containers *containers, const ContainerRecord *record, Error *err) {
     autofree char *path = path_bundle(containers, record->id);
     autofree char *mount_point = path_join(path, "rootfs");
@@ -91,6 +110,7 @@ int bundle_make(Containers *containers, const ContainerRecord *record, Error *er
     TRY(root_open(containers, record->id, ROOTFS_READ, &root, err));
     TRY(identity_find(root, spec_user(record), &identity, err));
     TRY(directory_make(containers, record, root, err));
+    TRY(probe_write(containers, record, &identity, bundle, err));
     return spec_write(containers, record, &identity, bundle, err);
 }
 

@@ -5,6 +5,7 @@
 
 /* STATE/bundles/ID: config.json and the mount point of the root file system; and what the program
  * finds in /etc, which is in ROOT/containers/ID. Under the container's operation lock. */
+#define BUNDLE_HEALTH_FILE "health.json" /* the process of a health check */
 int bundle_write_files(Containers *containers, const ContainerRecord *record, Error *err);
 int bundle_make(Containers *containers, const ContainerRecord *record, Error *err);
 void bundle_remove(Containers *containers, const char *id);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/container/health.h"
 #include "engine/container/names.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
@@ -83,6 +84,7 @@ int container_create(
     autoptr(Container) container = NULL;
     TRY(record_build(containers, create, &record, err));
     TRY(spec_check(record, err));
+    TRY(health_check(record, err));
     TRY(name_take(containers, create->name, record, &container, err));
     pthread_mutex_lock(&container->operation);
     int r = parts_make(containers, container, err);

@@ -36,6 +36,7 @@ struct Monitor {
 
 static void watch_free(Watch *watch) {
     ttrpc_client_free(watch->with.client);
+    task_change_done(&watch->news.change);
     free(watch);
 }
 

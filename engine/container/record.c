@@ -64,6 +64,8 @@ static const JsonField settings_fields[] = {
     {"terminalColumns", JSON_UINT, JSON_AT(terminal_columns)},
     {"restart", JSON_TEXT, JSON_AT(restart)},
     {"restartRetries", JSON_UINT, JSON_AT(restart_retries)},
+    {"health", JSON_OBJECT, JSON_AT(health), &oci_healthcheck_type},
+    {"healthOnFailure", JSON_TEXT, JSON_AT(health_on_failure)},
     {},
 };
 static const JsonType settings_type = {sizeof(T), settings_fields};
@@ -95,6 +97,27 @@ static const JsonField endpoint_fields[] = {
 const JsonType container_endpoint_type = {sizeof(T), endpoint_fields};
 #undef T
 
+#define T ContainerHealthResult
+static const JsonField health_result_fields[] = {
+    {"started", JSON_INT, JSON_AT(started)},
+    {"ended", JSON_INT, JSON_AT(ended)},
+    {"exitCode", JSON_INT, JSON_AT(exit_code)},
+    {"output", JSON_TEXT, JSON_AT(output)},
+    {},
+};
+const JsonType container_health_result_type = {sizeof(T), health_result_fields};
+#undef T
+
+#define T ContainerHealth
+static const JsonField health_fields[] = {
+    {"status", JSON_TEXT, JSON_AT(status)},
+    {"failingStreak", JSON_UINT, JSON_AT(failing_streak)},
+    {"results", JSON_OBJECTS, JSON_AT(results), &container_health_result_type},
+    {},
+};
+const JsonType container_health_type = {sizeof(T), health_fields};
+#undef T
+
 #define T ContainerState
 static const JsonField state_fields[] = {
     {"status", JSON_TEXT, JSON_AT(status_text), .flags = JSON_REQUIRED},
@@ -108,6 +131,7 @@ static const JsonField state_fields[] = {
     {"stopped", JSON_BOOL, JSON_AT(stopped)},
     {"error", JSON_TEXT, JSON_AT(error)},
     {"endpoint", JSON_OBJECT, JSON_AT(endpoint), &container_endpoint_type},
+    {"health", JSON_OBJECT, JSON_AT(health), &container_health_type},
     {},
 };
 static const JsonType state_type = {sizeof(T), state_fields};
@@ -221,6 +245,12 @@ void container_state_reset(ContainerState *state) {
     free(take_ptr(&state->error));
     state->pid = (JsonInt){true, 0};
     state->oom_killed = state->restarting = (JsonBool){};
+}
+
+void container_health_free(ContainerHealth *health) {
+    if (health)
+        json_done(&container_health_type, health);
+    free(health);
 }
 
 void container_settings_free(ContainerSettings *settings) {

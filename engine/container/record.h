@@ -32,6 +32,8 @@ typedef struct ContainerSettings {
     JsonUint terminal_rows, terminal_columns;
     char *restart; /* policy; NULL: "no" */
     JsonUint restart_retries;
+    OciHealthcheck *health;  /* NULL: the image's */
+    char *health_on_failure; /* NULL: nothing happens */
 } ContainerSettings;
 
 /* Copied when the container is created: a tag may move and an image may be updated meanwhile. */
@@ -45,6 +47,17 @@ typedef struct ContainerEndpoint {
     JsonUint prefix;
     JsonObjects ports; /* ContainerPort */
 } ContainerEndpoint;
+
+typedef struct ContainerHealthResult {
+    JsonInt started, ended, exit_code;
+    char *output;
+} ContainerHealthResult;
+
+typedef struct ContainerHealth {
+    char *status; /* "starting", "healthy", "unhealthy" */
+    JsonUint failing_streak;
+    JsonObjects results; /* ContainerHealthResult, oldest first */
+} ContainerHealth;
 
 typedef enum ContainerStatus {
     CONTAINER_CREATED,
@@ -64,6 +77,7 @@ typedef struct ContainerState {
     JsonBool stopped;            /* by the user: not to be started when the machine starts */
     char *error;                 /* why the last start failed, NULL */
     ContainerEndpoint *endpoint; /* NULL: not connected */
+    ContainerHealth *health;     /* of the last run; NULL: not checked */
 } ContainerState;
 
 typedef struct ContainerRecord {
@@ -78,7 +92,8 @@ typedef struct ContainerRecord {
 /* Docker's word for it: the status, or "restarting". */
 const char *container_state_name(const ContainerState *state);
 
-extern const JsonType container_port_type, container_mount_type, container_endpoint_type;
+extern const JsonType container_port_type, container_mount_type, container_endpoint_type,
+    container_health_type, container_health_result_type;
 
 /* New, with one reference and empty parts. */
 ContainerRecord *container_record_new(void);
@@ -88,6 +103,8 @@ void container_record_unref(ContainerRecord *record);
 CLEANUP_DEFINE(ContainerRecord, container_record_unref)
 
 void container_settings_free(ContainerSettings *settings);
+
+void container_health_free(ContainerHealth *health);
 
 /* For a container that does not run: no pid, error, endpoint. */
 void container_state_reset(ContainerState *state);

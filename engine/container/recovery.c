@@ -95,7 +95,7 @@ static int recover_one(Containers *containers, Container *container, Error *err)
         log_info("container %.12s: adopted", container->id);
         TRY(make_running(containers, container, pid, err));
         TRY(exit_watch(containers, container, "", err));
-        return restart_is_set(record->settings) ? restart_watch(containers, container, 0, err) : 0;
+        return restart_is_watched(record) ? restart_watch(containers, container, 0, err) : 0;
     }
     if (status == CONTAINER_RUNNING) {
         container->orphaned = !exit_is_recorded(containers, container->id);

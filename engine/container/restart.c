@@ -7,9 +7,15 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/container/health.h"
 
 bool restart_is_set(const ContainerSettings *settings) {
     return !text_is_empty(settings->restart) && !text_equal(settings->restart, "no");
+}
+
+bool restart_is_watched(const ContainerRecord *record) {
+    OciHealthcheck ignored;
+    return restart_is_set(record->settings) || health_of(record, &ignored);
 }
 
 int restart_check(const ContainerSettings *settings, Error *err) {
@@ -60,12 +66,21 @@ static void record_change(Containers *containers, Container *container, const Ta
     state->finished = (JsonInt){true, change->exited};
     state->oom_killed = (JsonBool){true, change->restarting && change->oom_killed};
     state->exit_code = (JsonInt){true, change->restarting ? change->exit_code : 0};
+    container_health_free(state->health);
+    state->health = health_encode(change);
+    const char *was = before->state->health ? before->state->health->status : NULL;
+    bool health_changed = change->health_status && !text_equal(was, change->health_status) &&
+                          !text_equal(change->health_status, "starting");
     if (table_update(containers, container, changed, &err) < 0)
         log_error("container %.12s: cannot record its restart: %s", container->id, err.message);
     autoptr(ContainerRecord) after = table_record(containers, container);
     if (died) {
         container_event(containers, after, "die");
         waiters_wake(containers, container, CONTAINER_NEXT_EXIT, change->exit_code);
+    }
+    if (health_changed) {
+        autofree char *action = text_format("health_status: %s", change->health_status);
+        container_event(containers, after, action);
     }
     if (!change->restarting && change->restart_count > before->state->restart_count.value)
         container_event(containers, after, "start");

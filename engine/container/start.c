@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,12 +10,15 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/bundle.h"
 #include "engine/container/failure.h"
+#include "engine/container/health.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
+#include "engine/container/spec.h"
 
 /* A start is a table of steps, each undone in reverse when a later one fails. The record is written
  * before what only it can undo (the endpoint), and after what the shim can tell by itself. */
@@ -124,6 +128,12 @@ static int task_step(Start *start, Error *err) {
     unsigned pid;
     TRY(config_runtime(config, "", &runtime, err));
     TRY(snapshot_mounts(start->containers->with.snapshots, start->container->id, &rootfs, err));
+    autofree char *probe = path_join(start->bundle, BUNDLE_HEALTH_FILE);
+    OciHealthcheck health;
+    bool checked = health_of(start->record, &health);
+    int stop_signal = SIGTERM;
+    TRY(signal_parse(spec_stop_signal(start->record), &stop_signal, err));
+    const TaskHealth task_health = health_task(start->record, &health, probe, stop_signal);
     const TaskCreate create = {
         .id = start->container->id,
         .bundle = start->bundle,
@@ -142,6 +152,7 @@ static int task_step(Start *start, Error *err) {
         .log_max_files = config->log_max_files,
         .restart = settings->restart,
         .restart_retries = (unsigned)settings->restart_retries.value,
+        .health = checked ? &task_health : NULL,
     };
     int r = task_create(start->client, &create, &pid, err);
     return r < 0 ? error_prefix(err, "failed to create task for container") : 0;
@@ -231,7 +242,7 @@ static int run(Start *start, Error *err) {
     changed->state->restart_count = (JsonUint){true, 0};
     free(take_ptr(&changed->state->error));
     TRY(update(start, changed, err));
-    return restart_is_set(start->record->settings)
+    return restart_is_watched(start->record)
                ? restart_watch(start->containers, start->container, 0, err)
                : 0;
 }

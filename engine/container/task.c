@@ -2,6 +2,7 @@
 #include "engine/container/task.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -61,6 +62,18 @@ static char *text_or_empty(const char *text) {
     return (char *)(uintptr_t)(text ? text : "");
 }
 
+static void fill_health(const TaskHealth *from, Tare__Shim__V1__HealthProbe *to) {
+    to->process = text_or_empty(from->process);
+    to->url = text_or_empty(from->url);
+    to->interval = from->interval;
+    to->timeout = from->timeout;
+    to->start_period = from->start_period;
+    to->start_interval = from->start_interval;
+    to->retries = from->retries;
+    to->on_failure = text_or_empty(from->on_failure);
+    to->stop_signal = (uint32_t)from->stop_signal;
+}
+
 static Google__Protobuf__Any pack_options(const TaskCreate *create, Text *buffer) {
     Tare__Shim__V1__Options options = TARE__SHIM__V1__OPTIONS__INIT;
     options.runtime = text_or_empty(create->runtime);
@@ -78,6 +91,11 @@ static Google__Protobuf__Any pack_options(const TaskCreate *create, Text *buffer
     restart.name = text_or_empty(create->restart);
     restart.maximum_retries = create->restart_retries;
     options.restart = &restart;
+    Tare__Shim__V1__HealthProbe health = TARE__SHIM__V1__HEALTH_PROBE__INIT;
+    if (create->health) {
+        fill_health(create->health, &health);
+        options.health = &health;
+    }
     size_t n = tare__shim__v1__options__get_packed_size(&options);
     text_reserve(buffer, n + 1);
     tare__shim__v1__options__pack(&options, (uint8_t *)buffer->data);
@@ -228,6 +246,19 @@ int task_watch_begin(
     return 0;
 }
 
+static void take_health(const Tare__Shim__V1__Health *from, TaskChange *to) {
+    to->health_status = text_copy(from->status);
+    to->failing_streak = from->failing_streak;
+    for (size_t i = 0; i < from->n_results && i < array_size(to->results); i++) {
+        const Tare__Shim__V1__HealthResult *result = from->results[i];
+        to->results[i].started = result->started_at;
+        to->results[i].ended = result->ended_at;
+        to->results[i].exit_code = result->exit_code;
+        to->results[i].output = text_copy_n((const char *)result->output.data, result->output.len);
+        to->results_n = i + 1;
+    }
+}
+
 int task_watch_end(TtrpcClient *client, TaskChange *ret, Error *err) {
     ProtobufCMessage *message = NULL;
     int r = ttrpc_receive(client, 0, &message, err);
@@ -246,8 +277,17 @@ int task_watch_end(TtrpcClient *client, TaskChange *ret, Error *err) {
         .started = response->started_at,
         .exited = response->exited_at,
         .exit_code = (int)response->exit_status};
+    if (response->health)
+        take_health(response->health, ret);
     ttrpc_response_free(message);
     return 0;
+}
+
+void task_change_done(TaskChange *change) {
+    free(change->health_status);
+    for (size_t i = 0; i < change->results_n; i++)
+        free(change->results[i].output);
+    *change = (TaskChange){};
 }
 
 int task_set_restart(

@@ -21,6 +21,14 @@ int task_shim_start(const TaskShim *shim, Error *err);
 /* Ends whatever is left of a container whose shim was killed: processes, cgroup, rootfs mounts. */
 int task_shim_clean_up(const TaskShim *shim, Error *err);
 
+typedef struct TaskHealth {
+    const char *process, *url; /* one of them; process: a file's absolute path */
+    int64_t interval, timeout, start_period, start_interval;
+    unsigned retries;
+    const char *on_failure;
+    int stop_signal;
+} TaskHealth;
+
 typedef struct TaskCreate {
     const char *id, *bundle;
     const SnapshotMount *rootfs;
@@ -32,6 +40,7 @@ typedef struct TaskCreate {
     int32_t log_max_files;
     const char *restart; /* policy; NULL: none */
     unsigned restart_retries;
+    const TaskHealth *health; /* NULL: none */
 } TaskCreate;
 
 typedef enum TaskStatus {
@@ -63,7 +72,16 @@ typedef struct TaskChange {
     unsigned restart_count;
     int64_t started, exited; /* 0: not yet */
     int exit_code;
+    char *health_status; /* NULL: no health checks */
+    unsigned failing_streak;
+    struct {
+        int64_t started, ended;
+        int exit_code;
+        char *output;
+    } results[5];
+    size_t results_n;
 } TaskChange;
+void task_change_done(TaskChange *change);
 
 typedef struct TaskExec {
     const char *id, *exec_id;

@@ -46,13 +46,13 @@ static int update_locked(
     bool running = record->state->status == CONTAINER_RUNNING;
     if (running && (update->memory || update->nano_cpus || update->pids_limit))
         TRY(change_task(containers, container->id, changed->settings, err));
-    bool watched = restart_is_set(record->settings);
+    bool watched = restart_is_watched(record);
     if (running && update->restart)
         TRY(restart_tell_shim(
             containers, container->id, update->restart, update->restart_retries, err));
     TRY(table_update(containers, container, take_ptr(&changed), err));
     autoptr(ContainerRecord) now = table_record(containers, container);
-    if (running && !watched && restart_is_set(now->settings))
+    if (running && !watched && restart_is_watched(now))
         TRY(restart_watch(containers, container, 0, err));
     container_event(containers, now, "update");
     return 0;

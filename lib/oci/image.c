@@ -64,7 +64,7 @@ static const JsonField healthcheck_fields[] = {
     {"Retries", JSON_INT, JSON_AT(retries)},
     {},
 };
-static const JsonType healthcheck_type = {sizeof(T), healthcheck_fields};
+const JsonType oci_healthcheck_type = {sizeof(T), healthcheck_fields};
 #undef T
 
 static const JsonField empty_fields[] = {{}};
@@ -81,7 +81,7 @@ static const JsonField config_fields[] = {
     {"StdinOnce", JSON_BOOL, JSON_AT(stdin_once)},
     {"Env", JSON_TEXTS, JSON_AT(env)},
     {"Cmd", JSON_TEXTS, JSON_AT(cmd)},
-    {"Healthcheck", JSON_OBJECT, JSON_AT(healthcheck), &healthcheck_type},
+    {"Healthcheck", JSON_OBJECT, JSON_AT(healthcheck), &oci_healthcheck_type},
     {"ArgsEscaped", JSON_BOOL, JSON_AT(args_escaped)},
     {"Volumes", JSON_OBJECT_MAP, JSON_AT(volumes), &oci_empty_type},
     {"WorkingDir", JSON_TEXT, JSON_AT(working_dir)},

@@ -85,6 +85,7 @@ typedef struct OciImage {
 } OciImage;
 
 extern const JsonType oci_platform_type, oci_descriptor_type, oci_index_type, oci_manifest_type;
+extern const JsonType oci_healthcheck_type;
 extern const JsonType oci_image_type, oci_image_config_type, oci_history_type, oci_empty_type;
 
 void oci_image_done(OciImage *image);

@@ -19,7 +19,8 @@ def probing(shim, args=None, **more):
     fields = dict(interval=100 * MILLISECOND, timeout=5000 * MILLISECOND, retries=2)
     fields.update(more)
     if args:
-        fields["process"] = json.dumps(spec(args)["process"])
+        (shim.bundle / "health.json").write_text(json.dumps(spec(args)["process"]))
+        fields["process"] = str(shim.bundle / "health.json")
     return fields
 
 

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "engine/api/docker/container_shape.h"
 #include "engine/api/docker/ports.h"
+#include "engine/container/health.h"
 #include "engine/container/spec.h"
 
 enum {
@@ -17,6 +18,23 @@ enum {
 
 static JsonInt integer(int64_t value) {
     return (JsonInt){true, value};
+}
+
+static DockerHealth *health_state_of(const ContainerHealth *from) {
+    if (!from)
+        return NULL;
+    DockerHealth *health = new (DockerHealth);
+    health->status = text_copy(from->status);
+    health->failing_streak = integer((int64_t)from->failing_streak.value);
+    for (size_t i = 0; i < from->results.n; i++) {
+        const ContainerHealthResult *result = (ContainerHealthResult *)from->results.item + i;
+        DockerHealthResult *line = json_objects_add(&health->log, &docker_health_result_type);
+        line->start = docker_time(result->started.value);
+        line->end = docker_time(result->ended.value);
+        line->exit_code = integer(result->exit_code.value);
+        line->output = text_copy(result->output);
+    }
+    return health;
 }
 
 static DockerState *state_of(const ContainerState *from) {
@@ -31,6 +49,7 @@ static DockerState *state_of(const ContainerState *from) {
     state->error = text_copy(from->error);
     state->started_at = docker_time(from->started.value);
     state->finished_at = docker_time(from->finished.value);
+    state->health = health_state_of(from->health);
     return state;
 }
 
@@ -156,6 +175,9 @@ static DockerConfig *config_of(const ContainerRecord *record) {
         docker_copy_texts(&config->cmd, &image->cmd);
     if (entrypoint->n != 1 || *entrypoint->item[0])
         docker_copy_texts(&config->entrypoint, entrypoint);
+    OciHealthcheck health;
+    if (health_of(record, &health) || health.test.n)
+        config->healthcheck = json_encode(&oci_healthcheck_type, &health, 0);
     config->image = text_copy(settings->image);
     docker_copy_keys(&config->volumes, &image->volumes);
     docker_copy_texts(&config->on_build, &image->on_build);

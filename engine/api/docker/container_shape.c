@@ -4,6 +4,27 @@
 /* Rows in Docker's order. Rows of `absent_*` members are Docker's fields that this engine has no
  * setting for: they show Docker's default, and a setting of ours will replace the member. */
 
+#define T DockerHealthResult
+static const JsonField health_result_fields[] = {
+    {"Start", JSON_TEXT, JSON_AT(start), .flags = JSON_ALWAYS},
+    {"End", JSON_TEXT, JSON_AT(end), .flags = JSON_ALWAYS},
+    {"ExitCode", JSON_INT, JSON_AT(exit_code), .flags = JSON_ALWAYS},
+    {"Output", JSON_TEXT, JSON_AT(output), .flags = JSON_ALWAYS},
+    {},
+};
+const JsonType docker_health_result_type = {sizeof(T), health_result_fields};
+#undef T
+
+#define T DockerHealth
+static const JsonField health_fields[] = {
+    {"Status", JSON_TEXT, JSON_AT(status), .flags = JSON_ALWAYS},
+    {"FailingStreak", JSON_INT, JSON_AT(failing_streak), .flags = JSON_ALWAYS},
+    {"Log", JSON_OBJECTS, JSON_AT(log), &docker_health_result_type, JSON_ALWAYS},
+    {},
+};
+static const JsonType health_type = {sizeof(T), health_fields};
+#undef T
+
 #define T DockerState
 static const JsonField state_fields[] = {
     {"Status", JSON_TEXT, JSON_AT(status), .flags = JSON_ALWAYS},
@@ -17,6 +38,7 @@ static const JsonField state_fields[] = {
     {"Error", JSON_TEXT, JSON_AT(error), .flags = JSON_ALWAYS},
     {"StartedAt", JSON_TEXT, JSON_AT(started_at), .flags = JSON_ALWAYS},
     {"FinishedAt", JSON_TEXT, JSON_AT(finished_at), .flags = JSON_ALWAYS},
+    {"Health", JSON_OBJECT, JSON_AT(health), &health_type},
     {},
 };
 static const JsonType state_type = {sizeof(T), state_fields};

@@ -4,10 +4,23 @@
 
 /* Docker's container document (API 1.47) as structs; the tables are in container_shape.c. Members
  * without meaning here exist only as constants in those tables' defaults: absent is "", 0, null. */
+typedef struct DockerHealthResult {
+    char *start, *end, *output;
+    JsonInt exit_code;
+} DockerHealthResult;
+
+typedef struct DockerHealth {
+    char *status;
+    JsonInt failing_streak;
+    JsonObjects log; /* DockerHealthResult */
+} DockerHealth;
+extern const JsonType docker_health_result_type;
+
 typedef struct DockerState {
     char *status, *error, *started_at, *finished_at;
     JsonBool running, paused, restarting, oom_killed, dead;
     JsonInt pid, exit_code;
+    DockerHealth *health; /* NULL: not checked */
 } DockerState;
 
 typedef struct DockerLogConfig {

@@ -75,6 +75,17 @@ static void copy_flags(
     settings->privileged = flag(request->privileged);
 }
 
+static void copy_health(const Tare__V1__HealthCheck *from, ContainerSettings *settings) {
+    OciHealthcheck *health = settings->health = new (OciHealthcheck);
+    copy_texts(&health->test, from->test, from->n_test);
+    health->interval = (JsonInt){true, from->interval};
+    health->timeout = (JsonInt){true, from->timeout};
+    health->start_period = (JsonInt){true, from->start_period};
+    health->start_interval = (JsonInt){true, from->start_interval};
+    health->retries = (JsonInt){true, from->retries};
+    settings->health_on_failure = copy_text(from->on_failure);
+}
+
 static int copy_settings(
     const Tare__V1__CreateContainerRequest *request, ContainerSettings *settings, Error *err) {
     settings->image = text_copy(request->image);
@@ -96,6 +107,8 @@ static int copy_settings(
     settings->pids_limit = (JsonInt){true, request->pids_limit};
     settings->terminal_rows = (JsonUint){true, request->terminal_rows};
     settings->terminal_columns = (JsonUint){true, request->terminal_columns};
+    if (request->health)
+        copy_health(request->health, settings);
     if (request->restart) {
         settings->restart = copy_text(request->restart->name);
         settings->restart_retries = (JsonUint){true, request->restart->maximum_retries};

@@ -73,6 +73,14 @@ static char *duration_text(int64_t duration) {
     return text_format("%lld years", (long long)hours / 24 / 365);
 }
 
+static const char *health_shown(const ContainerHealth *health) {
+    if (!health)
+        return "";
+    if (text_equal(health->status, "starting"))
+        return " (health: starting)";
+    return text_equal(health->status, "healthy") ? " (healthy)" : " (unhealthy)";
+}
+
 static char *status_shown(RpcCall *call, const ContainerState *state) {
     int64_t now = time_now();
     autofree char *ago = duration_text(now - state->finished.value);
@@ -84,7 +92,7 @@ static char *status_shown(RpcCall *call, const ContainerState *state) {
     case CONTAINER_RUNNING:
         text = state->restarting.value
                    ? text_format("Restarting (%d) %s ago", (int)state->exit_code.value, ago)
-                   : text_format("Up %s", up);
+                   : text_format("Up %s%s", up, health_shown(state->health));
         break;
     case CONTAINER_EXITED:
         text = text_format("Exited (%d) %s ago", (int)state->exit_code.value, ago);

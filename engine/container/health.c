@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/container/health.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+
+static const char *kind_of(const OciHealthcheck *health) {
+    return health->test.n ? health->test.item[0] : "";
+}
+
+static JsonInt either(JsonInt user, JsonInt image) {
+    return user.value ? user : image;
+}
+
+bool health_of(const ContainerRecord *record, OciHealthcheck *ret) {
+    static const OciHealthcheck nothing;
+    const OciHealthcheck *user = record->settings->health,
+                         *image = record->image->config->healthcheck;
+    user = user ? user : &nothing;
+    image = image ? image : &nothing;
+    *ret = (OciHealthcheck){.test = user->test.n ? user->test : image->test,
+        .interval = either(user->interval, image->interval),
+        .timeout = either(user->timeout, image->timeout),
+        .start_period = either(user->start_period, image->start_period),
+        .start_interval = either(user->start_interval, image->start_interval),
+        .retries = either(user->retries, image->retries)};
+    return ret->test.n > 1 && !text_equal(kind_of(ret), "NONE");
+}
+
+void health_command(const ContainerRecord *record, const OciHealthcheck *health, JsonTexts *ret) {
+    const JsonTexts *shell = &record->image->config->shell;
+    if (text_equal(kind_of(health), "CMD"))
+        for (size_t i = 1; i < health->test.n; i++)
+            json_texts_add(ret, health->test.item[i]);
+    if (!text_equal(kind_of(health), "CMD-SHELL"))
+        return;
+    for (size_t i = 0; i < shell->n; i++)
+        json_texts_add(ret, shell->item[i]);
+    if (shell->n == 0) {
+        json_texts_add(ret, "/bin/sh");
+        json_texts_add(ret, "-c");
+    }
+    json_texts_add(ret, health->test.item[1]);
+}
+
+static int check_url(const char *url, Error *err) {
+    static const char *const schemes[] = {"http://", "https://", "tcp://", "grpc://"};
+    for (size_t i = 0; i < array_size(schemes); i++)
+        if (text_starts(url, schemes[i]) && url[strlen(schemes[i])])
+            return 0;
+    return error_set(err, ERROR_INVALID,
+        "health check: '%.200s' is not a URL with http, https, tcp or grpc", url);
+}
+
+static int check_durations(const OciHealthcheck *health, Error *err) {
+    const struct {
+        const char *name;
+        int64_t value;
+    } durations[] = {
+        {"interval", health->interval.value},
+        {"timeout", health->timeout.value},
+        {"start period", health->start_period.value},
+        {"start interval", health->start_interval.value},
+    };
+    for (size_t i = 0; i < array_size(durations); i++)
+        if (durations[i].value != 0 && durations[i].value < TIME_MILLISECOND)
+            return error_set(
+                err, ERROR_INVALID, "health check: %s cannot be less than 1ms", durations[i].name);
+    if (health->retries.value < 0 || health->retries.value > INT32_MAX)
+        return error_set(err, ERROR_INVALID, "health check: retries cannot be negative");
+    return 0;
+}
+
+int health_check(const ContainerRecord *record, Error *err) {
+    static const char *const kinds[] = {"", "NONE", "CMD", "CMD-SHELL", "URL"}, *const actions[] = {
+                                                                                    "", "none",
+                                                                                    "kill", "stop",
+                                                                                    "restart"};
+    const ContainerSettings *settings = record->settings;
+    OciHealthcheck health;
+    bool wanted = health_of(record, &health), kind_known = false, action_known = false;
+    const char *action = settings->health_on_failure ? settings->health_on_failure : "";
+    for (size_t i = 0; i < array_size(kinds); i++) {
+        kind_known |= text_equal(kind_of(&health), kinds[i]);
+        action_known |= text_equal(action, actions[i]);
+    }
+    if (!kind_known)
+        return error_set(
+            err, ERROR_INVALID, "health check: unknown kind of test '%.100s'", kind_of(&health));
+    if (!action_known)
+        return error_set(err, ERROR_INVALID,
+            "health check: unknown action '%.100s': none, kill, stop or restart", action);
+    if (wanted && text_equal(kind_of(&health), "URL"))
+        TRY(check_url(health.test.item[1], err));
+    return check_durations(&health, err);
+}
+
+TaskHealth health_task(const ContainerRecord *record, const OciHealthcheck *health,
+    const char *process_path, int stop_signal) {
+    bool url = text_equal(kind_of(health), "URL");
+    return (TaskHealth){.process = url ? NULL : process_path,
+        .url = url ? health->test.item[1] : NULL,
+        .interval = health->interval.value,
+        .timeout = health->timeout.value,
+        .start_period = health->start_period.value,
+        .start_interval = health->start_interval.value,
+        .retries = (unsigned)health->retries.value,
+        .on_failure = record->settings->health_on_failure,
+        .stop_signal = stop_signal};
+}
+
+ContainerHealth *health_encode(const TaskChange *change) {
+    if (!change->health_status)
+        return NULL;
+    ContainerHealth *health = new (ContainerHealth);
+    health->status = text_copy(change->health_status);
+    health->failing_streak = (JsonUint){true, change->failing_streak};
+    for (size_t i = 0; i < change->results_n; i++) {
+        ContainerHealthResult *result =
+            json_objects_add(&health->results, &container_health_result_type);
+        result->started = (JsonInt){true, change->results[i].started};
+        result->ended = (JsonInt){true, change->results[i].ended};
+        result->exit_code = (JsonInt){true, change->results[i].exit_code};
+        result->output = text_copy(change->results[i].output);
+    }
+    return health;
+}
