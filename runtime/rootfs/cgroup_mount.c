@@ -106,7 +106,7 @@ static int set_attributes(int tree, uint64_t attributes, Error *err) {
 }
 
 static int mount_v1(Rootfs *rootfs, RootfsMount *mount, Error *err) {
-    char *const data[] = {(char[]){"mode=755"}, NULL};
+    char *const data[] = {(char[]){"mode=755"}, rootfs->context, NULL};
     uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
     autoclose int tmpfs = -1;
     TRY(tree_new("tmpfs", "tmpfs", data, attributes, &tmpfs, err));

@@ -130,7 +130,7 @@ static void set_propagation(MountOptions *options, uint64_t flag, bool recursive
     options->propagation_recursive = recursive;
 }
 
-static void add_data(MountOptions *options, const char *text) {
+void mount_options_add(MountOptions *options, const char *text) {
     options->data = memory_resize(options->data, options->data_n + 2, sizeof *options->data);
     options->data[options->data_n++] = text_copy(text);
     options->data[options->data_n] = NULL;
@@ -160,7 +160,7 @@ static void act(MountOptions *o, OptionAction action, uint64_t value, const char
         set_propagation(o, value, action == ACTION_PROPAGATION_RECURSIVE);
         break;
     case ACTION_DATA:
-        add_data(o, text);
+        mount_options_add(o, text);
         break;
     case ACTION_BIND:
         o->bind = true;
@@ -188,7 +188,7 @@ void mount_options_parse(const JsonTexts *texts, MountOptions *ret) {
         if (row >= 0)
             act(ret, table[row].action, table[row].value, texts->item[i]);
         else
-            add_data(ret, texts->item[i]);
+            mount_options_add(ret, texts->item[i]);
     }
 }
 

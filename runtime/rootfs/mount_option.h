@@ -33,6 +33,7 @@ typedef struct MountOptions {
 } MountOptions;
 
 void mount_options_parse(const JsonTexts *texts, MountOptions *ret);
+void mount_options_add(MountOptions *options, const char *data); /* one more for the file system */
 void mount_options_done(MountOptions *options);
 CLEANUP_DEFINE_DONE(MountOptions, mount_options_done)
 

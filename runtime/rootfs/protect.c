@@ -54,7 +54,7 @@ static int mask_path(
     if (!S_ISDIR(st.st_mode))
         return attach_mask(file, target, err);
     if (directory->tree < 0)
-        TRY(tree_new("tmpfs", "tmpfs", NULL,
+        TRY(tree_new("tmpfs", "tmpfs", (char *const[]){rootfs->context, NULL},
             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
             &directory->tree, err));
     return attach_mask(directory, target, err);

@@ -33,6 +33,25 @@ static void parse_places(const Rootfs *rootfs, RootfsMount *mount) {
         mount->destination = path_clean(to);
 }
 
+/* SELinux labels what a new file system holds. Where it is off the kernel knows no such option. */
+static char *parse_label(const OciLinux *config) {
+    bool wanted = config && !text_is_empty(config->mount_label);
+    return wanted && file_exists(AT_FDCWD, "/sys/fs/selinux/enforce")
+               ? text_format("context=%s", config->mount_label)
+               : NULL;
+}
+
+/* As the reference runtime: kernel file systems have labels of their own. */
+static bool takes_label(const RootfsMount *mount) {
+    static const char *const without[] = {"proc", "sysfs", "mqueue", "cgroup", "cgroup2", NULL};
+    if (mount->options.bind || !mount->config->type)
+        return false;
+    for (size_t i = 0; without[i]; i++)
+        if (strcmp(mount->config->type, without[i]) == 0)
+            return false;
+    return true;
+}
+
 static int parse_mounts(Rootfs *rootfs, Error *err) {
     OciMount *config = rootfs->spec->mounts.item;
     rootfs->mount = new_array(RootfsMount, rootfs->spec->mounts.n);
@@ -42,6 +61,8 @@ static int parse_mounts(Rootfs *rootfs, Error *err) {
         mount_options_parse(&config[i].options, &mount->options);
         if (text_equal(config[i].type, "bind"))
             mount->options.bind = true;
+        if (rootfs->context && takes_label(mount))
+            mount_options_add(&mount->options, rootfs->context);
         parse_places(rootfs, mount);
         if (idmap_is_wanted(mount) && idmap_check(rootfs, mount, err) < 0)
             return error_prefix(err, "mounts[%zu] ('%s')", i, config[i].destination);
@@ -73,6 +94,7 @@ int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespace
         .bundle = bundle,
         .opener = choose_opener(namespaces),
         .path = path_is_absolute(path) ? text_copy(path) : path_join(bundle, path),
+        .context = parse_label(spec->linux),
         .at_path = at_path,
         .tree = -1,
         .null = -1,
@@ -169,5 +191,6 @@ void rootfs_done(Rootfs *rootfs) {
     free(rootfs->cgroup);
     free(rootfs->readonly_later);
     free(rootfs->path);
+    free(rootfs->context);
     *rootfs = ROOTFS_NONE;
 }

@@ -52,10 +52,11 @@ typedef struct Rootfs {
     const Namespaces *namespaces;
     const char *bundle;
     RootfsOpener opener;
-    char *path; /* on the host */
-    int tree;   /* detached, then the container's root */
-    int null;   /* detached clone of the host's /dev/null, checked to be one */
-    int place;  /* what the tree is mounted on before the pivot */
+    char *path;    /* on the host */
+    char *context; /* "context=…" for new file systems (linux.mountLabel); NULL: none */
+    int tree;      /* detached, then the container's root */
+    int null;      /* detached clone of the host's /dev/null, checked to be one */
+    int place;     /* what the tree is mounted on before the pivot */
     RootfsMount *mount;
     size_t mount_n;
     RootfsCgroup *cgroup;

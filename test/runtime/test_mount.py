@@ -350,3 +350,10 @@ def test_bind_has_the_flags_that_it_names_and_no_other(runtime):
             assert [f for f in got.split(",") if not f.startswith("inode")] == flags.split(","), options
     finally:
         subprocess.run(["umount", source], check=True)
+
+
+@pytest.mark.skipif(os.path.exists("/sys/fs/selinux/enforce"), reason="SELinux is on")
+def test_mount_label_without_selinux(runtime):
+    bundle = runtime.bundle().args("/bin/grep", "-c", "context=", "/proc/mounts")
+    bundle.config["linux"]["mountLabel"] = "system_u:object_r:container_file_t:s0:c1,c2"
+    assert runtime.run(bundle).out == "0\n"
