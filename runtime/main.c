@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/command/command.h"
 #include "runtime/security/executable.h"
@@ -41,39 +43,42 @@ static const Command *const commands[] = {&command_checkpoint, &command_create, 
 
 unsigned command_inherited_fds;
 
+/* As it was called: where a link named runc leads to us, runc is what people call. */
+const char *command_program = "tare-runtime";
+
 static void print_help(void) {
-    printf("tare-runtime: runs containers described by OCI bundles\n\n"
-           "usage: tare-runtime [global options] COMMAND [options] [arguments]\n\nCommands:\n");
+    printf(
+        "NAME:\n   %s - Open Container Initiative runtime: runs containers described by bundles\n\n"
+        "USAGE:\n   %s [global options] COMMAND [options] [arguments]\n\nCOMMANDS:\n",
+        command_program, command_program);
     for (size_t i = 0; i < array_size(commands); i++)
-        printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    printf("\nGlobal options:\n");
+        printf("   %-10s %s\n", commands[i]->name, commands[i]->summary);
+    printf("\nGLOBAL OPTIONS:\n");
     option_print_help(global_options, stdout);
-    printf("\n\"tare-runtime COMMAND --help\" tells more.\n");
+    printf("\n\"%s COMMAND --help\" tells more.\n", command_program);
 }
 
 static void print_version(void) {
-    printf("tare-runtime version %s\ncommit: %s\nspec: %s\nlibseccomp: %s\n", TARE_VERSION,
+    printf("%s version %s\ncommit: %s\nspec: %s\nlibseccomp: %s\n", command_program, TARE_VERSION,
         TARE_COMMIT, OCI_RUNTIME_VERSION, seccomp_library_version());
+}
+
+static bool logs_json(const Globals *globals) {
+    return text_equal(globals->log_format, "json");
 }
 
 static int configure_log(const Globals *globals, Error *err) {
     int fd = STDERR_FILENO;
-    LogFormat format = LOG_FORMAT_TEXT;
-    if (globals->log_format && strcmp(globals->log_format, "json") == 0)
-        format = LOG_FORMAT_JSON;
-    else if (globals->log_format && strcmp(globals->log_format, "text") != 0)
+    if (!text_is_empty(globals->log_format) && !logs_json(globals) &&
+        !text_equal(globals->log_format, "text"))
         return error_set(err, ERROR_INVALID, "invalid log-format: \"%s\"", globals->log_format);
     if (!text_is_empty(globals->log))
         TRY(file_open(AT_FDCWD, globals->log, O_WRONLY | O_CREAT | O_APPEND, 0644, &fd, err));
-    log_configure("tare-runtime", fd, format, globals->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    else if (globals->debug) /* init logs, too, when its standard error is the container's */
+        fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    log_configure(command_program, fd, logs_json(globals) ? LOG_FORMAT_JSON : LOG_FORMAT_FIELDS,
+        globals->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
     return 0;
-}
-
-static const Command *find_command(const char *name) {
-    for (size_t i = 0; i < array_size(commands); i++)
-        if (strcmp(commands[i]->name, name) == 0)
-            return commands[i];
-    return NULL;
 }
 
 /* As the reference runtime: root of a user namespace counts as the user who made it, unless the
@@ -82,6 +87,23 @@ static char *default_root(void) {
     const char *directory = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
     bool own = directory && (geteuid() != 0 || (!text_equal(user, "root") && cgroup_is_rootless()));
     return own ? text_format("%s/tare-runtime", directory) : text_copy("/run/tare-runtime");
+}
+
+static int find_root(const Globals *globals, char **ret, Error *err) {
+    if (!globals->root)
+        return *ret = default_root(), 0;
+    autofree char *root = path_absolute(globals->root);
+    if (text_is_empty(globals->root) || text_equal(root, "/"))
+        return error_set(err, ERROR_INVALID, "Option --root argument should not be set to /");
+    *ret = take_ptr(&root);
+    return 0;
+}
+
+static const Command *find_command(const char *name) {
+    for (size_t i = 0; i < array_size(commands); i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
 }
 
 static int run(Globals *globals, int argc, char **argv, Error *err) {
@@ -97,8 +119,12 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
     TRY(configure_log(globals, err));
     const Command *command = find_command(argv[first]);
     if (!command)
-        return error_set(err, ERROR_INVALID, "unknown command \"%s\"", argv[first]);
-    autofree char *root = globals->root ? text_copy(globals->root) : default_root();
+        return error_set(
+            err, ERROR_INVALID, "No help topic for '%s': there is no such command", argv[first]);
+    globals->failure = command->failure;
+    autofree char *root = NULL;
+    TRY(find_root(globals, &root, err));
+    globals->root_is_given = globals->root;
     globals->root = root;
     if (command->meets_container)
         TRY(executable_protect(all, err));
@@ -106,15 +132,17 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
     return command->run(globals, argc - first, argv + first, err);
 }
 
-/* A log file is for programs; people read standard error. One failure is one line, whatever words
- * of others it quotes. */
+/* A log file and JSON are for programs; people read standard error. One failure is one line,
+ * whatever words of others it quotes. */
 static int fail(const Globals *globals, Error *err) {
+    bool to_file = !text_is_empty(globals->log);
     for (char *c = err->message; *c; c++)
         *c = *c == '\n' || *c == '\r' ? ' ' : *c;
-    log_failure(LOG_LEVEL_ERROR, err);
-    if (!text_is_empty(globals->log))
-        fprintf(stderr, "tare-runtime: %s\n", err->message);
-    return 1;
+    if (to_file || logs_json(globals))
+        log_failure(LOG_LEVEL_ERROR, err);
+    if (to_file || !logs_json(globals))
+        fprintf(stderr, "%s\n", err->message);
+    return globals->failure ? globals->failure : 1;
 }
 
 static void survey_descriptors(void) {
@@ -132,7 +160,10 @@ static void open_standard_streams(void) {
 int main(int argc, char **argv) {
     Globals globals = {};
     Error err = {};
+    if (argc > 0 && *argv[0])
+        command_program = path_name(argv[0]);
     open_standard_streams();
+    signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of write(2) */
     survey_descriptors();
     int r = run(&globals, argc, argv, &err);
     return r < 0 ? fail(&globals, &err) : r;

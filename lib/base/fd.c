@@ -60,6 +60,23 @@ int fd_read_exactly(int fd, void *ret, size_t n, Error *err) {
     return 0;
 }
 
+static int compare_numbers(const void *a, const void *b) {
+    return *(const int *)a - *(const int *)b;
+}
+
+int fd_close_others(int first, int *keep, size_t n, Error *err) {
+    qsort(keep, n, sizeof *keep, compare_numbers);
+    for (size_t i = 0; i <= n; i++) {
+        unsigned end = i < n ? (unsigned)keep[i] : ~0U; /* -1 is ~0U, too: behind everything */
+        if (i < n && keep[i] < first)
+            continue;
+        if (end > (unsigned)first && close_range((unsigned)first, end - 1, 0) < 0)
+            return error_set_errno(err, errno, "cannot close descriptors");
+        first = i < n ? keep[i] + 1 : first;
+    }
+    return 0;
+}
+
 static int set_flag(int fd, int get, int set, int flag, bool on, Error *err) {
     int flags = fcntl(fd, get);
     if (flags < 0 || fcntl(fd, set, on ? flags | flag : flags & ~flag) < 0)
@@ -80,9 +97,9 @@ typedef union FdControl {
     struct cmsghdr align;
 } FdControl;
 
-int fd_send(int socket, const int *fds, size_t n, Error *err) {
+int fd_send_with(int socket, const int *fds, size_t n, const char *text, Error *err) {
     FdControl control = {};
-    struct iovec data = {.iov_base = (char[]){'f'}, .iov_len = 1};
+    struct iovec data = {.iov_base = (char *)(uintptr_t)text, .iov_len = strlen(text)};
     struct msghdr message = {.msg_iov = &data,
         .msg_iovlen = 1,
         .msg_control = control.bytes,
@@ -98,6 +115,10 @@ int fd_send(int socket, const int *fds, size_t n, Error *err) {
         if (errno != EINTR)
             return error_set_errno(err, errno, "cannot send a descriptor");
     return 0;
+}
+
+int fd_send(int socket, const int *fds, size_t n, Error *err) {
+    return fd_send_with(socket, fds, n, "f", err);
 }
 
 /* Keeps the first descriptor, closes what else came: a peer cannot fill our table. */

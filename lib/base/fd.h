@@ -19,15 +19,19 @@ int fd_read_all(int fd, size_t limit, Text *ret, Error *err);
 /* Exactly n bytes; ERROR_UNAVAILABLE at an early end of file. */
 int fd_read_exactly(int fd, void *ret, size_t n, Error *err);
 
+/* Closes all from `first` on but those in keep, which is sorted; -1 there is nothing. */
+int fd_close_others(int first, int *keep, size_t n, Error *err);
+
 int fd_set_cloexec(int fd, bool on, Error *err);
 int fd_set_nonblocking(int fd, bool on, Error *err);
 
-/* SCM_RIGHTS over a unix socket, with at least one byte of data; as many at once as unix(7) allows.
- */
+/* SCM_RIGHTS over a unix socket, with at least one byte of data: "f", or a text that the peer's
+ * protocol wants; as many at once as unix(7) allows. */
 enum {
     FD_SEND_MAX = 253
 };
 int fd_send(int socket, const int *fds, size_t n, Error *err);
+int fd_send_with(int socket, const int *fds, size_t n, const char *text, Error *err);
 int fd_receive(int socket, int *ret_fd, Error *err);
 int fd_receive_all(int socket, int *ret_fds, size_t n, Error *err); /* exactly n in one message */
 

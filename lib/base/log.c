@@ -56,6 +56,12 @@ static void emit(LogLevel level, const char *message, const Error *err) {
     case LOG_FORMAT_SYSTEMD:
         text_append_format(&line, "<%d>%s\n", levels[level].priority, message);
         break;
+    case LOG_FORMAT_FIELDS:
+        text_append_format(
+            &line, "time=\"%s\" level=%s msg=", time_format(time_now(), when), levels[level].name);
+        json_append_string(&line, message, strlen(message));
+        text_append(&line, "\n");
+        break;
     case LOG_FORMAT_TEXT:
         text_append_format(&line, "%s: %s%s\n", config.program,
             level == LOG_LEVEL_WARNING ? "warning: " : "", message);
@@ -64,8 +70,22 @@ static void emit(LogLevel level, const char *message, const Error *err) {
     (void)!write(config.fd, line.data, line.length);
 }
 
+int log_descriptor(void) {
+    return config.fd;
+}
+
+void log_stop(void) {
+    if (config.fd > STDERR_FILENO)
+        close(config.fd);
+    config.fd = -1;
+}
+
+bool log_is_wanted(LogLevel level) {
+    return level <= config.level && config.fd >= 0;
+}
+
 void log_write(LogLevel level, const char *format, ...) {
-    if (level > config.level)
+    if (!log_is_wanted(level))
         return;
     va_list args;
     va_start(args, format);
@@ -75,6 +95,6 @@ void log_write(LogLevel level, const char *format, ...) {
 }
 
 void log_failure(LogLevel level, const Error *err) {
-    if (level <= config.level)
+    if (log_is_wanted(level))
         emit(level, err->message, err);
 }

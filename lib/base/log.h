@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* One line an event. Only edges log (main, dispatchers, loops); functions with an Error return it.
@@ -13,13 +15,20 @@ typedef enum LogLevel {
 typedef enum LogFormat {
     LOG_FORMAT_TEXT,    /* plain on a terminal */
     LOG_FORMAT_SYSTEMD, /* "<n>" priority prefix, sd-daemon(3) */
+    LOG_FORMAT_FIELDS,  /* time="…" level=… msg="…", as runc */
     LOG_FORMAT_JSON,    /* {"level":…,"msg":…,"time":…}, as runc */
 } LogFormat;
 
 /* fd is borrowed. program is the text format's prefix. Before the first call: stderr, text, info.
  */
 void log_configure(const char *program, int fd, LogFormat format, LogLevel level);
+bool log_is_wanted(LogLevel level);
 void log_write(LogLevel level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+int log_descriptor(void); /* borrowed */
+
+/* Closes the descriptor; nothing is logged from then on. */
+void log_stop(void);
 
 /* An Error with its code and reason as fields where the format has them. */
 void log_failure(LogLevel level, const Error *err);

@@ -52,6 +52,36 @@ static const JsonField personality_fields[] = {
 static const JsonType personality_type = {sizeof(T), personality_fields};
 #undef T
 
+#define T OciMemoryPolicy
+static const JsonField memory_policy_fields[] = {
+    {"mode", JSON_TEXT, JSON_AT(mode)},
+    {"nodes", JSON_TEXT, JSON_AT(nodes)},
+    {"flags", JSON_TEXTS, JSON_AT(flags)},
+    {},
+};
+static const JsonType memory_policy_type = {sizeof(T), memory_policy_fields};
+#undef T
+
+#define T OciNetDevice
+static const JsonField net_device_fields[] = {
+    {"name", JSON_TEXT, JSON_AT(name)},
+    {},
+};
+static const JsonType net_device_type = {sizeof(T), net_device_fields};
+#undef T
+
+#define T OciIntelRdt
+static const JsonField intel_rdt_fields[] = {
+    {"closID", JSON_TEXT, JSON_AT(clos_id)},
+    {"schemata", JSON_TEXTS, JSON_AT(schemata)},
+    {"l3CacheSchema", JSON_TEXT, JSON_AT(l3_cache_schema)},
+    {"memBwSchema", JSON_TEXT, JSON_AT(mem_bw_schema)},
+    {"enableMonitoring", JSON_BOOL, JSON_AT(enable_monitoring)},
+    {},
+};
+static const JsonType intel_rdt_type = {sizeof(T), intel_rdt_fields};
+#undef T
+
 #define T OciLinux
 static const JsonField linux_fields[] = {
     {"uidMappings", JSON_OBJECTS, JSON_AT(uid_mappings), &oci_id_mapping_type},
@@ -68,9 +98,9 @@ static const JsonField linux_fields[] = {
     {"mountLabel", JSON_TEXT, JSON_AT(mount_label)},
     {"personality", JSON_OBJECT, JSON_AT(personality), &personality_type},
     {"timeOffsets", JSON_OBJECT_MAP, JSON_AT(time_offsets), &oci_time_offset_type},
-    {"intelRdt", JSON_RAW, JSON_AT(intel_rdt)},
-    {"memoryPolicy", JSON_RAW, JSON_AT(memory_policy)},
-    {"netDevices", JSON_RAW, JSON_AT(net_devices)},
+    {"intelRdt", JSON_OBJECT, JSON_AT(intel_rdt), &intel_rdt_type},
+    {"memoryPolicy", JSON_OBJECT, JSON_AT(memory_policy), &memory_policy_type},
+    {"netDevices", JSON_OBJECT_MAP, JSON_AT(net_devices), &net_device_type},
     {},
 };
 const JsonType oci_linux_type = {sizeof(T), linux_fields};

@@ -30,6 +30,21 @@ typedef struct OciPersonality {
     JsonTexts flags;
 } OciPersonality;
 
+typedef struct OciMemoryPolicy {
+    char *mode, *nodes;
+    JsonTexts flags;
+} OciMemoryPolicy;
+
+typedef struct OciNetDevice {
+    char *name;
+} OciNetDevice;
+
+typedef struct OciIntelRdt {
+    char *clos_id, *l3_cache_schema, *mem_bw_schema;
+    JsonTexts schemata;
+    JsonBool enable_monitoring;
+} OciIntelRdt;
+
 typedef struct OciLinux {
     JsonObjects uid_mappings, gid_mappings; /* OciIdMapping */
     JsonMap sysctl;
@@ -42,8 +57,10 @@ typedef struct OciLinux {
     JsonTexts masked_paths, readonly_paths;
     char *mount_label;
     OciPersonality *personality;
-    JsonObjectMap time_offsets;                    /* OciTimeOffset */
-    char *intel_rdt, *memory_policy, *net_devices; /* raw JSON: known, refused when present */
+    JsonObjectMap time_offsets; /* OciTimeOffset */
+    OciIntelRdt *intel_rdt;
+    OciMemoryPolicy *memory_policy;
+    JsonObjectMap net_devices; /* OciNetDevice */
 } OciLinux;
 
 extern const JsonType oci_linux_type, oci_id_mapping_type, oci_namespace_type, oci_device_type,

@@ -84,8 +84,8 @@ static int set_up_namespaces(const Restore *restore, int pid, Error *err) {
     if (!spec->hooks)
         return 0;
     OciState state = container_state(&restore->launch->container, CONTAINER_CREATING, pid);
-    TRY(hooks_run(&spec->hooks->prestart, "prestart", &state, err));
-    return hooks_run(&spec->hooks->create_runtime, "createRuntime", &state, err);
+    TRY(hooks_run(&spec->hooks->prestart, "prestart", &state, NULL, err));
+    return hooks_run(&spec->hooks->create_runtime, "createRuntime", &state, NULL, err);
 }
 
 /* All is restored, and nothing of it has run yet. */
@@ -251,7 +251,7 @@ int container_restore(Launch *launch, const char *root, const char *id,
         .root = RESTORE_ROOT_INIT,
         .console = -1};
     autofree char *config = NULL;
-    TRY(config_load(launch_options->bundle, &launch->spec, &config, err));
+    TRY(config_load(launch_options->bundle, NULL, &launch->spec, &config, err));
     TRY(config_check(&launch->spec, err));
     TRY(container_make(&launch->container, root, id, err));
     int r = make(&restore, config, err);

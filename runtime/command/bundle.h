@@ -5,7 +5,7 @@
 
 /* The options that create and run share. */
 typedef struct BundleOptions {
-    const char *bundle, *console_socket, *pid_file, *pidfd_socket;
+    const char *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
     OptionInt preserve_fds;
     bool no_pivot, no_new_keyring, detach, keep, no_subreaper;
 } BundleOptions;
@@ -13,8 +13,12 @@ typedef struct BundleOptions {
 #define BUNDLE_OPTIONS                                                                             \
     {'b', "bundle", OPTION_TEXT, offsetof(T, bundle), "directory",                                 \
         "the bundle (default: the current directory)"},                                            \
+        {'f', "config", OPTION_TEXT, offsetof(T, config), "file",                                  \
+            "the configuration's file name (default: config.json)"},                               \
         {0, "console-socket", OPTION_TEXT, offsetof(T, console_socket), "socket",                  \
             "unix socket that receives the terminal's descriptor"},                                \
+        {0, "pidfd-socket", OPTION_TEXT, offsetof(T, pidfd_socket), "socket",                      \
+            "unix socket that receives a descriptor of the process"},                              \
         {0, "pid-file", OPTION_TEXT, offsetof(T, pid_file), "file",                                \
             "write the process's pid there"},                                                      \
         {0, "preserve-fds", OPTION_INT, offsetof(T, preserve_fds), "number",                       \

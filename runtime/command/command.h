@@ -7,6 +7,8 @@
 typedef struct Globals {
     const char *root, *log, *log_format, *rootless;
     bool debug, systemd_cgroup, version, help;
+    bool root_is_given;
+    int failure; /* the exit code that the command wants for errors */
 } Globals;
 
 typedef struct Command {
@@ -15,12 +17,15 @@ typedef struct Command {
     int (*run)(const Globals *globals, int argc, char **argv, Error *err);
     const Option *options;
     bool meets_container; /* one of its processes enters a container */
+    int failure;          /* exit code of an error; 0: the usual 1 */
 } Command;
 
 extern const Command command_checkpoint, command_create, command_delete, command_events,
     command_exec, command_features, command_kill, command_list, command_pause, command_ps,
     command_restore, command_resume, command_run, command_spec, command_start, command_state,
     command_update;
+
+extern const char *command_program; /* argv[0]'s last name, for help */
 
 /* Parses options wherever they stand among between `min` and `max` positionals, and opens the
  * words: positional i is argv[first + i]. `--help` prints and returns 1. */
@@ -32,4 +37,9 @@ int command_parse_rootless(const Globals *globals, bool *ret, Error *err);
 
 /* How many descriptors from 3 on the caller handed over; the limit of --preserve-fds. */
 extern unsigned command_inherited_fds;
-int command_check_preserve(int64_t preserve, unsigned *ret, Error *err);
+
+/* Sockets that a service manager passed to us for the container (sd_listen_fds(3)): they come
+ * first,
+ * --preserve-fds counts from behind them. */
+unsigned command_listen_fds(void);
+int command_check_preserve(int64_t preserve, unsigned listen_fds, unsigned *ret, Error *err);

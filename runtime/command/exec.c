@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/file.h"
@@ -29,6 +30,8 @@ static const Option options[] = {
     {'g', "additional-gids", OPTION_TEXTS, offsetof(T, gids), "gid", "add a group"},
     {'p', "process", OPTION_TEXT, offsetof(T, process), "file",
         "read the process from a JSON file"},
+    {0, "pidfd-socket", OPTION_TEXT, offsetof(T, pidfd_socket), "socket",
+        "unix socket that receives a descriptor of the process"},
     {'d', "detach", OPTION_FLAG, offsetof(T, detach), NULL, "do not wait for the program's end"},
     {0, "pid-file", OPTION_TEXT, offsetof(T, pid_file), "file", "write the process's pid there"},
     {0, "process-label", OPTION_TEXT, offsetof(T, label), "label", "SELinux label of the process"},
@@ -94,6 +97,8 @@ static void add_capabilities(const OptionTexts *caps, OciProcess *process) {
         json_texts_add(&process->capabilities->bounding, caps->item[i]);
         json_texts_add(&process->capabilities->effective, caps->item[i]);
         json_texts_add(&process->capabilities->permitted, caps->item[i]);
+        if (process->capabilities->inheritable.n) /* without it ambient is impossible */
+            json_texts_add(&process->capabilities->ambient, caps->item[i]);
     }
 }
 
@@ -119,13 +124,23 @@ static int change_process(
     return add_gids(&parsed->gids, process->user, err);
 }
 
+/* "-" is standard input; a shell's <(…) is a pipe. */
+static int read_process(const char *path, Text *ret, Error *err) {
+    autoclose int fd = -1;
+    if (text_equal(path, "-"))
+        return fd_read_all(STDIN_FILENO, PROCESS_MAX, ret, err);
+    TRY(file_open(AT_FDCWD, path, O_RDONLY, 0, &fd, err));
+    return fd_read_all(fd, PROCESS_MAX, ret, err);
+}
+
 static int load_process(OciSpec *spec, const ExecOptions *parsed, char **words, Error *err) {
     if (!parsed->process)
         return change_process(spec->process, parsed, words, err);
     autodone(Text) text = {};
     json_done(&oci_process_type, spec->process);
-    TRY(file_read(AT_FDCWD, parsed->process, PROCESS_MAX, &text, err));
-    if (json_decode(&oci_process_type, text.data, text.length, spec->process, err) < 0)
+    TRY(read_process(parsed->process, &text, err));
+    if (json_decode(
+            &oci_process_type, text.data ? text.data : "", text.length, spec->process, err) < 0)
         return error_prefix(err, "%s", parsed->process);
     return 0;
 }
@@ -134,13 +149,14 @@ static int join(
     const Container *container, const OciSpec *spec, const ExecOptions *parsed, Error *err) {
     JoinOptions wanted = {.console_socket = parsed->console_socket,
         .console_fd = -1,
+        .pidfd_socket = parsed->pidfd_socket,
         .pid_file = parsed->pid_file,
         .ignore_paused = parsed->ignore_paused,
         .cgroups = parsed->cgroup.item,
         .cgroups_n = parsed->cgroup.n};
     int console[2] = {-1, -1};
     pid_t pid = -1;
-    TRY(command_check_preserve(parsed->preserve_fds.value, &wanted.preserve_fds, err));
+    TRY(command_check_preserve(parsed->preserve_fds.value, 0, &wanted.preserve_fds, err));
     TRY(config_check_process(spec->process, err));
     bool relay = spec->process->terminal.value && !parsed->detach && !parsed->console_socket;
     if (relay) {
@@ -158,29 +174,38 @@ static int join(
     autoclose int master = -1;
     if (relay)
         TRY(fd_receive(console[0], &master, err));
-    return foreground_wait(pid, master, err);
+    return foreground_wait((Foreground){.pid = pid, .master = master, .notify = -1}, err);
+}
+
+static int exec_in(const Globals *globals, ExecOptions *parsed, char **words, Error *err) {
+    autodone(Container) container = {.dir = -1};
+    OciSpec spec = {};
+    const char *id = *words++;
+    if (*words && text_equal(*words, "--"))
+        words++;
+    TRY(container_load(&container, globals->root, id, err));
+    TRY(container_load_config(&container, &spec, err));
+    int r = load_process(&spec, parsed, words, err);
+    r = r < 0 ? r : join(&container, &spec, parsed, err);
+    json_done(&oci_spec_type, &spec);
+    return r;
 }
 
 static int run(const Globals *globals, int argc, char **argv, Error *err) {
-    autodone(Container) container = {.dir = -1};
     ExecOptions parsed = {};
-    OciSpec spec = {};
     int first;
     int r = command_parse(&command_exec, argc, argv, 1, -1, &parsed, &first, err);
     if (r)
         return r < 0 ? r : 0;
     if (!parsed.process && argc - first < 2)
         return error_set(err, ERROR_INVALID, "process args cannot be empty");
-    TRY(container_load(&container, globals->root, argv[first], err));
-    TRY(container_load_config(&container, &spec, err));
-    char **words = argv + first + 1;
-    if (*words && text_equal(*words, "--"))
-        words++;
-    r = load_process(&spec, &parsed, words, err);
-    r = r < 0 ? r : join(&container, &spec, &parsed, err);
-    json_done(&oci_spec_type, &spec);
+    r = exec_in(globals, &parsed, argv + first, err);
+    OptionTexts *lists[] = {&parsed.env, &parsed.gids, &parsed.caps, &parsed.cgroup};
+    for (size_t i = 0; i < array_size(lists); i++)
+        option_texts_done(lists[i]);
     return r;
 }
 
 const Command command_exec = {"exec", "ID COMMAND [ARGUMENT…]",
-    "run another program in a running container", run, options, .meets_container = true};
+    "run another program in a running container", run, options, .meets_container = true,
+    .failure = 255};

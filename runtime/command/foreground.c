@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/process.h"
+#include "runtime/container/notify.h"
 
 enum {
     BUFFER_SIZE = 32768
@@ -31,7 +31,6 @@ void foreground_begin(void) {
     sigset_t set;
     all_signals(&set);
     sigprocmask(SIG_BLOCK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
 }
 
 int foreground_open_console(int ret[2], Error *err) {
@@ -73,22 +72,34 @@ static bool make_raw(struct termios *saved) {
     return tcsetattr(STDIN_FILENO, TCSANOW, &raw) == 0;
 }
 
+/* True once the process has been reaped. Signals merge, so whoever else has ended is reaped, too.
+ */
+static bool reap(const Foreground *foreground, int *ret_status) {
+    if (!foreground->subreaper)
+        return waitpid(foreground->pid, ret_status, WNOHANG) == foreground->pid;
+    int status;
+    for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
+        if (pid == foreground->pid)
+            return *ret_status = status, true;
+    return false;
+}
+
 /* True once the process has been reaped. */
-static bool handle_signal(int signals, pid_t pid, int master, int *ret_status) {
+static bool handle_signal(int signals, const Foreground *foreground, int *ret_status) {
     struct signalfd_siginfo info;
     if (read(signals, &info, sizeof info) != sizeof info)
         return false;
     switch (info.ssi_signo) {
     case SIGCHLD:
-        return waitpid(pid, ret_status, WNOHANG) == pid;
+        return reap(foreground, ret_status);
     case SIGWINCH:
-        if (master >= 0) {
-            foreground_copy_size(master);
+        if (foreground->master >= 0) {
+            foreground_copy_size(foreground->master);
             break;
         }
         /* fall through */
     default:
-        kill(pid, (int)info.ssi_signo);
+        kill(foreground->pid, (int)info.ssi_signo);
     }
     return false;
 }
@@ -100,39 +111,46 @@ static void drain(int master) {
             return;
 }
 
-static int relay(int signals, pid_t pid, int master, Error *err) {
+static int relay(int signals, const Foreground *foreground, Error *err) {
     enum {
         SIGNALS,
         MASTER,
-        INPUT
+        INPUT,
+        NOTIFY,
+        COUNT
     };
-    struct pollfd fds[] = {{.fd = signals, .events = POLLIN}, {.fd = master, .events = POLLIN},
-        {.fd = master >= 0 ? STDIN_FILENO : -1, .events = POLLIN}};
+    int master = foreground->master;
+    struct pollfd fds[COUNT] = {[SIGNALS] = {.fd = signals, .events = POLLIN},
+        [MASTER] = {.fd = master, .events = POLLIN},
+        [INPUT] = {.fd = master >= 0 ? STDIN_FILENO : -1, .events = POLLIN},
+        [NOTIFY] = {.fd = foreground->notify, .events = POLLIN}};
     int status;
-    bool ended = waitpid(pid, &status, WNOHANG) == pid; /* its last words are still to come */
+    bool ended = reap(foreground, &status); /* its last words are still to come */
     while (!ended) {
-        if (poll(fds, 3, -1) < 0 && errno != EINTR)
+        if (poll(fds, COUNT, -1) < 0 && errno != EINTR)
             return error_set_errno(err, errno, "cannot wait");
         if (fds[MASTER].revents && !copy_some(master, STDOUT_FILENO))
             fds[MASTER].fd = -1;
         if (fds[INPUT].revents && !copy_some(STDIN_FILENO, master))
             fds[INPUT].fd = -1;
-        ended = fds[SIGNALS].revents && handle_signal(signals, pid, master, &status);
+        if (fds[NOTIFY].revents && notify_take(foreground->notify, getpid()))
+            fds[NOTIFY].fd = -1;
+        ended = fds[SIGNALS].revents && handle_signal(signals, foreground, &status);
     }
     if (master >= 0)
         drain(master);
     return process_exit_code(status);
 }
 
-int foreground_wait(pid_t pid, int master, Error *err) {
+int foreground_wait(Foreground foreground, Error *err) {
     sigset_t set;
     struct termios saved;
     all_signals(&set);
     autoclose int signals = signalfd(-1, &set, SFD_CLOEXEC);
     if (signals < 0)
         return error_set_errno(err, errno, "cannot wait for signals");
-    bool raw = master >= 0 && make_raw(&saved);
-    int r = relay(signals, pid, master, err);
+    bool raw = foreground.master >= 0 && make_raw(&saved);
+    int r = relay(signals, &foreground, err);
     if (raw)
         (void)tcsetattr(STDIN_FILENO, TCSANOW, &saved);
     return r;

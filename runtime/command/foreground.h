@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -11,8 +12,15 @@
 /* Before the process is made: blocks the signals that are handed on. */
 void foreground_begin(void);
 
-/* Waits; master -1: no terminal. Returns the exit code as a shell has it. */
-int foreground_wait(pid_t pid, int master, Error *err);
+typedef struct Foreground {
+    pid_t pid;
+    int master;     /* of its terminal; -1: none */
+    int notify;     /* its sd_notify socket; -1: none */
+    bool subreaper; /* what the container leaves behind is ours to reap */
+} Foreground;
+
+/* Waits. Returns the exit code as a shell has it. */
+int foreground_wait(Foreground foreground, Error *err);
 
 /* Gives the container's terminal, or the size of one to come, the size of ours. */
 void foreground_copy_size(int master);

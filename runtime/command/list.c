@@ -45,7 +45,9 @@ static int compare(const void *a, const void *b) {
 static int collect(const Globals *globals, Rows *ret, Error *err) {
     DIR *stream = opendir(globals->root);
     if (!stream)
-        return errno == ENOENT ? 0 : error_set_errno(err, errno, "cannot list '%s'", globals->root);
+        return errno == ENOENT && !globals->root_is_given
+                   ? 0
+                   : error_set_errno(err, errno, "cannot list '%s'", globals->root);
     for (struct dirent *entry; (entry = readdir(stream));) {
         Row row = {};
         Error ignored; /* half made, or deleted meanwhile */

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/text.h"
 #include "runtime/command/command.h"
 
 static int count_error(const Command *command, const char *relation, int wanted, Error *err) {
-    return error_set(err, ERROR_INVALID,
-        "%s: \"%s\" requires %s %d argument%s; usage: tare-runtime %s %s", command->name,
-        command->name, relation, wanted, wanted == 1 ? "" : "s", command->name, command->arguments);
+    return error_set(err, ERROR_INVALID, "%s: \"%s\" requires %s %d argument%s; usage: %s %s %s",
+        command->name, command->name, relation, wanted, wanted == 1 ? "" : "s", command_program,
+        command->name, command->arguments);
 }
 
 static bool wants_help(int argc, char **argv) {
@@ -25,8 +28,9 @@ int command_parse(const Command *command, int argc, char **argv, int min, int ma
     OptionMode mode = max < 0 ? OPTION_UNTIL_COMMAND : OPTION_ANYWHERE;
     const OptionParse parse = {.options = command->options, .mode = mode, .either_dash = true};
     if (wants_help(argc, argv)) {
-        printf("usage: tare-runtime %s [options] %s\n\n%s\n\nOptions:\n", command->name,
-            command->arguments, command->summary);
+        printf("NAME:\n   %s %s - %s\n\nUSAGE:\n   %s %s [options] %s\n\nOPTIONS:\n",
+            command_program, command->name, command->summary, command_program, command->name,
+            command->arguments);
         option_print_help(command->options, stdout);
         return 1;
     }
@@ -49,11 +53,21 @@ int command_parse_rootless(const Globals *globals, bool *ret, Error *err) {
     return 0;
 }
 
-int command_check_preserve(int64_t preserve, unsigned *ret, Error *err) {
-    if (preserve < 0 || preserve > command_inherited_fds)
+unsigned command_listen_fds(void) {
+    const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
+    uint64_t number, count;
+    Error ignored;
+    if (!pid || !n || text_parse_uint(pid, "LISTEN_PID", &number, &ignored) < 0 ||
+        text_parse_uint(n, "LISTEN_FDS", &count, &ignored) < 0 || number != (uint64_t)getpid())
+        return 0;
+    return count < command_inherited_fds ? (unsigned)count : command_inherited_fds;
+}
+
+int command_check_preserve(int64_t preserve, unsigned listen_fds, unsigned *ret, Error *err) {
+    if (preserve < 0 || preserve > command_inherited_fds - listen_fds)
         return error_set(err, ERROR_INVALID,
-            "--preserve-fds %lld: only %u descriptors from 3 on are open", (long long)preserve,
-            command_inherited_fds);
+            "--preserve-fds %lld: only %u descriptors from %u on are open", (long long)preserve,
+            command_inherited_fds - listen_fds, 3 + listen_fds);
     *ret = (unsigned)preserve;
     return 0;
 }

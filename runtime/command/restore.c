@@ -38,7 +38,7 @@ static int wait_in_foreground(Launch *launch, int console, Error *err) {
         TRY(fd_receive(console, &master, err));
         foreground_copy_size(master);
     }
-    int r = foreground_wait(launch->pid, master, err);
+    int r = foreground_wait((Foreground){.pid = launch->pid, .master = master, .notify = -1}, err);
     TRY(r);
     TRY(container_destroy(&launch->container, &launch->spec, err));
     return r;

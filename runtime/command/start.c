@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/command/command.h"
 #include "runtime/container/launch.h"
+#include "runtime/container/notify.h"
 
 static const Option options[] = {{}};
 
@@ -14,7 +15,12 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     if (r)
         return r < 0 ? r : 0;
     TRY(container_load(&container, globals->root, argv[first], err));
-    return container_start(&container, err);
+    autoclose int notify = -1;
+    TRY(notify_listen(&container, &notify, err));
+    TRY(container_start(&container, err));
+    if (notify >= 0)
+        notify_wait(notify, (pid_t)container.record.pid.value);
+    return 0;
 }
 
 const Command command_start = {

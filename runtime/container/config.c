@@ -9,8 +9,13 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
+#include "runtime/cgroup/resctrl.h"
+#include "runtime/init/affinity.h"
+#include "runtime/init/memory_policy.h"
+#include "runtime/init/process.h"
 #include "runtime/namespace/namespace.h"
-#include "runtime/security/capability.h"
+#include "runtime/namespace/network_device.h"
+#include "runtime/security/label.h"
 
 /* Also the bound of what an engine may hand us: profiles and mounts make a hundred kilobytes. */
 enum {
@@ -26,13 +31,15 @@ int config_load_at(int dir, const char *name, OciSpec *ret, Error *err) {
     return 0;
 }
 
-int config_load(const char *directory, OciSpec *ret, char **ret_text, Error *err) {
-    autofree char *path = path_join(directory, "config.json");
+int config_load(
+    const char *directory, const char *name, OciSpec *ret, char **ret_text, Error *err) {
+    autofree char *path = name && path_is_absolute(name)
+                              ? text_copy(name)
+                              : path_join(directory, name ? name : "config.json");
     autodone(Text) text = {};
     int r = file_read(AT_FDCWD, path, CONFIG_MAX, &text, err);
     if (r == ERROR_NOT_FOUND)
-        return error_set(
-            err, r, "JSON specification file config.json not found in '%s'", directory);
+        return error_set(err, r, "JSON specification file config.json not found: '%s'", path);
     TRY(r);
     if (json_decode(&oci_spec_type, text.data, text.length, ret, err) < 0)
         return error_prefix(err, "config.json");
@@ -76,7 +83,6 @@ static int check_user(const OciUser *user, Error *err) {
 }
 
 int config_check_process(const OciProcess *process, Error *err) {
-    Capabilities ignored;
     if (!process)
         return invalid(err, "process", "a value");
     if (text_is_empty(process->cwd) || !path_is_absolute(process->cwd))
@@ -85,9 +91,9 @@ int config_check_process(const OciProcess *process, Error *err) {
         return invalid(err, "process.args", "at least one word");
     if (process->user)
         TRY(check_user(process->user, err));
-    if (capabilities_parse(process->capabilities, &ignored, err) < 0)
-        return error_prefix(err, "config.json");
-    return 0;
+    TRY(affinity_check(process->exec_cpu_affinity, err));
+    TRY(label_check(process, err));
+    return process_check_scheduling(process, err);
 }
 
 /* Sysctls reach beyond the container unless the namespace that they belong to is its own. */
@@ -155,12 +161,9 @@ static int check_linux(const OciSpec *spec, Error *err) {
     if ((config->masked_paths.n || config->readonly_paths.n) && !has_namespace(spec, "mount"))
         return error_set(err, ERROR_INVALID,
             "config.json: linux.maskedPaths and linux.readonlyPaths need a mount namespace");
-    if (config->intel_rdt || config->memory_policy || config->net_devices)
-        return error_set(err, ERROR_UNSUPPORTED, "config.json: linux.%s is not supported",
-            config->intel_rdt       ? "intelRdt"
-            : config->memory_policy ? "memoryPolicy"
-                                    : "netDevices");
-    return 0;
+    TRY(memory_policy_check(config->memory_policy, err));
+    TRY(network_devices_check(config, has_namespace(spec, "network"), err));
+    return resctrl_check(config->intel_rdt, err);
 }
 
 static int check_hooks(const OciHooks *hooks, Error *err) {

@@ -4,8 +4,9 @@
 
 /* config.json read and checked. Decoding checks types; these checks are about meaning. */
 
-/* ret_text: the file's bytes as they are, for the copy in the state directory; may be NULL. */
-int config_load(const char *directory, OciSpec *ret, char **ret_text, Error *err);
+/* name: the file's, in directory or absolute; NULL: config.json. ret_text: the file's bytes as they
+ * are, for the copy in the state directory; may be NULL. */
+int config_load(const char *directory, const char *name, OciSpec *ret, char **ret_text, Error *err);
 int config_load_at(int dir, const char *name, OciSpec *ret, Error *err);
 
 int config_check(const OciSpec *spec, Error *err);

@@ -37,6 +37,7 @@ static const JsonField record_fields[] = {
     {"systemdUnit", JSON_TEXT, JSON_AT(systemd_unit)},
     {"systemdUser", JSON_BOOL, JSON_AT(systemd_user)},
     {"descriptors", JSON_TEXTS, JSON_AT(descriptors)},
+    {"resctrl", JSON_TEXT, JSON_AT(resctrl)},
     {},
 };
 const JsonType container_record_type = {sizeof(T), record_fields};

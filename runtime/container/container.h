@@ -21,6 +21,7 @@ typedef struct ContainerRecord {
     /* what the program was given as 0, 1 and 2, as /proc/PID/fd shows it: "pipe:[12345]"; only
      * pipes, else "". A checkpoint takes them along */
     JsonTexts descriptors;
+    char *resctrl; /* the directory to remove in the end, or NULL */
 } ContainerRecord;
 
 extern const JsonType container_record_type;

@@ -8,7 +8,11 @@
 
 #include "base/fd.h"
 #include "runtime/cgroup/enter.h"
+#include "runtime/cgroup/resctrl.h"
+#include "runtime/container/attend.h"
 #include "runtime/container/launch.h"
+#include "runtime/container/pidfd.h"
+#include "runtime/init/affinity.h"
 #include "runtime/init/message.h"
 
 /* What the joining process inherits. */
@@ -18,6 +22,7 @@ typedef struct Join {
     Seccomp seccomp;
     Init init;
     pid_t pid;
+    int agent_socket, pidfd_socket;
 } Join;
 
 static void join_done(Join *join) {
@@ -30,6 +35,10 @@ static void join_done(Join *join) {
         close(join->init.peer);
     if (join->init.console_socket >= 0)
         close(join->init.console_socket);
+    if (join->agent_socket >= 0)
+        close(join->agent_socket);
+    if (join->pidfd_socket >= 0)
+        close(join->pidfd_socket);
 }
 
 static int open_console(
@@ -61,8 +70,11 @@ static int prepare(Join *join, const Container *container, const OciSpec *spec,
     Init *init = &join->init;
     int pair[2];
     TRY(open_console(process, options, &init->console_socket, err));
-    TRY(capabilities_parse(process->capabilities, &init->capabilities, err));
+    capabilities_parse(process->capabilities, &init->capabilities);
     TRY(seccomp_compile(spec->linux->seccomp, container->root, &join->seccomp, err));
+    if (join->seccomp.notifies)
+        TRY(seccomp_connect_agent(spec->linux->seccomp, &join->agent_socket, err));
+    TRY(pidfd_connect(options->pidfd_socket, &join->pidfd_socket, err));
     container_load_cgroup(container, &join->cgroup);
     join->cgroup.first_pid = (int)container->record.pid.value;
     TRY(cgroup_select(&join->cgroup, options->cgroups, options->cgroups_n, err));
@@ -83,29 +95,43 @@ static int prepare(Join *join, const Container *container, const OciSpec *spec,
     init->seccomp = &join->seccomp;
     init->terminal_is_relayed = options->console_fd >= 0;
     init->preserve_fds = options->preserve_fds;
+    init->says_ready = init_may_ask(init);
     return 0;
 }
 
-static int run(Join *join, const OciProcess *process, const JoinOptions *options, Error *err) {
+static int run(Join *join, const Container *container, const OciProcess *process,
+    const JoinOptions *options, Error *err) {
+    TRY(affinity_begin(process->exec_cpu_affinity, err));
     int pid = init_clone(&join->init, err);
     if (pid < 0)
         return pid;
     join->pid = pid;
-    if (init_waits_for_mapping(&join->init))
-        TRY(message_send(join->init.peer, MESSAGE_MAPPED, pid, err));
-    TRY(launch_let_go(join->init.peer, err));
+    if (init_waits_for_runtime(&join->init))
+        TRY(message_send(join->init.peer, MESSAGE_MAPPED, 0, err));
+    TRY(resctrl_add(join->init.spec->linux->intel_rdt, container->id, pid, err));
+    TRY(pidfd_send(join->pidfd_socket, pid, "setns", err));
+    const Attendance attendance = {.channel = join->init.peer,
+        .pid = pid,
+        .spec = join->init.spec,
+        .process = process,
+        .state = container_state(container, CONTAINER_RUNNING, (int)container->record.pid.value),
+        .agent_socket = join->agent_socket};
+    if (join->init.says_ready)
+        TRY(attend_until_ready(&attendance, err));
+    TRY(attend_start(&attendance, err));
     return launch_write_pid_file(options->pid_file, pid, err);
 }
 
 int container_join(const Container *container, const OciSpec *spec, const OciProcess *process,
     const JoinOptions *options, pid_t *ret_pid, Error *err) {
-    Join join = {.seccomp.listener_socket = -1,
+    Join join = {.agent_socket = -1,
+        .pidfd_socket = -1,
         .init = {.channel = -1, .peer = -1, .listener = -1, .console_socket = -1, .is_exec = true}};
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         join.namespaces.join_fd[i] = -1;
     TRY(check_status(container, options, err));
     int r = prepare(&join, container, spec, process, options, err);
-    r = r < 0 ? r : run(&join, process, options, err);
+    r = r < 0 ? r : run(&join, container, process, options, err);
     if (r < 0 && join.pid > 0) {
         kill(join.pid, SIGKILL);
         waitpid(join.pid, NULL, 0);

@@ -6,6 +6,7 @@
 typedef struct JoinOptions {
     const char *console_socket; /* path, or NULL */
     int console_fd;             /* or a socket; -1 */
+    const char *pidfd_socket;   /* path of who gets a pidfd, or NULL */
     const char *pid_file;
     unsigned preserve_fds;
     bool ignore_paused;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -14,10 +15,15 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "runtime/cgroup/resctrl.h"
+#include "runtime/container/attend.h"
 #include "runtime/container/config.h"
+#include "runtime/container/notify.h"
+#include "runtime/container/pidfd.h"
 #include "runtime/init/hook.h"
 #include "runtime/init/message.h"
 #include "runtime/namespace/mapping.h"
+#include "runtime/namespace/network_device.h"
 #include "runtime/security/executable.h"
 
 /* What is needed only while launching, and inherited by init. */
@@ -28,6 +34,8 @@ struct Plan {
     Rootfs rootfs;
     Seccomp seccomp;
     Init init;
+    int agent_socket; /* of linux.seccomp.listenerPath */
+    int pidfd_socket;
     bool cgroup_made;
 };
 
@@ -44,6 +52,10 @@ static void plan_free(Plan *plan) {
         close(plan->init.listener);
     if (plan->init.console_socket >= 0)
         close(plan->init.console_socket);
+    if (plan->agent_socket >= 0)
+        close(plan->agent_socket);
+    if (plan->pidfd_socket >= 0)
+        close(plan->pidfd_socket);
     free(plan);
 }
 
@@ -51,7 +63,7 @@ static Plan *plan_new(const LaunchOptions *options) {
     Plan *plan = new (Plan);
     plan->options = options;
     plan->rootfs = ROOTFS_NONE;
-    plan->seccomp.listener_socket = -1;
+    plan->agent_socket = plan->pidfd_socket = -1;
     plan->init.channel = plan->init.peer = plan->init.listener = plan->init.console_socket = -1;
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         plan->namespaces.join_fd[i] = -1;
@@ -90,17 +102,39 @@ static int open_listener(Launch *launch, Plan *plan, Error *err) {
     return plan->options->wait_for_start ? fd_listen(path, 0600, 1, &plan->init.listener, err) : 0;
 }
 
+/* With no_new_privs the filter is loaded by `start`, if that comes: then it is `start` who
+ * connects. */
+static int open_agent(const OciSpec *spec, Plan *plan, Error *err) {
+    bool late = spec->process->no_new_privileges.value && plan->options->wait_for_start;
+    if (!plan->seccomp.notifies || late)
+        return 0;
+    return seccomp_connect_agent(spec->linux->seccomp, &plan->agent_socket, err);
+}
+
 static bool has_runtime_hooks(const OciSpec *spec) {
     return spec->hooks && (spec->hooks->prestart.n || spec->hooks->create_runtime.n);
 }
 
+/* sd_listen_fds(3): the program is the first process of its namespace, or takes this on trust. */
+static void announce_sockets(OciProcess *process, unsigned listen_fds) {
+    if (!listen_fds)
+        return;
+    autofree char *variable = text_format("LISTEN_FDS=%u", listen_fds);
+    json_texts_add(&process->env, variable);
+    json_texts_add(&process->env, "LISTEN_PID=1");
+}
+
 /* Everything that can fail because of the configuration, before anything is made. */
 static int prepare(Launch *launch, Plan *plan, Error *err) {
-    const OciSpec *spec = &launch->spec;
+    OciSpec *spec = &launch->spec;
+    announce_sockets(spec->process, plan->options->listen_fds);
+    TRY(notify_set_up(&launch->container, spec, err));
     TRY(launch_open_console(spec->process, plan->options, &plan->init.console_socket, err));
     TRY(namespaces_init(&plan->namespaces, spec->linux, err));
-    TRY(capabilities_parse(spec->process->capabilities, &plan->init.capabilities, err));
+    capabilities_parse(spec->process->capabilities, &plan->init.capabilities);
     TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));
+    TRY(open_agent(spec, plan, err));
+    TRY(pidfd_connect(plan->options->pidfd_socket, &plan->pidfd_socket, err));
     const CgroupRequest cgroup = {.path = spec->linux->cgroups_path,
         .id = launch->container.id,
         .rootless = plan->options->rootless,
@@ -181,21 +215,13 @@ static int clone_init(Launch *launch, Plan *plan, Error *err) {
     init->terminal_is_relayed = plan->options->console_fd >= 0;
     init->no_new_keyring = plan->options->no_new_keyring;
     init->hooks_before_pivot = has_runtime_hooks(&launch->spec);
-    init->says_ready = plan->options->wait_for_start || launch->spec.process->terminal.value;
+    init->says_ready = plan->options->wait_for_start || launch->spec.process->terminal.value ||
+                       init_may_ask(init) || notify_is_wanted();
     int pid = init_clone(init, err);
     if (pid < 0)
         return pid;
     launch->pid = pid;
     return 0;
-}
-
-static int run_hooks(Launch *launch, Error *err) {
-    const OciHooks *hooks = launch->spec.hooks;
-    OciState state = container_state(&launch->container, CONTAINER_CREATED, launch->pid);
-    TRY(message_expect(launch->channel, MESSAGE_HOOK, NULL, err));
-    TRY(hooks_run(&hooks->prestart, "prestart", &state, err));
-    TRY(hooks_run(&hooks->create_runtime, "createRuntime", &state, err));
-    return message_send(launch->channel, MESSAGE_HOOKED, 0, err);
 }
 
 int launch_write_pid_file(const char *path, pid_t pid, Error *err) {
@@ -208,12 +234,23 @@ static int hand_over_rootfs(Launch *launch, Plan *plan, Error *err) {
     return rootfs_send(&plan->rootfs, launch->channel, err);
 }
 
-int launch_let_go(int channel, Error *err) {
-    Error ignored; /* an init that is gone has left its reason */
-    bool sent = message_send(channel, MESSAGE_START, 0, &ignored) >= 0;
-    executable_release();
-    TRY(message_expect_end(channel, err));
-    return sent ? 0 : message_died(err);
+static int move_devices(Launch *launch, const Plan *plan, Error *err) {
+    autoclose int namespace = -1;
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", launch->pid);
+    TRY(file_open(AT_FDCWD, path, O_RDONLY, 0, &namespace, err));
+    int joined = namespaces_joined_fd(&plan->namespaces, CLONE_NEWNET);
+    return network_devices_move(
+        &launch->spec.linux->net_devices, joined >= 0 ? joined : namespace, err);
+}
+
+static Attendance attendance_of(const Launch *launch, int agent_socket) {
+    return (Attendance){.channel = launch->channel,
+        .pid = launch->pid,
+        .spec = &launch->spec,
+        .process = launch->spec.process,
+        .state = container_state(&launch->container, CONTAINER_CREATED, launch->pid),
+        .agent_socket = agent_socket};
 }
 
 /* While init works we write: a `start` that comes too early waits at the socket. */
@@ -221,23 +258,27 @@ static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     ContainerRecord *record = &launch->container.record;
     if (plan->namespaces.create & CLONE_NEWUSER)
         TRY(mappings_write(launch->spec.linux, launch->pid, err));
-    if (init_waits_for_mapping(&plan->init))
-        TRY(message_send(launch->channel, MESSAGE_MAPPED, launch->pid, err));
+    if (launch->spec.linux->net_devices.n)
+        TRY(move_devices(launch, plan, err));
+    if (init_waits_for_runtime(&plan->init))
+        TRY(message_send(launch->channel, MESSAGE_MAPPED, 0, err));
     if (plan->init.rootfs && plan->rootfs.opener == ROOTFS_FOR_INIT)
         TRY(hand_over_rootfs(launch, plan, err));
+    TRY(resctrl_set_up(
+        launch->spec.linux->intel_rdt, launch->container.id, launch->pid, &record->resctrl, err));
     TRY(process_start_time(launch->pid, &record->start_time.value, err));
     record->start_time.set = true;
     record->pid = (JsonInt){true, launch->pid};
     TRY(file_write_new(launch->container.dir, "config.json", config, strlen(config), 0600, err));
     TRY(container_save(&launch->container, err));
-    if (has_runtime_hooks(&launch->spec))
-        TRY(run_hooks(launch, err));
+    TRY(pidfd_send(plan->pidfd_socket, launch->pid, "standard", err));
+    const Attendance attendance = attendance_of(launch, plan->agent_socket);
     launch->started = !plan->init.says_ready;
     if (launch->started)
-        TRY(launch_let_go(launch->channel, err));
+        TRY(attend_start(&attendance, err));
     executable_release();
     if (!launch->started)
-        TRY(message_expect(launch->channel, MESSAGE_READY, NULL, err));
+        TRY(attend_until_ready(&attendance, err));
     return launch_write_pid_file(plan->options->pid_file, launch->pid, err);
 }
 
@@ -248,6 +289,7 @@ static void take_back(Launch *launch, Plan *plan) {
         kill(launch->pid, SIGKILL);
         waitpid(launch->pid, NULL, 0);
     }
+    (void)resctrl_remove(launch->container.record.resctrl, &ignored);
     if (plan->cgroup_made)
         (void)cgroup_remove(&plan->cgroup, &ignored);
     if (launch->container.dir >= 0)
@@ -258,7 +300,7 @@ int launch_create(
     Launch *launch, const char *root, const char *id, const LaunchOptions *options, Error *err) {
     *launch = (Launch){.channel = -1, .container.dir = -1};
     autofree char *config = NULL;
-    TRY(config_load(options->bundle, &launch->spec, &config, err));
+    TRY(config_load(options->bundle, options->config, &launch->spec, &config, err));
     TRY(config_check(&launch->spec, err));
     TRY(container_make(&launch->container, root, id, err));
     Plan *plan = launch->plan = plan_new(options);
@@ -273,15 +315,17 @@ int launch_create(
 }
 
 int launch_start(Launch *launch, Error *err) {
+    autoclose int agent_socket = launch->plan ? take_fd(&launch->plan->agent_socket) : -1;
     plan_free(take_ptr(&launch->plan)); /* mounts that we hold would be busy for the host */
+    const Attendance attendance = attendance_of(launch, agent_socket);
     if (!launch->started)
-        TRY(launch_let_go(launch->channel, err));
+        TRY(attend_start(&attendance, err));
     close(launch->channel);
     launch->channel = -1;
     if (!launch->spec.hooks)
         return 0;
     OciState state = container_state(&launch->container, CONTAINER_RUNNING, launch->pid);
-    return hooks_run(&launch->spec.hooks->poststart, "poststart", &state, err);
+    return hooks_run(&launch->spec.hooks->poststart, "poststart", &state, NULL, err);
 }
 
 void launch_done(Launch *launch) {

@@ -8,10 +8,13 @@
  * process's own mount namespace). */
 typedef struct LaunchOptions {
     const char *bundle;         /* absolute */
+    const char *config;         /* the configuration's name in it; NULL: config.json */
     const char *console_socket; /* path, or NULL */
     int console_fd;             /* or a socket; -1 */
+    const char *pidfd_socket;   /* path of who gets a pidfd, or NULL */
     const char *pid_file;
-    unsigned preserve_fds;
+    unsigned preserve_fds; /* from 3 on */
+    unsigned listen_fds;   /* the first so many of them are a service manager's */
     bool no_pivot, no_new_keyring;
     bool systemd_cgroup; /* systemd makes the cgroup */
     bool rootless;       /* we may not be allowed to make cgroups */
@@ -61,8 +64,5 @@ int container_signal_all(const Container *container, int signal_number, Error *e
 /* The socket that a terminal's other end goes to; left alone if there is no terminal. */
 int launch_open_console(
     const OciProcess *process, const LaunchOptions *options, int *ret_fd, Error *err);
-
-/* Lets a prepared process run its program; returns when it does. */
-int launch_let_go(int channel, Error *err);
 
 int launch_write_pid_file(const char *path, pid_t pid, Error *err);

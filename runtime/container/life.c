@@ -9,6 +9,8 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/time.h"
+#include "runtime/cgroup/resctrl.h"
+#include "runtime/container/attend.h"
 #include "runtime/container/launch.h"
 #include "runtime/init/hook.h"
 #include "runtime/init/message.h"
@@ -25,7 +27,7 @@ static int not_waiting(const Container *container, Error *err) {
                                       : "cannot start a container that has stopped");
 }
 
-static int knock(Container *container, Error *err) {
+static int knock(Container *container, const OciSpec *spec, Error *err) {
     autofree char *path = container_path(container, CONTAINER_START_SOCKET);
     autoclose int socket = -1;
     if (fd_connect(path, &socket, err) < 0)
@@ -37,19 +39,39 @@ static int knock(Container *container, Error *err) {
     int r = message_expect(socket, MESSAGE_READY, NULL, err);
     if (r == ERROR_UNAVAILABLE) /* our connection was never accepted */
         return not_waiting(container, err);
-    return r < 0 ? r : message_expect_end(socket, err);
+    TRY(r);
+    Attendance attendance = {.channel = socket,
+        .pid = (pid_t)container->record.pid.value,
+        .spec = spec,
+        .process = spec->process,
+        .state = container_state(container, CONTAINER_CREATED, (int)container->record.pid.value),
+        .agent_socket = -1};
+    return attend_until_end(&attendance, err);
+}
+
+/* A poststart hook that fails ends the container (runtime.md#lifecycle, steps 9 and 12). */
+static int run_poststart(Container *container, const OciSpec *spec, Error *err) {
+    Error ignored;
+    OciState state =
+        container_state(container, CONTAINER_RUNNING, (int)container->record.pid.value);
+    int r = spec->hooks ? hooks_run(&spec->hooks->poststart, "poststart", &state, NULL, err) : 0;
+    if (r < 0 && container_kill_all(container, &ignored) >= 0)
+        (void)container_destroy(container, spec, &ignored);
+    return r;
+}
+
+static int start(Container *container, const OciSpec *spec, Error *err) {
+    TRY(knock(container, spec, err));
+    return run_poststart(container, spec, err);
 }
 
 int container_start(Container *container, Error *err) {
     ContainerStatus status = container_status(container);
+    OciSpec spec = {};
     if (status != CONTAINER_CREATED)
         return not_waiting(container, err);
-    TRY(knock(container, err));
-    OciSpec spec = {};
     TRY(container_load_config(container, &spec, err));
-    OciState state =
-        container_state(container, CONTAINER_RUNNING, (int)container->record.pid.value);
-    int r = spec.hooks ? hooks_run(&spec.hooks->poststart, "poststart", &state, err) : 0;
+    int r = start(container, &spec, err);
     json_done(&oci_spec_type, &spec);
     return r;
 }
@@ -141,11 +163,13 @@ static int destroy(Container *container, const OciHooks *hooks, Error *err) {
     int r = cgroup_remove(&cgroup, err);
     cgroup_done(&cgroup);
     TRY(r);
+    TRY(resctrl_remove(container->record.resctrl, err));
     TRY(container_forget(container, err));
-    if (!hooks)
-        return 0;
-    OciState state = container_state(container, CONTAINER_STOPPED, 0);
-    return hooks_run(&hooks->poststop, "poststop", &state, err);
+    if (hooks) {
+        OciState state = container_state(container, CONTAINER_STOPPED, 0);
+        hooks_run_all(&hooks->poststop, "poststop", &state);
+    }
+    return 0;
 }
 
 int container_destroy(Container *container, const OciSpec *spec, Error *err) {

@@ -3,12 +3,13 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/fd.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "runtime/cgroup/enter.h"
 #include "runtime/init/init.h"
@@ -57,25 +58,12 @@ static void wait_for_end(const int gate[2]) {
         _exit(1);
 }
 
-static int compare(const void *a, const void *b) {
-    return *(const int *)a - *(const int *)b;
-}
-
 /* In the intermediate process of an exec: from its first instruction our child can be seen by the
  * container's processes, and one that may trace would take what it holds: directories of the host's
  * cgroups and of our state (CVE-2016-9962). So nothing goes along but what the steps need. */
 static int close_what_the_host_opened(const Init *init, const int gate[2], Error *err) {
-    int keep[] = {2 + (int)init->preserve_fds, init->channel, init->console_socket,
-        init->seccomp->listener_socket, gate[0], gate[1]};
-    size_t n = array_size(keep);
-    qsort(keep, n, sizeof *keep, compare);
-    for (size_t i = 0; i < n; i++) {
-        unsigned first = (unsigned)keep[i] + 1, end = i + 1 < n ? (unsigned)keep[i + 1] : ~0U;
-        if (keep[i] >= 2 + (int)init->preserve_fds && first < end &&
-            close_range(first, end - 1, 0) < 0)
-            return error_set_errno(err, errno, "cannot close descriptors");
-    }
-    return 0;
+    int keep[] = {init->channel, init->console_socket, log_descriptor(), gate[0], gate[1]};
+    return fd_close_others(3 + (int)init->preserve_fds, keep, array_size(keep), err);
 }
 
 /* We are a short-lived child of the runtime, still on the host. Our child is the runtime's. */
@@ -126,6 +114,7 @@ static void wait_to_be_moved(const Init *init) {
 
 int init_clone(Init *init, Error *err) {
     uint64_t flags = (uint64_t)init->namespaces->create & ~(uint64_t)LATE_NAMESPACES;
+    log_debug("nsexec container setup"); /* words of runc's log, for which its users look */
     bool intermediate = needs_intermediate(init->namespaces), moved;
     pid_t pid = clone_into_cgroup(intermediate ? 0 : flags, init->cgroup, &moved);
     if (pid == 0) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/init/hook.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/process.h"
@@ -58,20 +60,25 @@ static int wait_for_hook(const OciHook *hook, pid_t pid, int output, Error *err)
         return 0;
     autofree char *text = read_output(output);
     const char *separator = *text ? ": " : "";
-    if (WIFSIGNALED(status))
-        return error_set(
-            err, ERROR_UNKNOWN, "killed by signal %d%s%s", WTERMSIG(status), separator, text);
+    if (WIFSIGNALED(status)) {
+        autofree char *signal = text_copy(strsignal(WTERMSIG(status)));
+        *signal = (char)tolower((unsigned char)*signal); /* "signal: killed", as Go says it */
+        return error_set(err, ERROR_UNKNOWN, "signal: %s%s%s", signal, separator, text);
+    }
     return error_set(
         err, ERROR_UNKNOWN, "exit status %d%s%s", WEXITSTATUS(status), separator, text);
 }
 
-static int run_hook(const OciHook *hook, const OciState *state, Error *err) {
+static int run_hook(
+    const OciHook *hook, const OciState *state, char *const *environment, Error *err) {
     autoclose int input = -1, output = memfd_create("output", MFD_CLOEXEC);
-    const char *alone[] = {hook->path, NULL}, *nothing[] = {NULL};
+    const char *alone[] = {hook->path, NULL};
+    char *const nothing[] = {NULL};
+    char *const *standard = environment ? environment : nothing;
     TRY(open_state(state, &input, err));
     ProcessSpawn spawn = {
         .argv = hook->args.n ? (const char *const *)hook->args.item : alone,
-        .environ = hook->env.n ? (const char *const *)hook->env.item : nothing,
+        .environ = (const char *const *)(hook->env.n ? hook->env.item : standard),
         .fds = {input, output, output},
         .path = hook->path,
     };
@@ -82,12 +89,21 @@ static int run_hook(const OciHook *hook, const OciState *state, Error *err) {
     return wait_for_hook(hook, pid, output, err);
 }
 
-int hooks_run(const JsonObjects *hooks, const char *kind, const OciState *state, Error *err) {
+int hooks_run(const JsonObjects *hooks, const char *kind, const OciState *state,
+    char *const *environment, Error *err) {
     const OciHook *hook = hooks->item;
     for (size_t i = 0; i < hooks->n; i++)
-        if (run_hook(&hook[i], state, err) < 0)
-            return error_prefix(err, "error running %s hook #%zu (%s)", kind, i, hook[i].path);
+        if (run_hook(&hook[i], state, environment, err) < 0)
+            return error_prefix(err, "error running %s hook #%zu: %s", kind, i, hook[i].path);
     return 0;
+}
+
+void hooks_run_all(const JsonObjects *hooks, const char *kind, const OciState *state) {
+    const OciHook *hook = hooks->item;
+    Error err;
+    for (size_t i = 0; i < hooks->n; i++)
+        if (run_hook(&hook[i], state, NULL, &err) < 0)
+            log_warning("error running %s hook #%zu: %s: %s", kind, i, hook[i].path, err.message);
 }
 
 #define T ProcessState
@@ -109,11 +125,11 @@ static const JsonField process_state_fields[] = {
 static const JsonType process_state_type = {sizeof(T), process_state_fields};
 #undef T
 
-char *hook_process_state(const OciState *state, const Seccomp *seccomp) {
+char *hook_process_state(const OciState *state, const char *metadata) {
     OciState copy = *state; /* borrowed members: encoded, never released */
     ProcessState document = {.version = copy.oci_version,
         .pid = copy.pid,
-        .metadata = seccomp->listener_metadata,
+        .metadata = (char *)(uintptr_t)metadata,
         .state = &copy};
     json_texts_add(&document.fds, "seccompFd");
     return json_encode(&process_state_type, &document, 0);

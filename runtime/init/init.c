@@ -6,6 +6,7 @@
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -17,10 +18,13 @@
 
 #include "base/fd.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "runtime/cgroup/enter.h"
+#include "runtime/init/affinity.h"
 #include "runtime/init/hook.h"
+#include "runtime/init/limit.h"
 #include "runtime/init/message.h"
 #include "runtime/init/process.h"
 #include "runtime/init/terminal.h"
@@ -50,8 +54,10 @@ static int hide(Init *init, Error *err) {
     return 0;
 }
 
-bool init_waits_for_mapping(const Init *init) {
-    return init->namespaces->create & CLONE_NEWUSER || init->seccomp->listener_socket >= 0;
+bool init_waits_for_runtime(const Init *init) {
+    const OciLinux *config = init->spec->linux;
+    bool devices = !init->is_exec && config && config->net_devices.n;
+    return init->namespaces->create & CLONE_NEWUSER || devices;
 }
 
 static int enter_cgroup(Init *init, Error *err) {
@@ -66,12 +72,30 @@ static int join_namespaces(Init *init, Error *err) {
 }
 
 static int become_mapped(Init *init, Error *err) {
-    if (!init_waits_for_mapping(init))
-        return 0;
-    int pid;
-    TRY(message_expect(init->channel, MESSAGE_MAPPED, &pid, err));
-    init->state.pid = (JsonInt){true, pid};
-    return 0;
+    return init_waits_for_runtime(init) ? message_expect(init->channel, MESSAGE_MAPPED, NULL, err)
+                                        : 0;
+}
+
+static int choose_cpus(Init *init, Error *err) {
+    return affinity_settle(init->is_exec ? init->process->exec_cpu_affinity : NULL, err);
+}
+
+/* What only the runtime can do for us. */
+static int ask(Init *init, MessageType request, int number, Error *err) {
+    TRY(message_send(init->channel, request, number, err));
+    return message_expect(init->channel, MESSAGE_DONE, NULL, err);
+}
+
+static bool in_user_namespace(const Init *init) {
+    return (init->namespaces->create | init->namespaces->join) & CLONE_NEWUSER;
+}
+
+static bool sets_limits_by_runtime(const Init *init) {
+    return in_user_namespace(init) && init->process->rlimits.n;
+}
+
+bool init_may_ask(const Init *init) {
+    return init->hooks_before_pivot || sets_limits_by_runtime(init) || init->seccomp->notifies;
 }
 
 /* Before we become the namespace's root: that one may not be allowed to go where the user who calls
@@ -86,7 +110,7 @@ static int open_rootfs(Init *init, Error *err) {
 
 /* Root of a user namespace, ours or joined: without this our ids stay those of the host. */
 static int become_root(Init *init, Error *err) {
-    if (!((init->namespaces->create | init->namespaces->join) & CLONE_NEWUSER))
+    if (!in_user_namespace(init))
         return 0;
     if (setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
         return error_set_errno(err, errno, "cannot become root of the user namespace");
@@ -130,6 +154,7 @@ static int join_keyring(Init *init, Error *err) {
     if (init->no_new_keyring)
         return 0;
     autofree char *name = text_format("_ses.%s", init->id);
+    TRY(label_set_keyring(init->process, init->procfs, err));
     long ring = syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name, 0, 0, 0);
     if (ring < 0 && errno != ENOSYS)
         return error_set_errno(err, errno, "cannot join a session keyring");
@@ -138,7 +163,7 @@ static int join_keyring(Init *init, Error *err) {
         if (syscall(SYS_keyctl, KEYCTL_SETPERM, ring, permissions, 0, 0) < 0 && errno != EACCES)
             return error_set_errno(err, errno, "cannot set the permissions of the session keyring");
     }
-    return 0;
+    return label_unset_keyring(init->process, init->procfs, err);
 }
 
 static int set_names(Init *init, Error *err) {
@@ -177,10 +202,7 @@ static int use_terminal(Init *init, Error *err) {
 }
 
 static int wait_for_hooks(Init *init, Error *err) {
-    if (!init->hooks_before_pivot)
-        return 0;
-    TRY(message_send(init->channel, MESSAGE_HOOK, 0, err));
-    return message_expect(init->channel, MESSAGE_HOOKED, NULL, err);
+    return init->hooks_before_pivot ? ask(init, MESSAGE_HOOK, 0, err) : 0;
 }
 
 static int run_create_hooks(Init *init, Error *err) {
@@ -188,7 +210,7 @@ static int run_create_hooks(Init *init, Error *err) {
     OciState state = init->state;
     state.status = (char[]){"created"};
     state.pid = (JsonInt){true, getpid()}; /* as it is seen in here */
-    return hooks ? hooks_run(&hooks->create_container, "createContainer", &state, err) : 0;
+    return hooks ? hooks_run(&hooks->create_container, "createContainer", &state, NULL, err) : 0;
 }
 
 /* From here on there is no host file system. */
@@ -232,6 +254,12 @@ static int protect(Init *init, Error *err) {
     return init->rootfs ? rootfs_protect(init->rootfs, err) : 0;
 }
 
+static int set_limits(Init *init, Error *err) {
+    if (sets_limits_by_runtime(init))
+        return ask(init, MESSAGE_LIMITS, 0, err);
+    return limits_set(&init->process->rlimits, 0, err);
+}
+
 static int set_label(Init *init, Error *err) {
     return label_set(init->process, init->procfs, err);
 }
@@ -243,10 +271,9 @@ static int forbid_new_privileges(Init *init, Error *err) {
 }
 
 static int install_filter(Init *init, Error *err) {
-    autofree char *state = init->seccomp->listener_socket >= 0
-                               ? hook_process_state(&init->state, init->seccomp)
-                               : NULL;
-    return seccomp_install(init->seccomp, state, err);
+    autoclose int listener = -1;
+    TRY(seccomp_install(init->seccomp, &listener, err));
+    return listener >= 0 ? ask(init, MESSAGE_SECCOMP, listener, err) : 0;
 }
 
 /* Without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before privileges go; with it, as
@@ -265,9 +292,16 @@ static int enter_directory(Init *init, Error *err) {
     return r == ERROR_DENIED && err->sys == EACCES ? 0 : r;
 }
 
+/* The words are those that users of runc look for in its log. */
+static void log_ready(const Init *init) {
+    log_debug(init->is_exec ? "setns_init: about to exec"
+                            : "init: closing the pipe to signal completion");
+}
+
 /* Waits for `start` at the socket; from then on failures are reported to it. */
 static int wait_at_listener(Init *init, Error *err) {
     int fd;
+    log_stop(); /* whoever reads the runtime's standard error sees its end */
     TRY(message_send(init->channel, MESSAGE_READY, 0, err));
     close(init->channel);
     init->channel = -1;
@@ -291,6 +325,7 @@ static int show(Init *init, Error *err) {
 }
 
 static int wait_for_start(Init *init, Error *err) {
+    log_ready(init);
     if (init->listener >= 0)
         return wait_at_listener(init, err);
     if (init->says_ready)
@@ -303,7 +338,9 @@ static int run_start_hooks(Init *init, Error *err) {
     OciState state = init->state;
     state.status = (char[]){"created"};
     state.pid = (JsonInt){true, getpid()};
-    return hooks ? hooks_run(&hooks->start_container, "startContainer", &state, err) : 0;
+    return hooks ? hooks_run(
+                       &hooks->start_container, "startContainer", &state, init->environment, err)
+                 : 0;
 }
 
 static int reset_signals(Init *init, Error *err) {
@@ -316,11 +353,15 @@ static int reset_signals(Init *init, Error *err) {
     return 0;
 }
 
-/* Before the first filter, which may know nothing of close_range(2); what is opened later is
- * close-on-exec from birth. */
+/* A created container may wait for days: nothing of the host's stays open meanwhile. Before the
+ * first filter, which may know nothing of close_range(2); what is opened later is close-on-exec
+ * from birth. */
 static int close_descriptors(Init *init, Error *err) {
+    int keep[] = {init->channel, init->listener, log_descriptor()};
+    TRY(fd_close_others(3 + (int)init->preserve_fds, keep, array_size(keep), err));
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return error_set_errno(err, errno, "cannot close descriptors");
+    init->procfs = init->console_socket = -1;
     return 0;
 }
 
@@ -328,6 +369,20 @@ static int keep_descriptors(Init *init, Error *err) {
     for (int fd = 3; fd < 3 + (int)init->preserve_fds; fd++)
         TRY(fd_set_cloexec(fd, false, err));
     return 0;
+}
+
+static bool has_start_hooks(const Init *init) {
+    return !init->is_exec && init->spec->hooks && init->spec->hooks->start_container.n;
+}
+
+/* Before the filter, so that it need not allow fcntl(2), unless hooks are to come: they get none.
+ */
+static int keep_descriptors_early(Init *init, Error *err) {
+    return has_start_hooks(init) ? 0 : keep_descriptors(init, err);
+}
+
+static int keep_descriptors_late(Init *init, Error *err) {
+    return has_start_hooks(init) ? keep_descriptors(init, err) : 0;
 }
 
 static int execute(Init *init, Error *err) {
@@ -346,6 +401,7 @@ typedef struct InitStep {
 static const InitStep steps[] = {
     {"hide", hide},
     {"enter the cgroup", enter_cgroup},
+    {"choose CPUs", choose_cpus},
     {"join namespaces", join_namespaces},
     {"wait for id mappings", become_mapped},
     {"open the rootfs", open_rootfs, true},
@@ -366,31 +422,34 @@ static const InitStep steps[] = {
     {"set host and domain name", set_names, true},
     {"write sysctls", write_sysctls, true},
     {"protect paths", protect, true},
-    {"set limits", process_set_limits},
+    {"set limits", set_limits},
     {"set scheduling", process_set_scheduling},
     {"set the security label", set_label},
     {"forbid new privileges", forbid_new_privileges},
     {"prepare the environment", process_set_environment},
     {"enter the directory", enter_directory},
-    {"close descriptors on exec", close_descriptors},
+    {"close descriptors", close_descriptors},
     {"install an early seccomp filter", install_filter_early},
     {"become the user", process_set_user},
     {"find the program", process_locate},
     {"let the owner look", show},
     {"wait for start", wait_for_start},
-    {"run startContainer hooks", run_start_hooks, true},
     {"reset signals", reset_signals},
-    {"keep descriptors", keep_descriptors},
+    {"keep descriptors", keep_descriptors_early},
     {"install a late seccomp filter", install_filter_late},
+    {"run startContainer hooks", run_start_hooks, true},
+    {"keep descriptors after hooks", keep_descriptors_late},
     {"execute", execute},
 };
 
 _Noreturn void init_run(Init *init) {
     Error err = {};
     init->procfs = -1;
+    log_debug("child process in init()");
     for (size_t i = 0; i < array_size(steps); i++) {
         if (init->is_exec && steps[i].first_only)
             continue;
+        log_debug("init: %s", steps[i].name);
         if (steps[i].run(init, &err) < 0)
             break;
     }

@@ -44,8 +44,11 @@ typedef struct Init {
     bool directory_entered;
 } Init;
 
-/* Whether init waits for MESSAGE_MAPPED, which also tells it its pid as the host sees it. */
-bool init_waits_for_mapping(const Init *init);
+/* Whether init waits for MESSAGE_MAPPED: for id mappings, or for network devices. */
+bool init_waits_for_runtime(const Init *init);
+
+/* Whether init asks the runtime for something before it is ready (message.h). */
+bool init_may_ask(const Init *init);
 
 /* Clones the process that runs the steps, through an intermediate process where the kernel wants
  * one: a pid namespace is entered only by children, a user namespace takes our privileges away.

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 
@@ -16,7 +17,7 @@ int message_pair(int ret[2], Error *err) {
 
 static int send_message(int socket, const Message *message, Error *err) {
     ssize_t n;
-    while ((n = send(socket, message, sizeof *message, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+    while ((n = write(socket, message, sizeof *message)) < 0 && errno == EINTR)
         ;
     if (n != sizeof *message)
         return error_set_errno(err, errno, "cannot speak to the runtime's other half");
@@ -34,14 +35,20 @@ void message_send_failure(int socket, const Error *failure) {
     (void)send_message(socket, &message, &ignored);
 }
 
-/* 0 at end of file, else 1; *ret_unread: the peer ended before it read all that we said. The size
- * is checked: nothing shorter or longer is ever looked at. */
-static int receive(int socket, Message *ret, bool *ret_unread, Error *err) {
+int message_died(Error *err) {
+    return error_set(
+        err, ERROR_UNAVAILABLE, "the container's init process died while it was set up");
+}
+
+/* A packet is as long as a Message, or it is refused (a longer one would be cut). Both ends write
+ * whole messages, so a stream (start.sock) gives them whole, too. */
+int message_receive(int socket, Message *ret, Error *err) {
+    bool unread = false;
     ssize_t n;
-    *ret_unread = false;
-    while ((n = recv(socket, ret, sizeof *ret, MSG_TRUNC)) < 0 &&
-           (errno == EINTR || errno == ECONNRESET))
-        *ret_unread = *ret_unread || errno == ECONNRESET; /* said once; its messages come after */
+    while ((n = read(socket, ret, sizeof *ret)) < 0 && (errno == EINTR || errno == ECONNRESET))
+        unread = unread || errno == ECONNRESET; /* said once; the peer's messages come after */
+    if (n == 0 && unread)
+        return message_died(err);
     if (n == 0)
         return 0;
     if (n != sizeof *ret)
@@ -54,15 +61,9 @@ static int receive(int socket, Message *ret, bool *ret_unread, Error *err) {
     return 1;
 }
 
-int message_died(Error *err) {
-    return error_set(
-        err, ERROR_UNAVAILABLE, "the container's init process died while it was set up");
-}
-
 int message_expect(int socket, MessageType type, int *ret_pid, Error *err) {
     Message message;
-    bool unread;
-    int r = receive(socket, &message, &unread, err);
+    int r = message_receive(socket, &message, err);
     if (r < 0)
         return r;
     if (r == 0)
@@ -77,9 +78,8 @@ int message_expect(int socket, MessageType type, int *ret_pid, Error *err) {
 
 int message_expect_end(int socket, Error *err) {
     Message message;
-    bool unread;
-    int r = receive(socket, &message, &unread, err);
+    int r = message_receive(socket, &message, err);
     if (r > 0)
         return error_set(err, ERROR_INTERNAL, "init said %d instead of nothing", message.type);
-    return r == 0 && unread ? message_died(err) : r;
+    return r;
 }

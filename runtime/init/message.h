@@ -14,15 +14,24 @@
  *       │                                    │ namespaces, mounts, devices, terminal
  *       │ ◄──────────────────── MESSAGE_HOOK │ (only when there are hooks)
  *       │  prestart, createRuntime hooks     │
- *       │  MESSAGE_HOOKED ─────────────────► │ createContainer hooks, pivot, privileges
+ *       │  MESSAGE_DONE ───────────────────► │ createContainer hooks, pivot
+ *       │ ◄────────────────── MESSAGE_LIMITS │ (only in a user namespace with limits)
+ *       │  process.rlimits, by prlimit(2)    │
+ *       │  MESSAGE_DONE ───────────────────► │ privileges
  *       │  state.json                        │
  *   run │  MESSAGE_START ──────────────────► │ (read when all of this is done)
  *       │                                    │ startContainer hooks, exec
  *       │ ◄──────────────────── end of file  │ (exec closed our end: the program runs)
  *
- * An end of file that leaves MESSAGE_START unread is a death, not an exec. With a terminal, whose
- * size comes first, MESSAGE_START is an answer to MESSAGE_READY. So it is after `create`: the pair
- * is closed at MESSAGE_READY, and `start` plays the last act over the
+ * An end of file that leaves MESSAGE_START unread is a death, not an exec. Where init may ask for
+ * something, and with a terminal, whose size comes first, MESSAGE_START is an answer to
+ * MESSAGE_READY.
+ *
+ * Whenever init has loaded a seccomp filter with a listener it says MESSAGE_SECCOMP with the number
+ * of its descriptor, and waits for MESSAGE_DONE: the runtime fetches the descriptor and hands it to
+ * the agent. The filter may deny nearly everything, so messages are plain read(2) and write(2).
+ *
+ * After `create` the pair is closed at MESSAGE_READY, and `start` plays the last act over the
  * socket start.sock (MESSAGE_START, MESSAGE_READY, end of file). At any time MESSAGE_FAILED may
  * come from init instead, and end of file means that the peer died. A process that joins a pid or
  * user namespace is cloned by an intermediate one, which says MESSAGE_PID first. */
@@ -31,7 +40,9 @@ typedef enum MessageType {
     MESSAGE_MOVED,
     MESSAGE_MAPPED,
     MESSAGE_HOOK,
-    MESSAGE_HOOKED,
+    MESSAGE_LIMITS,
+    MESSAGE_SECCOMP,
+    MESSAGE_DONE,
     MESSAGE_READY,
     MESSAGE_START,
     MESSAGE_FAILED,
@@ -39,13 +50,18 @@ typedef enum MessageType {
 
 typedef struct Message {
     int type;
-    int pid;     /* MESSAGE_PID */
+    int pid;     /* MESSAGE_PID, MESSAGE_MAPPED; MESSAGE_SECCOMP: a descriptor */
     Error error; /* MESSAGE_FAILED */
 } Message;
 
+/* The caller ignores SIGPIPE. */
 int message_pair(int ret[2], Error *err);
 int message_send(int socket, MessageType type, int pid, Error *err);
 void message_send_failure(int socket, const Error *failure);
+
+/* 0 at the end of file, else 1. MESSAGE_FAILED becomes its error. ERROR_UNAVAILABLE: the peer is
+ * gone and has not read all that we said. */
+int message_receive(int socket, Message *ret, Error *err);
 
 /* Waits for a message of this type. MESSAGE_FAILED becomes its error; ERROR_UNAVAILABLE: the peer
  * is gone. */

@@ -6,7 +6,6 @@
 #include <grp.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -21,51 +20,6 @@
 enum {
     PASSWD_MAX = 10 << 20
 };
-
-/* setrlimit(2); the names are config.md#posix-process's. */
-static const struct {
-    const char *name;
-    int resource;
-} limits[] = {
-    {"RLIMIT_AS", RLIMIT_AS},
-    {"RLIMIT_CORE", RLIMIT_CORE},
-    {"RLIMIT_CPU", RLIMIT_CPU},
-    {"RLIMIT_DATA", RLIMIT_DATA},
-    {"RLIMIT_FSIZE", RLIMIT_FSIZE},
-    {"RLIMIT_LOCKS", RLIMIT_LOCKS},
-    {"RLIMIT_MEMLOCK", RLIMIT_MEMLOCK},
-    {"RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE},
-    {"RLIMIT_NICE", RLIMIT_NICE},
-    {"RLIMIT_NOFILE", RLIMIT_NOFILE},
-    {"RLIMIT_NPROC", RLIMIT_NPROC},
-    {"RLIMIT_RSS", RLIMIT_RSS},
-    {"RLIMIT_RTPRIO", RLIMIT_RTPRIO},
-    {"RLIMIT_RTTIME", RLIMIT_RTTIME},
-    {"RLIMIT_SIGPENDING", RLIMIT_SIGPENDING},
-    {"RLIMIT_STACK", RLIMIT_STACK},
-};
-
-static int set_limit(const OciRlimit *config, size_t i, Error *err) {
-    struct rlimit limit = {.rlim_cur = config->soft.value, .rlim_max = config->hard.value};
-    for (size_t row = 0; row < array_size(limits); row++) {
-        if (strcmp(limits[row].name, config->type) != 0)
-            continue;
-        if (setrlimit((__rlimit_resource_t)limits[row].resource, &limit) < 0)
-            return error_set_errno(err, errno, "process.rlimits[%zu]: cannot set %s to %llu:%llu",
-                i, config->type, (unsigned long long)config->soft.value,
-                (unsigned long long)config->hard.value);
-        return 0;
-    }
-    return error_set(
-        err, ERROR_INVALID, "process.rlimits[%zu].type: unknown limit \"%s\"", i, config->type);
-}
-
-int process_set_limits(Init *init, Error *err) {
-    const OciRlimit *config = init->process->rlimits.item;
-    for (size_t i = 0; i < init->process->rlimits.n; i++)
-        TRY(set_limit(&config[i], i, err));
-    return 0;
-}
 
 /* The name's line of /etc/passwd gives the home directory. The file is the container's: it must be
  * a regular file inside its root, of bounded size (rule F, docs/security.md). */
@@ -110,15 +64,15 @@ static void add_variable(JsonTexts *list, const char *variable) {
 
 int process_set_environment(Init *init, Error *err) {
     autodone(JsonTexts) list = {};
-    bool home = false;
+    const char *home = NULL;
     for (size_t i = 0; i < init->process->env.n; i++) {
         const char *variable = init->process->env.item[i];
         if (!strchr(variable, '=') || variable[0] == '=')
             return error_set(err, ERROR_INVALID, "process.env[%zu]: expected \"NAME=value\"", i);
         add_variable(&list, variable);
-        home = home || (same_name(variable, "HOME") && variable[strlen("HOME=")] != '\0');
+        home = same_name(variable, "HOME") ? variable + strlen("HOME=") : home;
     }
-    if (!home) {
+    if (text_is_empty(home)) {
         autofree char *directory =
             home_of(init->process->user ? init->process->user->uid.value : 0);
         autofree char *variable = text_format("HOME=%s", directory ? directory : "/");

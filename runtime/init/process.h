@@ -4,8 +4,10 @@
 
 /* The last steps before the program: who it runs as, where, with what limits, and where it is. All
  * in the container's namespaces, with its root as ours. */
-int process_set_limits(Init *init, Error *err);
 int process_set_scheduling(Init *init, Error *err);
+
+/* Before there is a process: process.scheduler, process.ioPriority. ERROR_INVALID. */
+int process_check_scheduling(const OciProcess *process, Error *err);
 int process_set_environment(Init *init, Error *err);
 int process_enter_directory(Init *init, Error *err);
 int process_set_user(Init *init, Error *err);

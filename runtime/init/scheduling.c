@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "runtime/init/memory_policy.h"
 #include "runtime/init/process.h"
 
 /* process.scheduler, process.ioPriority and linux.personality: words of config.json to the numbers
@@ -41,7 +43,7 @@ static int find(const Word *words, const char *name, const char *field, unsigned
     return error_set(err, ERROR_INVALID, "%s: unknown word \"%s\"", field, name);
 }
 
-static int set_scheduler(const OciScheduler *config, Error *err) {
+static int set_scheduler(const OciScheduler *config, bool has_cpus, Error *err) {
     struct sched_attr attr = {.size = sizeof attr,
         .sched_nice = (int)config->nice.value,
         .sched_priority = (unsigned)config->priority.value,
@@ -54,8 +56,12 @@ static int set_scheduler(const OciScheduler *config, Error *err) {
         TRY(find(flags, config->flags.item[i], "process.scheduler.flags", &flag, err));
         attr.sched_flags |= flag;
     }
-    if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0)
+    if (syscall(SYS_sched_setattr, 0, &attr, 0) < 0) {
+        if (errno == EPERM && has_cpus)
+            return error_set_errno(err, EPERM,
+                "process.scheduler: process scheduler can't be used together with AllowedCPUs");
         return error_set_errno(err, errno, "process.scheduler: cannot set %s", config->policy);
+    }
     return 0;
 }
 
@@ -72,19 +78,63 @@ static int set_personality(const OciPersonality *config, Error *err) {
     unsigned domain = 0;
     TRY(find(domains, config->domain, "linux.personality.domain", &domain, err));
     if (config->flags.n)
-        return error_set(err, ERROR_UNSUPPORTED, "linux.personality.flags: none are supported");
+        log_warning("linux.personality.flags: ignored, none are defined");
     if (personality(domain) < 0)
         return error_set_errno(err, errno, "linux.personality");
     return 0;
 }
 
+/* sched_setattr(2): SCHED_DEADLINE wants every CPU, which a cpuset denies. */
+static bool has_cpuset(const OciLinux *config) {
+    const OciResources *resources = config ? config->resources : NULL;
+    return resources && resources->cpu && !text_is_empty(resources->cpu->cpus);
+}
+
 int process_set_scheduling(Init *init, Error *err) {
     const OciLinux *config = init->spec->linux;
     if (init->process->scheduler)
-        TRY(set_scheduler(init->process->scheduler, err));
+        TRY(set_scheduler(init->process->scheduler, has_cpuset(config), err));
     if (init->process->io_priority)
         TRY(set_io_priority(init->process->io_priority, err));
-    return config && config->personality ? set_personality(config->personality, err) : 0;
+    if (config && config->personality)
+        TRY(set_personality(config->personality, err));
+    return config ? memory_policy_set(config->memory_policy, err) : 0;
+}
+
+static int misplaced(Error *err, const char *field, const char *policy) {
+    return error_set(err, ERROR_INVALID, "process.scheduler.%s: not with policy %s", field, policy);
+}
+
+/* What sched_setattr(2) would silently ignore is an error. */
+static int check_scheduler(const OciScheduler *config, Error *err) {
+    unsigned policy = 0, ignored;
+    TRY(find(policies, config->policy, "process.scheduler.policy", &policy, err));
+    for (size_t i = 0; i < config->flags.n; i++)
+        TRY(find(flags, config->flags.item[i], "process.scheduler.flags", &ignored, err));
+    bool fair = policy == SCHED_NORMAL || policy == SCHED_BATCH;
+    bool realtime = policy == SCHED_FIFO || policy == SCHED_RR;
+    if (fair && (config->nice.value < -20 || config->nice.value > 19))
+        return error_set(err, ERROR_INVALID, "process.scheduler.nice: expected -20 to 19");
+    if (config->priority.value && !realtime)
+        return misplaced(err, "priority", config->policy);
+    if (policy != SCHED_DEADLINE &&
+        (config->runtime.value || config->deadline.value || config->period.value))
+        return misplaced(err, "runtime, deadline, period", config->policy);
+    return 0;
+}
+
+static int check_io_priority(const OciIoPriority *config, Error *err) {
+    unsigned ignored;
+    TRY(find(classes, config->class, "process.ioPriority.class", &ignored, err));
+    if (config->priority.value < 0 || config->priority.value > 7)
+        return error_set(err, ERROR_INVALID, "process.ioPriority.priority: expected 0 to 7");
+    return 0;
+}
+
+int process_check_scheduling(const OciProcess *process, Error *err) {
+    if (process->scheduler)
+        TRY(check_scheduler(process->scheduler, err));
+    return process->io_priority ? check_io_priority(process->io_priority, err) : 0;
 }
 
 int process_set_oom_score(const OciProcess *process, Error *err) {

@@ -158,6 +158,13 @@ int namespaces_enter(const Namespaces *namespaces, Error *err) {
     return 0;
 }
 
+int namespaces_joined_fd(const Namespaces *namespaces, int flag) {
+    for (int i = 0; i < NAMESPACE_COUNT; i++)
+        if (namespace_types[i].flag == flag)
+            return namespaces->join_fd[i];
+    return -1;
+}
+
 /* Offsets can be written only while no process is inside (time_namespaces(7)), which is why clone3
  * does not make this one. */
 int namespaces_unshare_time(const OciLinux *linux, int procfs, Error *err) {

@@ -44,6 +44,9 @@ int namespaces_enter(const Namespaces *namespaces, Error *err);
 /* The descriptor of a namespace to join, or -1. */
 int namespaces_joined(const Namespaces *namespaces, int flag);
 
+/* What is joined as this kind (CLONE_NEW*): borrowed, or -1. */
+int namespaces_joined_fd(const Namespaces *namespaces, int flag);
+
 /* For exec: the namespaces of process `pid` that differ from ours, as join. */
 int namespaces_init_of_process(Namespaces *namespaces, pid_t pid, Error *err);
 

@@ -10,7 +10,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 const char *const capability_names[] = {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH",
     "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID", "CAP_SETUID", "CAP_SETPCAP",
@@ -22,29 +24,54 @@ const char *const capability_names[] = {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DA
     "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND", "CAP_AUDIT_READ",
     "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE", NULL};
 
-static int parse_set(const JsonTexts *names, const char *set, uint64_t *ret, Error *err) {
-    *ret = 0;
+/* Names that nobody knows, each once, for one warning. */
+static void add_unknown(JsonTexts *unknown, const char *name) {
+    for (size_t i = 0; i < unknown->n; i++)
+        if (strcmp(unknown->item[i], name) == 0)
+            return;
+    json_texts_add(unknown, name);
+}
+
+static uint64_t parse_set(const JsonTexts *names, JsonTexts *unknown) {
+    uint64_t set = 0;
     for (size_t i = 0; i < names->n; i++) {
         size_t bit = 0;
         while (capability_names[bit] && strcasecmp(capability_names[bit], names->item[i]) != 0)
             bit++;
-        if (!capability_names[bit])
-            return error_set(err, ERROR_INVALID,
-                "process.capabilities.%s[%zu]: unknown capability \"%s\"", set, i, names->item[i]);
-        *ret |= UINT64_C(1) << bit;
+        if (capability_names[bit])
+            set |= UINT64_C(1) << bit;
+        else
+            add_unknown(unknown, names->item[i]);
     }
-    return 0;
+    return set;
 }
 
-int capabilities_parse(const OciCapabilities *config, Capabilities *ret, Error *err) {
+/* The words are those of the reference runtime, which tools look for. */
+static void warn(const Capabilities *capabilities, const JsonTexts *unknown) {
+    uint64_t possible = capabilities->permitted & capabilities->inheritable;
+    for (size_t bit = 0; capability_names[bit]; bit++)
+        if (capabilities->ambient & ~possible & UINT64_C(1) << bit)
+            log_warning(
+                "can't raise ambient capability %s: operation not permitted: it is not both "
+                "permitted and inheritable",
+                capability_names[bit]);
+    if (!unknown->n)
+        return;
+    autofree char *names = texts_join(unknown->item, " ");
+    log_warning("ignoring unknown or unavailable capabilities: [%s]", names);
+}
+
+void capabilities_parse(const OciCapabilities *config, Capabilities *ret) {
+    autodone(JsonTexts) unknown = {};
     *ret = (Capabilities){};
     if (!config)
-        return 0;
-    TRY(parse_set(&config->bounding, "bounding", &ret->bounding, err));
-    TRY(parse_set(&config->effective, "effective", &ret->effective, err));
-    TRY(parse_set(&config->permitted, "permitted", &ret->permitted, err));
-    TRY(parse_set(&config->inheritable, "inheritable", &ret->inheritable, err));
-    return parse_set(&config->ambient, "ambient", &ret->ambient, err);
+        return;
+    ret->bounding = parse_set(&config->bounding, &unknown);
+    ret->effective = parse_set(&config->effective, &unknown);
+    ret->permitted = parse_set(&config->permitted, &unknown);
+    ret->inheritable = parse_set(&config->inheritable, &unknown);
+    ret->ambient = parse_set(&config->ambient, &unknown);
+    warn(ret, &unknown);
 }
 
 /* Bits that the kernel has: PR_CAPBSET_READ fails beyond the last one. */

@@ -12,9 +12,9 @@ typedef struct Capabilities {
 
 extern const char *const capability_names[]; /* "CAP_CHOWN", …; ends with NULL */
 
-/* NULL is the empty sets. Names that the running kernel does not know are left out, names that
- * nobody knows are ERROR_INVALID with their field path. */
-int capabilities_parse(const OciCapabilities *config, Capabilities *ret, Error *err);
+/* NULL is the empty sets. Names that the running kernel does not know are left out; names that
+ * nobody knows, and ambient ones that cannot be, are left out with a warning in the log. */
+void capabilities_parse(const OciCapabilities *config, Capabilities *ret);
 
 /* In init. First bounding, then (after the user changed) the others. */
 int capabilities_drop_bounding(const Capabilities *capabilities, Error *err);

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "runtime/security/seccomp_cache.h"
@@ -51,14 +52,16 @@ static const enum scmp_compare operators[] = {SCMP_CMP_EQ, SCMP_CMP_GE, SCMP_CMP
 const char *const seccomp_operator_names[] = {"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT",
     "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ", "SCMP_CMP_NE", NULL};
 
-const char *const seccomp_arch_names[] = {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM", "SCMP_ARCH_MIPS",
-    "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64",
-    "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE",
-    "SCMP_ARCH_RISCV64", "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_X32", "SCMP_ARCH_X86",
-    "SCMP_ARCH_X86_64", NULL};
+const char *const seccomp_arch_names[] = {"SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM",
+    "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K", "SCMP_ARCH_MIPS", "SCMP_ARCH_MIPS64",
+    "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32",
+    "SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64", "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64",
+    "SCMP_ARCH_PPC64LE", "SCMP_ARCH_RISCV64", "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_SH",
+    "SCMP_ARCH_SHEB", "SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64", NULL};
 
-static const unsigned flag_values[] = {SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-    SECCOMP_FILTER_FLAG_TSYNC, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};
+/* TSYNC says nothing for the only thread of a process; with a listener the kernel refuses it. */
+static const unsigned flag_values[] = {SECCOMP_FILTER_FLAG_LOG, SECCOMP_FILTER_FLAG_SPEC_ALLOW, 0,
+    SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV};
 const char *const seccomp_flag_names[] = {"SECCOMP_FILTER_FLAG_LOG",
     "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL};
@@ -96,7 +99,11 @@ static int add_arch(scmp_filter_ctx filter, const char *name, Error *err) {
     if (index_of(seccomp_arch_names, name) < 0)
         return error_set(err, ERROR_INVALID, "linux.seccomp.architectures: unknown \"%s\"", name);
     uint32_t arch = arch_of(name);
-    int r = arch ? seccomp_arch_add(filter, arch) : -EINVAL;
+    if (!arch) { /* newer than the library: calls of it meet the action for foreign ones, kill */
+        log_debug("seccomp architecture \"%s\" is unknown to libseccomp", name);
+        return 0;
+    }
+    int r = seccomp_arch_add(filter, arch);
     if (r < 0 && r != -EEXIST)
         return error_set_errno(err, -r, "linux.seccomp.architectures: cannot add \"%s\"", name);
     return 0;
@@ -154,8 +161,10 @@ static int add_rule(
         return 0; /* the library refuses rules that change nothing */
     for (size_t n = 0; n < rule->names.n; n++) {
         int number = seccomp_syscall_resolve_name(rule->names.item[n]);
-        if (number == __NR_SCMP_ERROR)
+        if (number == __NR_SCMP_ERROR) {
+            log_debug("unknown seccomp syscall \"%s\" ignored", rule->names.item[n]);
             continue; /* newer than the library, or of another architecture */
+        }
         if (add_call(filter, action, number, &rule->args, err) < 0)
             return error_prefix(err, "%s (%s)", field, rule->names.item[n]);
     }
@@ -222,7 +231,8 @@ static void answer_unknown(const OciSeccomp *config, uint32_t standard, Seccomp 
 }
 
 static int parse_flags(const OciSeccomp *config, unsigned *ret, Error *err) {
-    *ret = 0;
+    /* absent is not empty: the reference runtime then leaves speculation to the program */
+    *ret = config->flags.item ? 0 : SECCOMP_FILTER_FLAG_SPEC_ALLOW;
     for (size_t i = 0; i < config->flags.n; i++) {
         int flag = index_of(seccomp_flag_names, config->flags.item[i]);
         if (flag < 0)
@@ -233,24 +243,37 @@ static int parse_flags(const OciSeccomp *config, unsigned *ret, Error *err) {
     return 0;
 }
 
-static bool uses_notify(const OciSeccomp *config) {
+/* Init tells the runtime with write(2) which descriptor the agent gets: held up, nobody would
+ * answer. The default action is as bad, and the kernel's own way to start a program needs calls,
+ * too. */
+static int check_notify(const OciSeccomp *config, Seccomp *ret, Error *err) {
     const OciSeccompRule *rule = config->syscalls.item;
-    for (size_t i = 0; i < config->syscalls.n; i++)
-        if (strcmp(rule[i].action, "SCMP_ACT_NOTIFY") == 0)
-            return true;
-    return false;
-}
-
-static int connect_listener(const OciSeccomp *config, Seccomp *ret, Error *err) {
-    if (!uses_notify(config))
-        return 0;
-    if (text_is_empty(config->listener_path))
+    if (strcmp(config->default_action, "SCMP_ACT_NOTIFY") == 0)
+        return error_set(err, ERROR_INVALID,
+            "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action");
+    for (size_t i = 0; i < config->syscalls.n; i++) {
+        if (strcmp(rule[i].action, "SCMP_ACT_NOTIFY") != 0)
+            continue;
+        ret->notifies = true;
+        for (size_t n = 0; n < rule[i].names.n; n++)
+            if (strcmp(rule[i].names.item[n], "write") == 0)
+                return error_set(err, ERROR_INVALID,
+                    "linux.seccomp.syscalls[%zu]: SCMP_ACT_NOTIFY cannot be used for the write "
+                    "syscall",
+                    i);
+    }
+    if (ret->notifies && text_is_empty(config->listener_path))
         return error_set(
             err, ERROR_INVALID, "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs one");
-    if (fd_connect(config->listener_path, &ret->listener_socket, err) < 0)
-        return error_prefix(err, "linux.seccomp.listenerPath");
-    ret->flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
-    ret->listener_metadata = text_copy(config->listener_metadata);
+    if (ret->notifies)
+        ret->flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    return 0;
+}
+
+int seccomp_connect_agent(const OciSeccomp *config, int *ret_socket, Error *err) {
+    if (fd_connect(config->listener_path, ret_socket, err) < 0)
+        return error_prefix(err, "linux.seccomp.listenerPath: failed to connect with seccomp agent "
+                                 "specified in the seccomp profile");
     return 0;
 }
 
@@ -263,13 +286,14 @@ static char *cache_key(const OciSeccomp *config) {
 
 int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Error *err) {
     uint32_t standard;
-    *ret = (Seccomp){.listener_socket = -1};
+    *ret = (Seccomp){};
     if (!config)
         return 0;
     TRY(parse_action(config->default_action, &config->default_errno_ret,
         "linux.seccomp.defaultAction", &standard, err));
     TRY(parse_flags(config, &ret->flags, err));
-    TRY(connect_listener(config, ret, err));
+    TRY(check_notify(config, ret, err));
+    log_debug("seccomp filter flags: %u", ret->flags);
     autofree char *key = cache_key(config);
     if (seccomp_cache_load(root, key, ret))
         return 0;
@@ -288,46 +312,22 @@ int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Er
     return r;
 }
 
-/* seccomp_unotify(2): the descriptor with the ContainerProcessState (runtime-spec, "seccompFd"). */
-static int send_notify(int socket, int fd, const char *state, Error *err) {
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {};
-    struct iovec data = {.iov_base = (char *)(uintptr_t)state, .iov_len = strlen(state)};
-    struct msghdr message = {.msg_iov = &data,
-        .msg_iovlen = 1,
-        .msg_control = control.bytes,
-        .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-    if (sendmsg(socket, &message, MSG_NOSIGNAL) < 0)
-        return error_set_errno(err, errno, "cannot hand the seccomp descriptor over");
-    return 0;
-}
-
-int seccomp_install(const Seccomp *seccomp, const char *state, Error *err) {
+int seccomp_install(const Seccomp *seccomp, int *ret_listener, Error *err) {
     struct sock_fprog program = {.len = seccomp->length, .filter = seccomp->program};
+    *ret_listener = -1;
     if (!seccomp->program)
         return 0;
     long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, seccomp->flags, &program);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot load the seccomp filter");
-    if (seccomp->listener_socket < 0)
-        return 0;
-    autoclose int notify = (int)fd;
-    return send_notify(seccomp->listener_socket, notify, state, err);
+    if (seccomp->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+        *ret_listener = (int)fd;
+    return 0;
 }
 
 void seccomp_done(Seccomp *seccomp) {
     free(seccomp->program);
-    free(seccomp->listener_metadata);
-    if (seccomp->listener_socket >= 0)
-        close(seccomp->listener_socket);
-    *seccomp = (Seccomp){.listener_socket = -1};
+    *seccomp = (Seccomp){};
 }
 
 const char *seccomp_library_version(void) {

@@ -13,16 +13,18 @@ struct sock_filter;
 typedef struct Seccomp {
     struct sock_filter *program; /* NULL: no filter */
     uint16_t length;
-    unsigned flags;      /* SECCOMP_FILTER_FLAG_* */
-    int listener_socket; /* connected to listenerPath, or -1 */
-    char *listener_metadata;
+    unsigned flags; /* SECCOMP_FILTER_FLAG_* */
+    bool notifies;  /* somebody must answer at listenerPath */
 } Seccomp;
 
 /* root: the runtime's directory, which keeps what was compiled. config NULL: no filter. */
 int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Error *err);
 
-/* Into the kernel, for this process. `state` (JSON text) goes with the notify descriptor. */
-int seccomp_install(const Seccomp *seccomp, const char *state, Error *err);
+/* Into the kernel, for this process. *ret_listener: the notify descriptor, or -1. */
+int seccomp_install(const Seccomp *seccomp, int *ret_listener, Error *err);
+
+/* A connection to the agent that answers for SCMP_ACT_NOTIFY. */
+int seccomp_connect_agent(const OciSeccomp *config, int *ret_socket, Error *err);
 void seccomp_done(Seccomp *seccomp);
 
 /* For `features` and `--version`. */

@@ -68,7 +68,7 @@ def test_failing_hook_ends_create_and_leaves_nothing(runtime, kind):
     bundle.config["hooks"] = {kind: [hook("", "echo reason >&2; exit 3")]}
     bundle.write()
     assert runtime("create", "-b", bundle.path, runtime.new_id()).code == 1
-    assert runtime.last_error()["msg"] == f"error running {kind} hook #0 (/bin/sh): exit status 3: reason"
+    assert runtime.last_error()["msg"] == f"error running {kind} hook #0: /bin/sh: exit status 3: reason"
     assert runtime.left() == []
 
 

@@ -103,6 +103,8 @@ def test_bad_ids(runtime):
 
 
 def test_list(runtime):
+    assert runtime("list").code == 1  # as runc: a root that was asked for and is not there
+    runtime.root.mkdir()
     assert runtime.ok("list", "--format", "json").out.strip() == "null"
     names = sorted(runtime.start(runtime.bundle().args("/bin/sleep", "100")) for _ in range(2))
     assert runtime.ok("list", "-q").out.split() == names
@@ -188,7 +190,7 @@ def test_help_of_everything(runtime):
     text = runtime.ok("--help").out
     for word in ("create", "start", "run", "exec", "state", "kill", "delete", "list", "spec", "features"):
         assert word in text
-        assert f"usage: tare-runtime {word}" in runtime.ok(word, "--help").out
+        assert f"NAME:\n   tare-runtime {word} - " in runtime.ok(word, "--help").out
 
 
 def test_delete_cleans_up_after_a_maker_that_was_killed(runtime):

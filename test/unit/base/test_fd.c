@@ -110,8 +110,22 @@ static void flags_are_set_and_cleared(void **state) {
     assert_true(fd_set_cloexec(ends[0], true, &err) < 0);
 }
 
+static void all_but_a_few_are_closed(void **state) {
+    Error err = {};
+    int keep[] = {203, -1, 201, 7};
+    for (int fd = 200; fd < 206; fd++)
+        assert_int_equal(dup2(0, fd), fd);
+    assert_int_equal(fd_close_others(200, keep, sizeof keep / sizeof *keep, &err), 0);
+    for (int fd = 200; fd < 206; fd++)
+        assert_int_equal(fcntl(fd, F_GETFD) >= 0, fd == 201 || fd == 203);
+    assert_true(fcntl(0, F_GETFD) >= 0);
+    close(201);
+    close(203);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(all_but_a_few_are_closed),
         TEST(reads_to_the_limit_and_no_further),
         TEST(an_early_end_is_an_error),
         TEST(descriptors_travel_and_stay_cloexec),

@@ -45,10 +45,18 @@ static void people_read_the_program_and_the_words(void **state) {
     assert_string_equal(line, "tared: no \"such\" thing\n");
 }
 
+static void fields_are_what_tools_know_from_other_runtimes(void **state) {
+    char line[1024];
+    logged(LOG_FORMAT_FIELDS, line, sizeof line);
+    assert_true(text_starts(line, "time=\"2"));
+    assert_true(text_ends(line, "Z\" level=error msg=\"no \\\"such\\\" thing\"\n"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(json_carries_code_and_reason),
         TEST(systemd_reads_the_priority),
+        TEST(fields_are_what_tools_know_from_other_runtimes),
         TEST(people_read_the_program_and_the_words),
     };
     return RUN(tests);

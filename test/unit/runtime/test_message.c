@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -75,14 +76,13 @@ static void the_wrong_type_is_refused(void **state) {
     close(pair[1]);
 }
 
-/* CVE-2021-43784 was a length that overflowed; here every other length is refused. */
-static void other_sizes_are_refused(void **state) {
-    static char bytes[2 * sizeof(Message)];
+/* CVE-2021-43784 was a length that overflowed; here what is too short is refused, and nothing is
+ * ever read beyond a message. */
+static void short_messages_are_refused(void **state) {
+    static char bytes[sizeof(Message) - 1];
     Error err = {};
     for (size_t n = 1; n <= sizeof bytes; n += 7) {
         int pair[2];
-        if (n == sizeof(Message))
-            continue;
         assert_int_equal(message_pair(pair, &err), 0);
         memset(bytes, MESSAGE_READY, sizeof bytes);
         assert_int_equal(send(pair[0], bytes, n, 0), n);
@@ -109,7 +109,8 @@ static void text_without_an_end_is_ended(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(messages_arrive), TEST(an_error_travels_whole),
         TEST(a_dead_peer_is_noticed), TEST(a_peer_that_ends_before_its_start_is_dead),
-        TEST(the_wrong_type_is_refused), TEST(other_sizes_are_refused),
+        TEST(the_wrong_type_is_refused), TEST(short_messages_are_refused),
         TEST(text_without_an_end_is_ended)};
+    signal(SIGPIPE, SIG_IGN);
     return RUN(tests);
 }

@@ -35,7 +35,7 @@ static void a_filter_is_compiled(void **state) {
     assert_non_null(filter.program);
     assert_true(filter.length > 3);
     assert_int_equal(filter.flags, SECCOMP_FILTER_FLAG_LOG);
-    assert_int_equal(filter.listener_socket, -1);
+    assert_false(filter.notifies);
     seccomp_done(&filter);
 }
 
@@ -49,6 +49,11 @@ static void wrong_words_are_named(void **state) {
         {"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],"
          "\"action\":\"SCMP_ACT_NOTIFY\"}]}",
             "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs one"},
+        {"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/x\",\"syscalls\":[{\"names\":["
+         "\"write\"],\"action\":\"SCMP_ACT_NOTIFY\"}]}",
+            "linux.seccomp.syscalls[0]: SCMP_ACT_NOTIFY cannot be used for the write syscall"},
+        {"{\"defaultAction\":\"SCMP_ACT_NOTIFY\",\"listenerPath\":\"/x\"}",
+            "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY cannot be used as default action"},
         {"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":"
          "\"SCMP_ACT_ERRNO\",\"args\":[{\"index\":6,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}]}",
             "linux.seccomp.syscalls[0] (read): index: a system call has arguments 0 to 5"},
