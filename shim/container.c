@@ -205,9 +205,16 @@ static int set_up_paths(Container *container, const TaskOptions *options, Error 
     return read_spec(container, err);
 }
 
-static int create_task(Container *container, Error *err) {
+static int restore_init(
+    Container *container, Process *process, const RuntimeProcess *described, Error *err) {
+    autofree char *work = path_join(container->bundle, "criu-work");
+    return runtime_restore(&container->runtime, container->id, described, container->checkpoint,
+        work, &process->pid, err);
+}
+
+static int make_task(Container *container, RunProcess make, Error *err) {
     Error ignored;
-    TRY(run_process(container, &container->init, create_init, init_pid_file, err));
+    TRY(run_process(container, &container->init, make, init_pid_file, err));
     if (cgroup_open(&container->cgroup, container->init.pid, &ignored) < 0)
         log_failure(LOG_LEVEL_DEBUG, &ignored);
     return save_record(container, err);
@@ -219,7 +226,7 @@ static int create(Container *container, const Containerd__Task__V3__CreateTaskRe
     TRY(set_up_outputs(container, options, err));
     TRY(save_record(container, err));
     TRY(mount_all(request->rootfs, request->n_rootfs, container->rootfs, err));
-    return create_task(container, err);
+    return container->checkpoint ? 0 : make_task(container, create_init, err);
 }
 
 int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *request,
@@ -229,13 +236,15 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
     if (!path_is_absolute(request->bundle))
         return error_set(
             err, ERROR_INVALID, "bundle '%s' is not an absolute path", request->bundle);
-    if (*request->checkpoint)
-        return error_set(err, ERROR_UNSUPPORTED, "restoring a checkpoint is not supported");
+    if (*request->checkpoint && !path_is_absolute(request->checkpoint))
+        return error_set(
+            err, ERROR_INVALID, "checkpoint '%s' is not an absolute path", request->checkpoint);
     TRY(task_options_decode(request->options, shim->arguments->name_space, &options, err));
     Container *container = new (Container);
     *container = (Container){.shim = shim,
         .id = text_copy(request->id),
         .bundle = text_copy(request->bundle),
+        .checkpoint = *request->checkpoint ? text_copy(request->checkpoint) : NULL,
         .cgroup = CGROUP_NULL,
         .open_stdin = options.open_stdin,
         .stdin_once = options.stdin_once,
@@ -285,6 +294,7 @@ Container *container_free(Container *container) {
     free(container->bundle);
     free(container->rootfs);
     free(container->exit_record);
+    free(container->checkpoint);
     free(container);
     return NULL;
 }
@@ -311,7 +321,14 @@ int container_recreate(Container *container, Error *err) {
     Error ignored;
     if (runtime_delete(&container->runtime, container->id, &ignored) < 0)
         log_failure(LOG_LEVEL_DEBUG, &ignored);
-    return create_task(container, err);
+    return make_task(container, create_init, err);
+}
+
+/* Later lives begin anew. */
+int container_restore(Container *container, Error *err) {
+    TRY(make_task(container, restore_init, err));
+    free(take_ptr(&container->checkpoint));
+    return 0;
 }
 
 Process *container_find_exec(Container *container, const char *id) {

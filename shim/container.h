@@ -16,6 +16,7 @@
 struct Container {
     Shim *shim;
     char *id, *bundle, *rootfs, *exit_record;
+    char *checkpoint; /* images that the first life begins from; NULL: none */
     Runtime runtime;
     Cgroup cgroup;
     LogFile *log;
@@ -41,6 +42,9 @@ int container_add_exec(
     Container *container, const Containerd__Task__V3__ExecProcessRequest *request, Error *err);
 void container_remove_exec(Container *container, Process *exec);
 int container_start_exec(Process *exec, Error *err);
+
+/* Start of a container that was created from a checkpoint. */
+int container_restore(Container *container, Error *err);
 
 /* Watchers hear of it. */
 void container_changed(Container *container);

@@ -96,3 +96,10 @@ void notice_deleted(const Process *init) {
     event.exited_at = &at;
     send(init->container, "/tasks/delete", &event.base);
 }
+
+void notice_checkpointed(const Container *container, const char *path) {
+    Containerd__Events__TaskCheckpointed event = CONTAINERD__EVENTS__TASK_CHECKPOINTED__INIT;
+    event.container_id = container->id;
+    event.checkpoint = (char *)path;
+    send(container, "/tasks/checkpointed", &event.base);
+}

@@ -10,6 +10,7 @@ void notice_started(const Process *process);
 void notice_exec_added(const Container *container, const char *exec_id);
 void notice_paused(const Process *init);
 void notice_resumed(const Process *init);
+void notice_checkpointed(const Container *container, const char *path);
 void notice_oom(const Container *container);
 void notice_exited(const Process *process);
 void notice_deleted(const Process *init);

@@ -208,6 +208,45 @@ int runtime_exec_attached(const Runtime *runtime, const char *id, const char *sp
     return spawn(runtime, &arguments, fds, ret_pid, err);
 }
 
+int runtime_restore(const Runtime *runtime, const char *id, const RuntimeProcess *process,
+    const char *image_path, const char *work_path, pid_t *ret_pid, Error *err) {
+    Arguments arguments;
+    begin(&arguments, runtime, "restore");
+    add_pair(&arguments, "--bundle", runtime->bundle);
+    add_pair(&arguments, "--image-path", image_path);
+    add_pair(&arguments, "--work-path", work_path);
+    add(&arguments, "--detach");
+    if (runtime->no_pivot)
+        add(&arguments, "--no-pivot");
+    return run_process(runtime, &arguments, id, process, ret_pid, err);
+}
+
+int runtime_checkpoint(
+    const Runtime *runtime, const char *id, const RuntimeCheckpoint *checkpoint, Error *err) {
+    const struct {
+        bool set;
+        const char *name;
+    } flags[] = {
+        {checkpoint->leave_running, "--leave-running"},
+        {checkpoint->tcp_established, "--tcp-established"},
+        {checkpoint->ext_unix_sk, "--ext-unix-sk"},
+        {checkpoint->shell_job, "--shell-job"},
+        {checkpoint->file_locks, "--file-locks"},
+    };
+    Arguments arguments;
+    begin(&arguments, runtime, "checkpoint");
+    add_pair(&arguments, "--image-path", checkpoint->image_path);
+    add_pair(&arguments, "--work-path", checkpoint->work_path);
+    add_pair(&arguments, "--parent-path", checkpoint->parent_path);
+    for (size_t i = 0; i < array_size(flags); i++)
+        if (flags[i].set)
+            add(&arguments, flags[i].name);
+    for (size_t i = 0; i < checkpoint->empty_namespaces_n; i++)
+        add_pair(&arguments, "--empty-ns", checkpoint->empty_namespaces[i]);
+    add(&arguments, id);
+    return run(runtime, &arguments, NULL, err);
+}
+
 int runtime_command(const Runtime *runtime, const char *command, const char *id, Error *err) {
     Arguments arguments;
     begin(&arguments, runtime, command);

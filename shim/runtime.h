@@ -32,11 +32,24 @@ int runtime_create(const Runtime *runtime, const char *id, const RuntimeProcess 
 int runtime_exec(const Runtime *runtime, const char *id, const RuntimeProcess *process,
     const char *spec_file, pid_t *ret_pid, Error *err);
 
-/* start, pause, resume */
+/* Like create, from the images of a checkpoint; the program runs when it returns. */
+int runtime_restore(const Runtime *runtime, const char *id, const RuntimeProcess *process,
+    const char *image_path, const char *work_path, pid_t *ret_pid, Error *err);
+
+typedef struct RuntimeCheckpoint {
+    const char *image_path, *work_path, *parent_path; /* parent_path: NULL is none */
+    bool leave_running, tcp_established, ext_unix_sk, shell_job, file_locks;
+    char **empty_namespaces;
+    size_t empty_namespaces_n;
+} RuntimeCheckpoint;
+int runtime_checkpoint(
+    const Runtime *runtime, const char *id, const RuntimeCheckpoint *checkpoint, Error *err);
+
 /* As a child of ours that lives as long as the process inside; the caller reaps it. */
 int runtime_exec_attached(const Runtime *runtime, const char *id, const char *spec_file,
     const char *pid_file, const int fds[3], pid_t *ret_pid, Error *err);
 
+/* start, pause, resume */
 int runtime_command(const Runtime *runtime, const char *command, const char *id, Error *err);
 int runtime_kill(const Runtime *runtime, const char *id, int signal, bool all, Error *err);
 int runtime_update(const Runtime *runtime, const char *id, const char *resources_file, Error *err);

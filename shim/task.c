@@ -19,8 +19,9 @@
 #include "base/time.h"
 #include "proto/containerd/runc/v1/options.pb-c.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
+#include "shim/checkpoint.h"
 #include "shim/container.h"
-#include "shim/exit.h"
+#include "shim/life.h"
 #include "shim/metrics/metrics.h"
 #include "shim/notice.h"
 
@@ -38,20 +39,10 @@ static Google__Protobuf__Timestamp *timestamp(TtrpcCall *call, int64_t at) {
     return time;
 }
 
-static int run_container(Container *container, Error *err) {
-    TRY(runtime_command(&container->runtime, "start", container->id, err));
-    container->init.state = PROCESS_RUNNING;
-    container->init.started_at = time_now();
-    notice_started(&container->init);
-    health_begin(container->health);
-    container_changed(container);
-    return 0;
-}
-
 static int start_container(Process *process, const TaskRequest *request, Error *err) {
     Container *container = process->container;
     Containerd__Task__V3__StartResponse *response = request->response;
-    TRY(run_container(container, err));
+    TRY(life_begin(container, err));
     response->pid = (uint32_t)process->pid;
     return 0;
 }
@@ -156,8 +147,8 @@ static int update(Process *process, const TaskRequest *request, Error *err) {
     return r;
 }
 
-static int refuse_checkpoint(Process *process, const TaskRequest *request, Error *err) {
-    return error_set(err, ERROR_UNSUPPORTED, "checkpoints are not supported");
+static int checkpoint(Process *process, const TaskRequest *request, Error *err) {
+    return checkpoint_make(process->container, request->message, err);
 }
 
 static Google__Protobuf__Any *new_any(TtrpcCall *call, const char *type, size_t n) {
@@ -265,6 +256,8 @@ static int delete_container(Process *process, const TaskRequest *request, Error 
 
 /* The runtime kills the process that waits for its start; the rest happens when it has ended. */
 static int delete_created(Process *process, const TaskRequest *request, Error *err) {
+    if (process->container->checkpoint) /* there is none yet */
+        return delete_container(process, request, err);
     TRY(runtime_delete(&process->container->runtime, process->container->id, err));
     return ttrpc_call_park(request->call, process);
 }
@@ -295,78 +288,32 @@ static int begin_end(Process *process, const TaskRequest *request, Error *err) {
     return 0;
 }
 
-/* The record first: whoever hears of the exit may find it. */
-static void save_exit(const Container *container) {
-    const Process *init = &container->init;
-    Error err = {};
-    ExitRecord record = {init->exit_status, init->exited_at, container->oom_killed};
-    if (exit_record_save(container->exit_record, &record, &err) < 0)
-        log_failure(LOG_LEVEL_ERROR, &err);
-}
-
-/* Nothing follows. */
 static int stop(Process *process, const TaskRequest *request, Error *err) {
-    Container *container = process->container;
-    if (is_init(process)) {
-        loop_disarm(&container->shim->loop, &container->restart_timer);
-        save_exit(container);
-    }
-    process->state = PROCESS_STOPPED;
-    if (is_init(process))
-        container_changed(container);
-    stdio_end(process->stdio, process->exit_status);
-    ttrpc_server_wake(container->shim->server, process);
-    return 0;
-}
-
-static void rest(Container *container, int64_t delay) {
-    Process *init = &container->init;
-    init->state = PROCESS_RESTARTING;
-    stdio_end(init->stdio, init->exit_status);
-    container_forget_life(container);
-    loop_arm(&container->shim->loop, &container->restart_timer, delay);
-    container_changed(container);
-}
-
-static int end_life(Container *container) {
-    Process *init = &container->init;
-    Error ignored;
-    int64_t delay;
-    container->oom_killed = cgroup_oom_killed(&container->cgroup);
-    for (int stream = 0; container->log && stream < LOG_STREAMS; stream++)
-        log_file_flush(container->log, (LogStream)stream);
-    if (container->oom_killed)
-        notice_oom(container);
-    notice_exited(init);
-    if (init->started_at && restart_decide(&container->restart, init->exit_status,
-                                init->exited_at - init->started_at, &delay))
-        rest(container, delay);
-    else
-        stop(init, &(TaskRequest){}, &ignored);
+    life_stop(process->container);
     return 0;
 }
 
 static int announce_end(Process *process, const TaskRequest *request, Error *err) {
-    if (is_init(process))
-        return end_life(process->container);
+    if (is_init(process)) {
+        life_end(process->container);
+        return 0;
+    }
     notice_exited(process);
-    return stop(process, request, err);
+    process->state = PROCESS_STOPPED;
+    stdio_end(process->stdio, process->exit_status);
+    ttrpc_server_wake(process->container->shim->server, process);
+    return 0;
 }
 
-/* A life that cannot begin is the end, as in Docker. */
 static int restart(Process *init, const TaskRequest *request, Error *err) {
-    Container *container = init->container;
     Error why = {};
-    container->restart.count++;
-    int r = container_recreate(container, &why);
-    if (r >= 0)
-        r = run_container(container, &why);
-    if (r >= 0)
+    if (life_begin_anew(init->container, &why) >= 0)
         return 0;
     log_failure(LOG_LEVEL_ERROR, &why);
     init->exit_status = command_exit_status(&why);
     init->exited_at = time_now();
-    return stop(init, request, err);
+    life_stop(init->container); /* as in Docker: a life that cannot begin is the end */
+    return 0;
 }
 
 void task_restart(void *owner, uint32_t events) {
@@ -399,7 +346,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_RESIZE] = resize,
             [TASK_CLOSE_IO] = close_io,
             [TASK_UPDATE] = update,
-            [TASK_CHECKPOINT] = refuse_checkpoint,
+            [TASK_CHECKPOINT] = checkpoint,
             [TASK_PIDS] = list_pids,
             [TASK_STATS] = report_stats,
             [TASK_STATE] = report_state,
@@ -414,7 +361,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_RESIZE] = resize,
             [TASK_CLOSE_IO] = close_io,
             [TASK_UPDATE] = update,
-            [TASK_CHECKPOINT] = refuse_checkpoint,
+            [TASK_CHECKPOINT] = checkpoint,
             [TASK_PIDS] = list_pids,
             [TASK_STATS] = report_stats,
             [TASK_STATE] = report_state,

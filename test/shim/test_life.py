@@ -3,8 +3,10 @@
 
 import json
 import os
+import pathlib
 import shutil
 import signal
+import subprocess
 
 import pytest
 
@@ -203,10 +205,59 @@ def test_pids_names_execs(shim):
     assert found == {pid: "", exec_pid: "containerd.runc.v1.ProcessDetails"}
 
 
-def test_what_is_not_there_yet_says_so(shim):
-    shim.create(spec(["sleep", "1000"]))
+COUNTER = ["sh", "-c", "i=0; while true; do i=$((i+1)); echo $i > /tmp/i; sleep 0.1; done"]
+
+
+@pytest.fixture
+def criu():
+    """Its path; what it found out about the kernel is not left behind."""
+    found = os.environ.get("TARE_TEST_CRIU") or shutil.which("criu")
+    works = found and subprocess.run([found, "check"], capture_output=True).returncode == 0
+    if not works:
+        pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)
+        pytest.skip("no criu that works with this kernel")
+    yield found
+    pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)
+
+
+def counted(shim):
+    return int((shim.rootfs / "tmp" / "i").read_text() or 0)
+
+
+def test_checkpoint_and_restore(new_shim, criu):
+    path = f"{os.path.dirname(criu)}:{os.environ['PATH']}"
+    shim = new_shim(environment={"PATH": path})
+    shim.create(spec(COUNTER))
     shim.call("Start")
-    assert fails(UNSUPPORTED, shim.call, "Checkpoint").message == "checkpoints are not supported"
+    wait_for(lambda: (shim.rootfs / "tmp" / "i").exists() and counted(shim) >= 5, "a count of five")
+    images = shim.directory / "images"
+    images.mkdir()
+    leave = {"type_url": "containerd.runc.v1.CheckpointOptions", "value": b""}
+    shim.call("Checkpoint", path=str(images), options=leave)
+    assert shim.call("State").status == 2, "it goes on"
+    exit_too = MESSAGES.type("containerd.runc.v1.CheckpointOptions")(exit=True).SerializeToString()
+    shutil.rmtree(images)
+    images.mkdir()
+    shim.call("Checkpoint", path=str(images), options={**leave, "value": exit_too})
+    assert shim.call("Wait").exit_status == 137
+    before = counted(shim)
+    shim.call("Delete")
+    shim.create(spec(COUNTER), checkpoint=str(images))
+    assert shim.call("Start").pid > 0
+    wait_for(lambda: counted(shim) > before + 2, "the count to go on")
+    assert counted(shim) < before + 100
+
+
+def test_container_from_a_checkpoint_can_be_deleted_before_its_start(shim):
+    shim.create(spec(["true"]), checkpoint=str(shim.directory / "none"))
+    shim.call("Delete")
+
+
+def test_checkpoint_that_is_not_there_says_so(shim):
+    shim.create(spec(["true"]), checkpoint=str(shim.directory / "none"))
+    error = fails(NOT_FOUND, shim.call, "Start")
+    assert "none" in error.message
+    shim.call("Delete")
 
 
 def test_stats_tell_what_the_kernel_counts(shim):
