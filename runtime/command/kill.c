@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +31,23 @@ static int kill_init(const Container *container, int signal_number, Error *err) 
     return 0;
 }
 
+/* Signal 0 only asks whether there is somebody (kill(2)). */
+static int parse_signal(const char *text, int *ret, Error *err) {
+    if (strcmp(text, "0") != 0)
+        return signal_parse(text, ret, err);
+    *ret = 0;
+    return 0;
+}
+
+/* In the host's pid namespace init is one among others: they may outlive it. */
+static bool has_processes(const Container *container) {
+    Cgroup cgroup;
+    container_load_cgroup(container, &cgroup);
+    bool empty = cgroup_is_empty(&cgroup);
+    cgroup_done(&cgroup);
+    return !empty || container_is_alive(container);
+}
+
 static int run(const Globals *globals, int argc, char **argv, Error *err) {
     autodone(Container) container = {.dir = -1};
     KillOptions parsed = {};
@@ -37,11 +55,11 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     int r = command_parse(&command_kill, argc, argv, 1, 2, &parsed, &first, err);
     if (r)
         return r < 0 ? r : 0;
-    TRY(signal_parse(argc - first > 1 ? argv[first + 1] : "SIGTERM", &number, err));
+    TRY(parse_signal(argc - first > 1 ? argv[first + 1] : "SIGTERM", &number, err));
     TRY(container_load(&container, globals->root, argv[first], err));
     bool shared = !container.record.own_pid_namespace.value && number == SIGKILL;
     if (parsed.all || shared)
-        return container_is_alive(&container) || parsed.all
+        return parsed.all || has_processes(&container)
                    ? container_signal_all(&container, number, err)
                    : error_set(err, ERROR_STATE, "container not running");
     TRY(kill_init(&container, number, err));

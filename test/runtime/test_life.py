@@ -76,6 +76,30 @@ def test_kill_of_stopped_container(runtime):
     assert runtime.last_error()["msg"] == "container not running"
 
 
+def test_signal_zero_asks_whether_it_runs(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    runtime.ok("kill", name, "0")
+    runtime.ok("kill", name, "KILL")
+    runtime.wait_status(name, "stopped")
+    assert runtime("kill", name, "0").code == 1 and runtime.last_error()["msg"] == "container not running"
+
+
+def test_kill_reaches_what_outlived_init_in_the_hosts_pid_namespace(runtime):
+    name = runtime.start(runtime.bundle().drop_namespace("pid").args("/bin/sleep", "100"))
+    pid = runtime.state(name)["pid"]
+    assert runtime.quiet("exec", "--detach", name, "/bin/sleep", "1000") == 0
+    others = [int(p) for p in runtime.ok("ps", "--format", "json", name).out.strip("[]\n ").split(",") if int(p) != pid]
+    os.kill(pid, signal.SIGKILL)
+    runtime.wait_status(name, "stopped")
+    assert others and all(os.path.exists(f"/proc/{p}") for p in others)
+    runtime.ok("kill", name, "KILL")
+    end = time.monotonic() + 10
+    while any(os.path.exists(f"/proc/{p}") for p in others):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert runtime("kill", name, "KILL").code == 1
+
+
 def test_start_twice(runtime):
     name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
     assert runtime("start", name).code == 1
