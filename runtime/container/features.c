@@ -52,7 +52,7 @@ static void fill(OciFeatures *ret) {
     add_namespaces(&ret->linux->namespaces);
     add_all(&ret->linux->capabilities, capability_names);
     ret->linux->cgroup = new (OciCgroupFeatures);
-    *ret->linux->cgroup = (OciCgroupFeatures){yes, yes, no, no, yes};
+    *ret->linux->cgroup = (OciCgroupFeatures){yes, yes, yes, yes, yes};
     ret->linux->seccomp = new (OciSeccompFeatures);
     fill_seccomp(ret->linux->seccomp);
     ret->linux->apparmor = new (OciEnabled);

@@ -2,6 +2,7 @@
 """Limits through cgroupfs, whichever version this machine has."""
 
 import os
+import subprocess
 
 import pytest
 from bundle import cgroup_lines, cgroup_name, cgroupfs_only, cgroups_of, cgroups_path
@@ -205,3 +206,15 @@ def test_exec_in_a_cgroup_below(runtime):
                        ("nowhere", "adding pid"), ("whaaat:/", "unknown controller"), (":x", "empty <controller>")):
         assert runtime("exec", "--cgroup", word, name, "true").code != 0
         assert text in runtime.last_error()["msg"], word
+
+
+def test_a_read_only_cgroup_file_system_is_said_so(runtime):
+    bundle = runtime.bundle()
+    bundle.write()
+    script = 'for m in $(awk \'$5 ~ "^/sys/fs/cgroup/" || $5 == "/sys/fs/cgroup" { print $5 }\' /proc/self/mountinfo); do ' \
+             'mount -o remount,bind,ro $m || exit 99; done; exec "$@"'
+    command = runtime.command("run", "--bundle", bundle.path, runtime.new_id())
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", *command], stdin=subprocess.DEVNULL, timeout=60)
+    assert done.returncode == 1
+    assert runtime.last_error()["msg"].startswith("unable to apply cgroup configuration: cannot make cgroup '/sys/fs/cgroup")
+    assert runtime.last_error()["msg"].endswith("read-only file system")
