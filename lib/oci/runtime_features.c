@@ -34,6 +34,25 @@ static const JsonField seccomp_fields[] = {
 static const JsonType seccomp_type = {sizeof(T), seccomp_fields};
 #undef T
 
+#define T OciIntelRdtFeatures
+static const JsonField intel_rdt_fields[] = {
+    {"enabled", JSON_BOOL, JSON_AT(enabled)},
+    {"schemata", JSON_BOOL, JSON_AT(schemata)},
+    {"monitoring", JSON_BOOL, JSON_AT(monitoring)},
+    {},
+};
+static const JsonType intel_rdt_type = {sizeof(T), intel_rdt_fields};
+#undef T
+
+#define T OciMemoryPolicyFeatures
+static const JsonField memory_policy_fields[] = {
+    {"modes", JSON_TEXTS, JSON_AT(modes)},
+    {"flags", JSON_TEXTS, JSON_AT(flags)},
+    {},
+};
+static const JsonType memory_policy_type = {sizeof(T), memory_policy_fields};
+#undef T
+
 #define T OciMountExtensions
 static const JsonField mount_extensions_fields[] = {
     {"idmap", JSON_OBJECT, JSON_AT(id_map), &enabled_type},
@@ -50,8 +69,10 @@ static const JsonField linux_fields[] = {
     {"seccomp", JSON_OBJECT, JSON_AT(seccomp), &seccomp_type},
     {"apparmor", JSON_OBJECT, JSON_AT(apparmor), &enabled_type},
     {"selinux", JSON_OBJECT, JSON_AT(selinux), &enabled_type},
-    {"intelRdt", JSON_OBJECT, JSON_AT(intel_rdt), &enabled_type},
+    {"memoryPolicy", JSON_OBJECT, JSON_AT(memory_policy), &memory_policy_type},
+    {"intelRdt", JSON_OBJECT, JSON_AT(intel_rdt), &intel_rdt_type},
     {"mountExtensions", JSON_OBJECT, JSON_AT(mount_extensions), &mount_extensions_type},
+    {"netDevices", JSON_OBJECT, JSON_AT(net_devices), &enabled_type},
     {},
 };
 static const JsonType linux_type = {sizeof(T), linux_fields};

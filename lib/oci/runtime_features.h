@@ -17,6 +17,14 @@ typedef struct OciSeccompFeatures {
     JsonTexts actions, operators, archs, known_flags, supported_flags;
 } OciSeccompFeatures;
 
+typedef struct OciIntelRdtFeatures {
+    JsonBool enabled, schemata, monitoring;
+} OciIntelRdtFeatures;
+
+typedef struct OciMemoryPolicyFeatures {
+    JsonTexts modes, flags;
+} OciMemoryPolicyFeatures;
+
 typedef struct OciMountExtensions {
     OciEnabled *id_map;
 } OciMountExtensions;
@@ -25,7 +33,9 @@ typedef struct OciLinuxFeatures {
     JsonTexts namespaces, capabilities;
     OciCgroupFeatures *cgroup;
     OciSeccompFeatures *seccomp;
-    OciEnabled *apparmor, *selinux, *intel_rdt;
+    OciEnabled *apparmor, *selinux, *net_devices;
+    OciIntelRdtFeatures *intel_rdt;
+    OciMemoryPolicyFeatures *memory_policy;
     OciMountExtensions *mount_extensions;
 } OciLinuxFeatures;
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "oci/runtime.h"
 #include "oci/runtime_features.h"
+#include "runtime/init/memory_policy.h"
 #include "runtime/namespace/namespace.h"
 #include "runtime/rootfs/mount_option.h"
 #include "runtime/security/capability.h"
@@ -41,7 +42,7 @@ static void fill_seccomp(OciSeccompFeatures *ret) {
 }
 
 static void fill(OciFeatures *ret) {
-    const JsonBool yes = {true, true}, no = {true, false};
+    const JsonBool yes = {true, true};
     ret->version_min = text_copy("1.0.0");
     ret->version_max = text_copy(OCI_RUNTIME_VERSION);
     add_all(&ret->hooks, hook_names);
@@ -59,11 +60,18 @@ static void fill(OciFeatures *ret) {
     ret->linux->apparmor->enabled = yes;
     ret->linux->selinux = new (OciEnabled);
     ret->linux->selinux->enabled = yes;
-    ret->linux->intel_rdt = new (OciEnabled);
-    ret->linux->intel_rdt->enabled = no;
+    ret->linux->net_devices = new (OciEnabled);
+    ret->linux->net_devices->enabled = yes;
+    ret->linux->intel_rdt = new (OciIntelRdtFeatures);
+    *ret->linux->intel_rdt = (OciIntelRdtFeatures){yes, yes, yes};
+    ret->linux->memory_policy = new (OciMemoryPolicyFeatures);
+    add_all(&ret->linux->memory_policy->modes, memory_policy_modes);
+    add_all(&ret->linux->memory_policy->flags, memory_policy_flags);
     ret->linux->mount_extensions = new (OciMountExtensions);
     ret->linux->mount_extensions->id_map = new (OciEnabled);
     ret->linux->mount_extensions->id_map->enabled = yes;
+    json_texts_add(&ret->unsafe_annotations, "org.systemd.property.");
+    json_texts_add(&ret->unsafe_annotations, "org.criu.config");
     json_map_set(
         &ret->annotations, "io.github.seccomp.libseccomp.version", seccomp_library_version());
     /* what engines look for; whether criu is there shows when it is needed */

@@ -206,6 +206,10 @@ def test_features_and_version(runtime):
     assert features["ociVersionMax"] == "1.3.0" and "createContainer" in features["hooks"]
     assert {"rro", "rbind", "tmpcopyup"} <= set(features["mountOptions"])
     assert features["linux"]["seccomp"]["enabled"] is True and "time" in features["linux"]["namespaces"]
+    linux = features["linux"]
+    assert linux["netDevices"]["enabled"] and linux["intelRdt"]["monitoring"] and linux["cgroup"]["systemd"]
+    assert "MPOL_BIND" in linux["memoryPolicy"]["modes"] and "MPOL_F_STATIC_NODES" in linux["memoryPolicy"]["flags"]
+    assert "org.systemd.property." in features["potentiallyUnsafeConfigAnnotations"]
     lines = runtime.ok("--version").out.splitlines()
     assert lines[0].startswith("tare-runtime version ") and lines[2] == "spec: 1.3.0"
 
