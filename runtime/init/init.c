@@ -298,9 +298,22 @@ static void log_ready(const Init *init) {
                             : "init: closing the pipe to signal completion");
 }
 
+static void end_by_signal(int number) {
+    _exit(128 + number);
+}
+
+/* The first process of a pid namespace ignores what it does not handle (pid_namespaces(7)): without
+ * this a created container could only be killed. reset_signals takes it back. */
+static void obey_signals(void) {
+    static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT};
+    for (size_t n = 0; n < array_size(numbers); n++)
+        signal(numbers[n], end_by_signal);
+}
+
 /* Waits for `start` at the socket; from then on failures are reported to it. */
 static int wait_at_listener(Init *init, Error *err) {
     int fd;
+    obey_signals();
     log_stop(); /* whoever reads the runtime's standard error sees its end */
     TRY(message_send(init->channel, MESSAGE_READY, 0, err));
     close(init->channel);

@@ -239,6 +239,12 @@ def test_created_container_holds_nothing_of_the_host(runtime):
     assert all(t.startswith("socket:") for t in targets), targets
 
 
+def test_created_container_obeys_sigterm(runtime):
+    name = runtime.create(runtime.bundle())
+    runtime.ok("kill", name, "TERM")
+    runtime.wait_status(name, "stopped")
+
+
 def test_limits_in_a_user_namespace(runtime):
     hard = 900
     bundle = runtime.bundle().namespace("user").sh("ulimit -n; ulimit -Hn")
