@@ -5,6 +5,7 @@ import json
 import os
 
 import pytest
+from bundle import MANAGER
 from cgroups import V2, limited, needs, value
 
 
@@ -53,9 +54,10 @@ def bandwidth(runtime, name):
 @needs("cpu")
 def test_quota_and_period_may_come_alone(runtime):
     none = "max" if V2 else "-1"
+    whole = MANAGER == "systemd"  # which counts in whole percents, rounded up
     name = runtime.start(limited(runtime, cpu={"quota": 500000, "period": 1000000}))
-    for options, after in ((["--cpu-period", "900000"], ["500000", "900000"]),
-                           (["--cpu-quota", "600000"], ["600000", "900000"]),
+    for options, after in ((["--cpu-period", "900000"], ["504000" if whole else "500000", "900000"]),
+                           (["--cpu-quota", "600000"], ["603000" if whole else "600000", "900000"]),
                            (["--cpu-quota", "-1"], [none, "900000"]),
                            (["--cpu-quota", "20000", "--cpu-period", "100000"], ["20000", "100000"])):
         runtime.ok("update", *options, name)
