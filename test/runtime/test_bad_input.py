@@ -376,7 +376,7 @@ def test_process_file(runtime, text):
 
 
 def test_state_file(runtime):
-    """A state.json that somebody spoiled: every command says so, and delete --force still cleans."""
+    """A state.json that somebody spoiled: every command says so and touches nothing; with the good one back, all is well."""
     bundle = runtime.bundle().args("/bin/sleep", "100")
     for text in ("", "{", "[]", '{"id": 3}', "x" * 3_000_000, "{" * 1000):
         name = runtime.start(bundle)
@@ -385,7 +385,7 @@ def test_state_file(runtime):
         good = record.read_text()
         record.write_text(text)
         for command in (["state", name], ["kill", name, "KILL"], ["exec", name, "true"], ["start", name]):
-            assert runtime(*command).code == 1, command
+            assert runtime(*command).code == (255 if command[0] == "exec" else 1), command
         assert runtime("list").code == 0
         record.write_text(good)
         runtime.ok("delete", "--force", name)
