@@ -240,6 +240,7 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
         return error_set(
             err, ERROR_INVALID, "checkpoint '%s' is not an absolute path", request->checkpoint);
     TRY(task_options_decode(request->options, shim->arguments->name_space, &options, err));
+    ttrpc_server_tell_reasons(shim->server, options.of_tare);
     Container *container = new (Container);
     *container = (Container){.shim = shim,
         .id = text_copy(request->id),

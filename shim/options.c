@@ -44,6 +44,7 @@ static int take_tare(
         .open_stdin = from->open_stdin,
         .stdin_once = from->stdin_once,
         .systemd_cgroup = from->systemd_cgroup,
+        .of_tare = true,
         .terminal_size = {(uint16_t)from->terminal_rows, (uint16_t)from->terminal_columns}};
     const Tare__Shim__V1__RestartPolicy *restart = from->restart;
     if (restart)

@@ -20,6 +20,7 @@ typedef struct TaskOptions {
     TerminalSize terminal_size;
     Restart restart;
     HealthOptions health;
+    bool of_tare; /* from our own engine, which knows our reasons */
 } TaskOptions;
 
 /* ERROR_INVALID: malformed, or of another type. */

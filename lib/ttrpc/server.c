@@ -54,7 +54,7 @@ struct Connection {
 
 struct TtrpcServer {
     int epoll, listener;
-    bool accepting;
+    bool accepting, silent_reasons;
     const TtrpcService *services;
     Connection *connections;
     size_t connections_n;
@@ -118,7 +118,7 @@ static void answer_error(Connection *connection, uint32_t stream, const Error *f
     Error err;
     status.code = -failure->code;
     status.message = (char *)failure->message;
-    if (*failure->reason) {
+    if (*failure->reason && !connection->server->silent_reasons) {
         reason.type_url = (char *)TTRPC_REASON_TYPE;
         reason.value = (ProtobufCBinaryData){strlen(failure->reason), (uint8_t *)failure->reason};
         status.details = &details;
@@ -335,6 +335,10 @@ TtrpcServer *ttrpc_server_free(TtrpcServer *server) {
     close(server->epoll);
     free(server);
     return NULL;
+}
+
+void ttrpc_server_tell_reasons(TtrpcServer *server, bool tell) {
+    server->silent_reasons = !tell;
 }
 
 int ttrpc_server_fd(const TtrpcServer *server) {

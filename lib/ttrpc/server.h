@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <protobuf-c/protobuf-c.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/cleanup.h"
@@ -35,6 +36,9 @@ typedef struct TtrpcService {
 /* listener: a listening socket, taken. services are borrowed and end with an empty one. */
 int ttrpc_server_new(int listener, const TtrpcService *services, TtrpcServer **ret, Error *err);
 TtrpcServer *ttrpc_server_free(TtrpcServer *server); /* returns NULL */
+
+/* Whether errors carry their reasons (ttrpc/reason.h), as they do at first. */
+void ttrpc_server_tell_reasons(TtrpcServer *server, bool tell);
 
 int ttrpc_server_fd(const TtrpcServer *server);
 void ttrpc_server_dispatch(TtrpcServer *server);

@@ -205,6 +205,18 @@ def test_pids_names_execs(shim):
     assert found == {pid: "", exec_pid: "containerd.runc.v1.ProcessDetails"}
 
 
+def test_only_our_own_engine_is_told_reasons(new_shim, runtime):
+    """Go's clients print "proto: not found" for a detail whose type they do not know."""
+    shim = new_shim()
+    runc = MESSAGES.type("containerd.runc.v1.Options")(binary_name=str(runtime), root=str(shim.directory / "runtime"))
+    with pytest.raises(CallError) as error:
+        shim.create(spec(["no-such-program"]), {"type_url": "containerd.runc.v1.Options", "value": runc.SerializeToString()})
+    assert "executable file not found" in error.value.message and not error.value.reasons
+    with pytest.raises(CallError) as error:
+        shim.create(spec(["no-such-program"]))
+    assert error.value.reasons == ["COMMAND_NOT_FOUND"]
+
+
 COUNTER = ["sh", "-c", "i=0; while true; do i=$((i+1)); echo $i > /tmp/i; sleep 0.1; done"]
 
 
