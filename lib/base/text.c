@@ -78,9 +78,10 @@ char *text_copy(const char *string) {
 }
 
 char *text_copy_n(const char *string, size_t n) {
-    n = strnlen(string, n);
+    n = n ? strnlen(string, n) : 0; /* a string of no bytes may be NULL */
     char *copy = memory_new(n + 1);
-    memcpy(copy, string, n);
+    if (n)
+        memcpy(copy, string, n);
     return copy;
 }
 

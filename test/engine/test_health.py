@@ -38,13 +38,16 @@ def test_command_decides_and_everybody_sees_it(engine, busybox):
 
 
 def test_probes_go_on_while_the_engine_is_away(engine, busybox):
-    engine.tare("run", "-d", "--name", "away", "--health-cmd", "test -e /ok", "--health-interval", "100ms",
-                "--health-retries", "1", busybox, "sh", "-c", "sleep 2; touch /ok; sleep 1000")
+    engine.tare("run", "-d", "--name", "away", "--health-cmd", "test -e /ok", "--health-interval", "1s",
+                "--health-retries", "1", busybox, "sh", "-c", "sleep 8; touch /ok; sleep 1000")
     wait_for(engine, "away", "unhealthy")
     engine.kill()
-    time.sleep(3)
+    time.sleep(9)
+    started = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
     engine.start()
     wait_for(engine, "away", "healthy")
+    first = inspect(engine, "away")["State"]["Health"]["Log"][0]
+    assert re.fullmatch(r".*Z", first["Start"]) and first["Start"] < started, "nobody looked meanwhile"
     engine.tare("rm", "-f", "away")
 
 
