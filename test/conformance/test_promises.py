@@ -80,13 +80,15 @@ def test_hooks_read_the_state_of_their_moment(runtime):
 
 @pytest.mark.parametrize("kind", ["poststart", "poststop"])
 def test_a_late_hook_that_fails_leaves_no_container(runtime, kind):
-    """The command may say so, as the reference runtime's does."""
+    """The command may say so, as the reference runtime's does. After a failed poststart hook there is no container at
+    all (runtime-spec 1.3, lifecycle); a failed poststop hook is only worth a warning."""
     bundle = runtime.bundle().args("/bin/true")
     bundle.config["hooks"] = {kind: [{"path": "/bin/false", "args": ["false"]}]}
     name = runtime.create(bundle)
     runtime("start", name)
-    runtime.wait_status(name, "stopped")
-    runtime("delete", name)
+    if kind == "poststop":
+        runtime.wait_status(name, "stopped")
+        runtime("delete", name)
     assert "does not exist" in runtime("state", name).err and not runtime.left()
 
 
