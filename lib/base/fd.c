@@ -121,8 +121,8 @@ int fd_send(int socket, const int *fds, size_t n, Error *err) {
     return fd_send_with(socket, fds, n, "f", err);
 }
 
-/* Keeps the first descriptor, closes what else came: a peer cannot fill our table. */
-/* The first `most` descriptors of a message; what comes beyond them is closed. */
+/* The first `most` descriptors of a message; what comes beyond them is closed: a peer cannot fill
+ * our table. */
 static size_t take_fds(struct msghdr *message, int *ret_fds, size_t most) {
     size_t kept = 0;
     for (struct cmsghdr *h = CMSG_FIRSTHDR(message); h; h = CMSG_NXTHDR(message, h)) {

@@ -49,8 +49,6 @@ int file_open(int dir, const char *path, int flags, mode_t mode, int *ret_fd, Er
     return 0;
 }
 
-/* Each prefix of the path is resolved afresh from root, so that symlinks in it count; a component
- * is made on the descriptor of its verified parent. */
 enum {
     SYMLINKS_MAX = 40 /* as the kernel's, path_resolution(7) */
 };
@@ -77,7 +75,9 @@ static int make_dirs_behind(
     return make_dirs_in(root, target, mode, links + 1, ret_fd, err);
 }
 
-/* From the longest path that exists: most are there but for their last component. */
+/* From the longest path that exists: most are there but for their last component. Each prefix is
+ * resolved afresh from root, so that symlinks in it count; a component is made on the descriptor of
+ * its verified parent. */
 static int make_dirs_in(
     int root, const char *path, mode_t mode, int links, int *ret_fd, Error *err) {
     autofree char *clean = path_clean(path);

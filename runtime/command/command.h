@@ -39,7 +39,6 @@ int command_parse_rootless(const Globals *globals, bool *ret, Error *err);
 extern unsigned command_inherited_fds;
 
 /* Sockets that a service manager passed to us for the container (sd_listen_fds(3)): they come
- * first,
- * --preserve-fds counts from behind them. */
+ * first, --preserve-fds counts from behind them. */
 unsigned command_listen_fds(void);
 int command_check_preserve(int64_t preserve, unsigned listen_fds, unsigned *ret, Error *err);
