@@ -55,11 +55,6 @@ static bool file_read_exit(Containers *containers, const char *id, TaskExit *ret
     return true;
 }
 
-bool exit_is_recorded(Containers *containers, const char *id) {
-    TaskExit ignored;
-    return file_read_exit(containers, id, &ignored);
-}
-
 /* False: the shim has to be ended from outside. */
 static bool end_task(TtrpcClient *client, const Container *container) {
     Error err = {};
@@ -112,7 +107,7 @@ static void record_exit(Containers *containers, Container *container, const Task
 }
 
 /* The network is left before waiters hear of the end, so that whoever waited can use the ports. */
-void exit_handle(Containers *containers, Container *container, const TaskExit *exit) {
+bool exit_handle(Containers *containers, Container *container, const TaskExit *exit) {
     autoptr(ContainerRecord) record = table_record(containers, container);
     TaskExit truth = *exit;
     file_read_exit(containers, container->id, &truth);
@@ -129,6 +124,7 @@ void exit_handle(Containers *containers, Container *container, const TaskExit *e
         if (remove_finish(containers, container, &err) < 0)
             log_error("container %.12s: cannot remove it: %s", container->id, err.message);
     }
+    return truth.known;
 }
 
 int exit_watch(Containers *containers, Container *container, const char *exec_id, Error *err) {

@@ -98,9 +98,8 @@ int start_again(Containers *containers, Container *container, Error *err);
  * ended, or its shim is gone. exit_clean_up, under operation: nothing of a task is left. */
 int exit_watch(Containers *containers, Container *container, const char *exec_id, Error *err);
 void exit_ended(void *containers, const MonitorWatch *watch, const MonitorNews *news);
-void exit_handle(Containers *containers, Container *container, const TaskExit *exit);
+bool exit_handle(Containers *containers, Container *container, const TaskExit *exit);
 void exit_clean_up(Containers *containers, Container *container);
-bool exit_is_recorded(Containers *containers, const char *id);
 
 /* exec.c */
 void exec_ended(

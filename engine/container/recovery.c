@@ -98,8 +98,7 @@ static int recover_one(Containers *containers, Container *container, Error *err)
         return restart_is_watched(record) ? restart_watch(containers, container, 0, err) : 0;
     }
     if (status == CONTAINER_RUNNING) {
-        container->orphaned = !exit_is_recorded(containers, container->id);
-        exit_handle(containers, container, &(TaskExit){});
+        container->orphaned = !exit_handle(containers, container, &(TaskExit){});
         return 0;
     }
     exit_clean_up(containers, container);
