@@ -61,26 +61,27 @@ static int serve(const Attendance *attendance, const Message *message, Error *er
     return error_set(err, ERROR_INTERNAL, "init said %d at the wrong time", message->type);
 }
 
-int attend_until_ready(const Attendance *attendance, Error *err) {
+/* 1: init is ready, where that is waited for; 0: the channel has ended. */
+static int attend(const Attendance *attendance, bool until_ready, Error *err) {
     Message message;
     int r;
     while ((r = message_receive(attendance->channel, &message, err)) > 0) {
-        if (message.type == MESSAGE_READY)
-            return 0;
-        TRY(serve(attendance, &message, err));
-        TRY(message_send(attendance->channel, MESSAGE_DONE, 0, err));
-    }
-    return r < 0 ? r : message_died(err);
-}
-
-int attend_until_end(const Attendance *attendance, Error *err) {
-    Message message;
-    int r;
-    while ((r = message_receive(attendance->channel, &message, err)) > 0) {
+        if (until_ready && message.type == MESSAGE_READY)
+            return 1;
         TRY(serve(attendance, &message, err));
         TRY(message_send(attendance->channel, MESSAGE_DONE, 0, err));
     }
     return r;
+}
+
+int attend_until_ready(const Attendance *attendance, Error *err) {
+    int r = attend(attendance, true, err);
+    TRY(r);
+    return r > 0 ? 0 : message_died(err);
+}
+
+int attend_until_end(const Attendance *attendance, Error *err) {
+    return attend(attendance, false, err);
 }
 
 int attend_start(const Attendance *attendance, Error *err) {
