@@ -2,16 +2,39 @@
 #include "runtime/cgroup/statistics_text.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 
 enum {
+    FILE_MAX = 1 << 20,
     LIST_MAX = 8192 /* CPUs; the kernel's own limit */
 };
+
+const char *statistics_read(const CgroupDirectory *d, const char *file, Text *ret) {
+    Error ignored;
+    autofree char *path = d ? text_format("%s/%s", d->path, file) : NULL;
+    text_clear(ret);
+    if (path && file_read(AT_FDCWD, path, FILE_MAX, ret, &ignored) < 0)
+        text_clear(ret);
+    return ret->data ? ret->data : "";
+}
+
+uint64_t statistics_read_number(const CgroupDirectory *d, const char *file) {
+    autodone(Text) text = {};
+    return statistics_parse_number(statistics_read(d, file, &text));
+}
+
+void statistics_read_pids(const CgroupDirectory *d, PidsStatistics *ret) {
+    uint64_t limit = statistics_read_number(d, "pids.max");
+    ret->current = statistics_uint(statistics_read_number(d, "pids.current"));
+    ret->limit = statistics_uint(limit == UINT64_MAX ? 0 : limit);
+}
 
 JsonUint statistics_uint(uint64_t value) {
     return (JsonUint){value != 0, value};

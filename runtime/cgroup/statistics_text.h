@@ -5,6 +5,12 @@
 /* Files of a cgroup with numbers in them. What does not have the expected form counts as absent:
  * a kernel may add words and lines. */
 
+/* A file of the cgroup, by its path: no descriptor is open. "" when there is no such controller
+ * (NULL) or file; valid as long as *ret. */
+const char *statistics_read(const CgroupDirectory *d, const char *file, Text *ret);
+uint64_t statistics_read_number(const CgroupDirectory *d, const char *file);
+void statistics_read_pids(const CgroupDirectory *d, PidsStatistics *ret); /* v1 and v2 alike */
+
 /* A value that is 0 is left out. */
 JsonUint statistics_uint(uint64_t value);
 

@@ -10,28 +10,9 @@
 #include "base/time.h"
 #include "runtime/cgroup/statistics_text.h"
 
-enum {
-    FILE_MAX = 1 << 20
-};
-
 static bool has_file(const CgroupDirectory *d, const char *file) {
     autofree char *path = d ? text_format("%s/%s", d->path, file) : NULL;
     return path && file_exists(AT_FDCWD, path);
-}
-
-/* "" when there is no such controller or file. */
-static const char *read_file(const CgroupDirectory *d, const char *file, Text *ret) {
-    Error ignored;
-    autofree char *path = d ? text_format("%s/%s", d->path, file) : NULL;
-    text_clear(ret);
-    if (path && file_read(AT_FDCWD, path, FILE_MAX, ret, &ignored) < 0)
-        text_clear(ret);
-    return ret->data ? ret->data : "";
-}
-
-static uint64_t read_number(const CgroupDirectory *d, const char *file) {
-    autodone(Text) text = {};
-    return statistics_parse_number(read_file(d, file, &text));
 }
 
 static uint64_t ns_of_ticks(uint64_t ticks) {
@@ -43,15 +24,15 @@ static void read_cpu(const Cgroup *cgroup, CpuStatistics *cpu) {
     autodone(Text) text = {};
     const CgroupDirectory *account = cgroup_find(cgroup, "cpuacct");
     CpuUsage *usage = cpu->usage = new (CpuUsage);
-    usage->total = statistics_uint(read_number(account, "cpuacct.usage"));
-    usage->each = statistics_parse_list(read_file(account, "cpuacct.usage_percpu", &text));
-    const char *stat = read_file(account, "cpuacct.stat", &text);
+    usage->total = statistics_uint(statistics_read_number(account, "cpuacct.usage"));
+    usage->each = statistics_parse_list(statistics_read(account, "cpuacct.usage_percpu", &text));
+    const char *stat = statistics_read(account, "cpuacct.stat", &text);
     usage->user = statistics_uint(ns_of_ticks(statistics_find(stat, "user")));
     usage->kernel = statistics_uint(ns_of_ticks(statistics_find(stat, "system")));
-    const char *all = read_file(account, "cpuacct.usage_all", &text);
+    const char *all = statistics_read(account, "cpuacct.usage_all", &text);
     usage->each_user = statistics_parse_column(all, 1);
     usage->each_kernel = statistics_parse_column(all, 2);
-    stat = read_file(cgroup_find(cgroup, "cpu"), "cpu.stat", &text);
+    stat = statistics_read(cgroup_find(cgroup, "cpu"), "cpu.stat", &text);
     if (!statistics_find(stat, "nr_periods"))
         return;
     Throttling *throttling = cpu->throttling = new (Throttling);
@@ -73,11 +54,11 @@ static void read_cpuset(const CgroupDirectory *d, CpusetStatistics *cpuset) {
         {"cpuset.memory_spread_slab", &cpuset->memory_spread_slab},
         {"cpuset.memory_pressure", &cpuset->memory_pressure},
         {"cpuset.sched_load_balance", &cpuset->sched_load_balance}};
-    cpuset->cpus = statistics_parse_list(read_file(d, "cpuset.cpus", &text));
-    cpuset->mems = statistics_parse_list(read_file(d, "cpuset.mems", &text));
+    cpuset->cpus = statistics_parse_list(statistics_read(d, "cpuset.cpus", &text));
+    cpuset->mems = statistics_parse_list(statistics_read(d, "cpuset.mems", &text));
     for (size_t i = 0; i < array_size(rows); i++)
-        *rows[i].ret = statistics_uint(read_number(d, rows[i].file));
-    const char *level = read_file(d, "cpuset.sched_relax_domain_level", &text);
+        *rows[i].ret = statistics_uint(statistics_read_number(d, rows[i].file));
+    const char *level = statistics_read(d, "cpuset.sched_relax_domain_level", &text);
     cpuset->sched_relax_domain_level = (JsonInt){*level != '\0', strtoll(level, NULL, 10)};
 }
 
@@ -89,28 +70,22 @@ static MemoryEntry *read_memory_entry(const CgroupDirectory *d, const char *pref
     if (!has_file(d, usage))
         return NULL;
     MemoryEntry *entry = new (MemoryEntry);
-    entry->usage = statistics_uint(read_number(d, usage));
-    entry->limit = statistics_uint(read_number(d, limit));
-    entry->max = statistics_uint(read_number(d, max));
-    entry->failures = statistics_uint(read_number(d, failures));
+    entry->usage = statistics_uint(statistics_read_number(d, usage));
+    entry->limit = statistics_uint(statistics_read_number(d, limit));
+    entry->max = statistics_uint(statistics_read_number(d, max));
+    entry->failures = statistics_uint(statistics_read_number(d, failures));
     return entry;
 }
 
 static void read_memory(const CgroupDirectory *d, MemoryStatistics *memory) {
     autodone(Text) text = {};
-    const char *stat = read_file(d, "memory.stat", &text);
+    const char *stat = statistics_read(d, "memory.stat", &text);
     memory->raw = statistics_parse_map(stat);
     memory->cache = statistics_uint(statistics_find(stat, "cache"));
     memory->usage = read_memory_entry(d, "memory");
     memory->swap = read_memory_entry(d, "memory.memsw");
     memory->kernel = read_memory_entry(d, "memory.kmem");
     memory->kernel_tcp = read_memory_entry(d, "memory.kmem.tcp");
-}
-
-static void read_pids(const CgroupDirectory *d, PidsStatistics *pids) {
-    uint64_t limit = read_number(d, "pids.max");
-    pids->current = statistics_uint(read_number(d, "pids.current"));
-    pids->limit = statistics_uint(limit == UINT64_MAX ? 0 : limit);
 }
 
 /* Which files there are depends on the I/O scheduler and on the kernel's age: the first family
@@ -136,13 +111,13 @@ static void read_blkio(const CgroupDirectory *d, BlockIoStatistics *io) {
         {"blkio.bfq.sectors_recursive", "blkio.sectors_recursive", &io->sectors}};
     autodone(Text) text = {};
     for (size_t i = 0; i < array_size(families) && !io->bytes.n; i++) {
-        statistics_parse_blkio(read_file(d, families[i].bytes, &text), &io->bytes);
+        statistics_parse_blkio(statistics_read(d, families[i].bytes, &text), &io->bytes);
         if (io->bytes.n)
-            statistics_parse_blkio(read_file(d, families[i].serviced, &text), &io->serviced);
+            statistics_parse_blkio(statistics_read(d, families[i].serviced, &text), &io->serviced);
     }
     for (size_t i = 0; i < array_size(more); i++) {
         const char *file = has_file(d, more[i].bfq) ? more[i].bfq : more[i].cfq;
-        statistics_parse_blkio(read_file(d, file, &text), more[i].ret);
+        statistics_parse_blkio(statistics_read(d, file, &text), more[i].ret);
     }
 }
 
@@ -155,9 +130,9 @@ static void read_hugetlb_size(const CgroupDirectory *d, const char *size, JsonOb
     autofree char *max = text_format("%s.max_usage_in_bytes", prefix);
     autofree char *failures = text_format("%s.failcnt", prefix);
     HugetlbStatistics *one = json_object_map_add(ret, size, &statistics_hugetlb_type);
-    one->usage = statistics_uint(read_number(d, usage));
-    one->max = statistics_uint(read_number(d, max));
-    one->failures = statistics_uint(read_number(d, failures));
+    one->usage = statistics_uint(statistics_read_number(d, usage));
+    one->max = statistics_uint(statistics_read_number(d, max));
+    one->failures = statistics_uint(statistics_read_number(d, failures));
 }
 
 /* The page sizes are in the files' names: hugetlb.2MB.failcnt. */
@@ -179,7 +154,7 @@ void statistics_read_v1(const Cgroup *cgroup, Statistics *ret) {
     read_cpu(cgroup, ret->cpu);
     read_cpuset(cgroup_find(cgroup, "cpuset"), ret->cpuset);
     read_memory(cgroup_find(cgroup, "memory"), ret->memory);
-    read_pids(cgroup_find(cgroup, "pids"), ret->pids);
+    statistics_read_pids(cgroup_find(cgroup, "pids"), ret->pids);
     read_blkio(cgroup_find(cgroup, "blkio"), ret->block_io);
     read_hugetlb(cgroup_find(cgroup, "hugetlb"), &ret->hugetlb);
 }

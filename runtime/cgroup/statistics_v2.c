@@ -9,33 +9,17 @@
 #include "runtime/cgroup/statistics_text.h"
 
 enum {
-    FILE_MAX = 1 << 20,
     MICROSECOND = 1000 /* ns */
 };
 
-/* "" when there is no such file. */
-static const char *read_file(const CgroupDirectory *d, const char *file, Text *ret) {
-    Error ignored;
-    autofree char *path = text_format("%s/%s", d->path, file);
-    text_clear(ret);
-    if (file_read(AT_FDCWD, path, FILE_MAX, ret, &ignored) < 0)
-        text_clear(ret);
-    return ret->data ? ret->data : "";
-}
-
-static uint64_t read_number(const CgroupDirectory *d, const char *file) {
-    autodone(Text) text = {};
-    return statistics_parse_number(read_file(d, file, &text));
-}
-
 static PressureStatistics *read_pressure(const CgroupDirectory *d, const char *file) {
     autodone(Text) text = {};
-    return statistics_parse_pressure(read_file(d, file, &text));
+    return statistics_parse_pressure(statistics_read(d, file, &text));
 }
 
 static void read_cpu(const CgroupDirectory *d, CpuStatistics *cpu) {
     autodone(Text) text = {};
-    const char *stat = read_file(d, "cpu.stat", &text);
+    const char *stat = statistics_read(d, "cpu.stat", &text);
     cpu->usage = new (CpuUsage);
     cpu->usage->total = statistics_uint(statistics_find(stat, "usage_usec") * MICROSECOND);
     cpu->usage->user = statistics_uint(statistics_find(stat, "user_usec") * MICROSECOND);
@@ -60,29 +44,24 @@ static MemoryEntry *new_entry(uint64_t limit, uint64_t usage, uint64_t max) {
 /* Swap as v1 counts it: together with memory; a highest value of both is not known. */
 static void read_memory(const CgroupDirectory *d, MemoryStatistics *memory) {
     autodone(Text) text = {};
-    const char *stat = read_file(d, "memory.stat", &text);
+    const char *stat = statistics_read(d, "memory.stat", &text);
     memory->raw = statistics_parse_map(stat);
     memory->cache = statistics_uint(statistics_find(stat, "file"));
-    uint64_t limit = read_number(d, "memory.max"), usage = read_number(d, "memory.current");
-    uint64_t swap_limit = read_number(d, "memory.swap.max");
+    uint64_t limit = statistics_read_number(d, "memory.max"),
+             usage = statistics_read_number(d, "memory.current");
+    uint64_t swap_limit = statistics_read_number(d, "memory.swap.max");
     if (limit)
-        memory->usage = new_entry(limit, usage, read_number(d, "memory.peak"));
+        memory->usage = new_entry(limit, usage, statistics_read_number(d, "memory.peak"));
     bool endless = limit == UINT64_MAX || swap_limit == UINT64_MAX;
     if (limit)
         memory->swap = new_entry(endless ? UINT64_MAX : limit + swap_limit,
-            usage + read_number(d, "memory.swap.current"), 0);
+            usage + statistics_read_number(d, "memory.swap.current"), 0);
     memory->pressure = read_pressure(d, "memory.pressure");
-}
-
-static void read_pids(const CgroupDirectory *d, PidsStatistics *pids) {
-    uint64_t limit = read_number(d, "pids.max");
-    pids->current = statistics_uint(read_number(d, "pids.current"));
-    pids->limit = statistics_uint(limit == UINT64_MAX ? 0 : limit);
 }
 
 static void read_io(const CgroupDirectory *d, BlockIoStatistics *io) {
     autodone(Text) text = {};
-    statistics_parse_io(read_file(d, "io.stat", &text), &io->bytes, &io->serviced);
+    statistics_parse_io(statistics_read(d, "io.stat", &text), &io->bytes, &io->serviced);
     io->pressure = read_pressure(d, "io.pressure");
 }
 
@@ -91,10 +70,10 @@ static void read_hugetlb_size(const CgroupDirectory *d, const char *size, JsonOb
     autofree char *reserved = text_format("hugetlb.%s.rsvd.current", size);
     autofree char *plain = text_format("hugetlb.%s.current", size);
     autofree char *events = text_format("hugetlb.%s.events", size);
-    bool has_reserved = *read_file(d, reserved, &text);
+    bool has_reserved = *statistics_read(d, reserved, &text);
     HugetlbStatistics *one = json_object_map_add(ret, size, &statistics_hugetlb_type);
-    one->usage = statistics_uint(read_number(d, has_reserved ? reserved : plain));
-    one->failures = statistics_uint(statistics_find(read_file(d, events, &text), "max"));
+    one->usage = statistics_uint(statistics_read_number(d, has_reserved ? reserved : plain));
+    one->failures = statistics_uint(statistics_find(statistics_read(d, events, &text), "max"));
 }
 
 /* The page sizes are in the files' names: hugetlb.2MB.max. */
@@ -115,7 +94,7 @@ static void read_hugetlb(const CgroupDirectory *d, JsonObjectMap *ret) {
 void statistics_read_v2(const CgroupDirectory *d, Statistics *ret) {
     read_cpu(d, ret->cpu);
     read_memory(d, ret->memory);
-    read_pids(d, ret->pids);
+    statistics_read_pids(d, ret->pids);
     read_io(d, ret->block_io);
     read_hugetlb(d, &ret->hugetlb);
 }
