@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 import images
-from harness import Engine, install_programs, running_registry
+from harness import Engine, install_programs, running_registry, why_no_criu
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 CACHE = os.environ.get("TARE_TEST_CACHE", "/var/cache/tare-test")
@@ -27,6 +27,16 @@ def pytest_collection_modifyitems(items):
     if os.geteuid() != 0:
         for item in items:
             item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.fixture
+def criu():
+    """For tests that need criu to work; what it found out about the kernel is not left behind."""
+    reason = why_no_criu()
+    if reason:
+        pytest.skip(reason)
+    yield
+    pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ docker-registry on loopback. Fixtures that hand these out are in conftest.py."""
 import contextlib
 import crypt
 import dataclasses
+import functools
 import glob
 import itertools
 import json
@@ -41,6 +42,18 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+@functools.cache
+def why_no_criu():
+    """The reason why criu cannot work here, or None."""
+    program = shutil.which("criu")
+    if not program:
+        return "no criu in $PATH"
+    check = subprocess.run([program, "check", "-v1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)
+    lines = check.stdout.strip().splitlines()
+    return f"criu check: {lines[-1] if lines else check.returncode}" if check.returncode else None
 
 
 def install_programs(build, directory):

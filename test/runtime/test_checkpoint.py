@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoint and restore through criu, which must be in $PATH and fit this kernel."""
 
-import functools
 import json
 import os
 import pathlib
@@ -18,24 +17,7 @@ from terminal import Terminal
 # counts in memory, on a tmpfs, so that a restart would begin anew
 COUNT = "i=0; while :; do i=$((i+1)); echo $i >/tmp/count; sleep 0.02; done"
 
-
-@functools.cache
-def why_not():
-    """The reason why criu cannot work here, or None."""
-    program = shutil.which("criu")
-    if not program:
-        return "no criu in $PATH"
-    check = subprocess.run([program, "check", "-v1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    lines = check.stdout.strip().splitlines()
-    return f"criu check: {lines[-1] if lines else check.returncode}" if check.returncode else None
-
-
-@pytest.fixture(autouse=True)
-def criu():
-    if why_not():
-        pytest.skip(why_not())
-    yield
-    pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)  # what criu found out about the kernel
+pytestmark = pytest.mark.usefixtures("criu")
 
 
 def counting(runtime):

@@ -3,7 +3,6 @@
 
 import json
 import os
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -220,25 +219,12 @@ def test_only_our_own_engine_is_told_reasons(new_shim, runtime):
 COUNTER = ["sh", "-c", "i=0; while true; do i=$((i+1)); echo $i > /tmp/i; sleep 0.1; done"]
 
 
-@pytest.fixture
-def criu():
-    """Its path; what it found out about the kernel is not left behind."""
-    found = os.environ.get("TARE_TEST_CRIU") or shutil.which("criu")
-    works = found and subprocess.run([found, "check"], capture_output=True).returncode == 0
-    if not works:
-        pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)
-        pytest.skip("no criu that works with this kernel")
-    yield found
-    pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)
-
-
 def counted(shim):
     return int((shim.rootfs / "tmp" / "i").read_text() or 0)
 
 
 def test_checkpoint_and_restore(new_shim, criu):
-    path = f"{os.path.dirname(criu)}:{os.environ['PATH']}"
-    shim = new_shim(environment={"PATH": path})
+    shim = new_shim()
     shim.create(spec(COUNTER))
     shim.call("Start")
     wait_for(lambda: (shim.rootfs / "tmp" / "i").exists() and counted(shim) >= 5, "a count of five")
