@@ -109,6 +109,8 @@ static int check(const CreateOptions *options, Error *err) {
     int number = 0;
     if (options->stop_signal)
         TRY(signal_parse(options->stop_signal, &number, err));
+    if (text_equal(options->log_driver, "none") && options->log_options.n > 0)
+        return error_set(err, ERROR_INVALID, "invalid logging opts for driver none");
     for (size_t i = 0; i < options->labels.n; i++)
         if (!*options->labels.item[i] || *options->labels.item[i] == '=')
             return error_set(
@@ -124,6 +126,8 @@ static void fill_texts(const CreateOptions *options, CreateRequest *request) {
     request->network = copy(options->network);
     request->stop_signal = copy(options->stop_signal);
     request->platform = copy(options->platform);
+    request->log_driver = copy(options->log_driver);
+    copy_list(&options->log_options, &request->log_options, &request->n_log_options);
     copy_list(&options->labels, &request->labels, &request->n_labels);
     copy_list(&options->capabilities_add, &request->capabilities_add, &request->n_capabilities_add);
     copy_list(

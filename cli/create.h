@@ -16,6 +16,8 @@ typedef struct CreateOptions {
     OptionSize memory;
     OptionInt pids_limit;
     HealthOptions health;
+    const char *log_driver;
+    OptionTexts log_options;
 } CreateOptions;
 
 /* Rows for an option table whose struct T has a CreateOptions called create. */
@@ -38,6 +40,9 @@ typedef struct CreateOptions {
         {'i', "interactive", OPTION_FLAG, CREATE_AT(interactive), NULL,                            \
             "Keep STDIN open even if not attached"},                                               \
         {'l', "label", OPTION_TEXTS, CREATE_AT(labels), "list", "Set meta data on a container"},   \
+        {0, "log-driver", OPTION_TEXT, CREATE_AT(log_driver), "string",                            \
+            "Logging driver for the container"},                                                   \
+        {0, "log-opt", OPTION_TEXTS, CREATE_AT(log_options), "list", "Log driver options"},        \
         {'m', "memory", OPTION_SIZE, CREATE_AT(memory), "bytes", "Memory limit"},                  \
         {0, "name", OPTION_TEXT, CREATE_AT(name), "string", "Assign a name to the container"},     \
         {0, "net", OPTION_TEXT, CREATE_AT(network), "network", NULL},                              \

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "output/settings.h"
 
 enum {
     FILE_LIMIT = 1 << 20
@@ -178,34 +179,22 @@ static char *path_choose(
     return path_absolute(file ? file : otherwise);
 }
 
-static int log_options_apply(const ConfigFile *file, Config *config, Error *err) {
-    if (file->log_driver && !text_equal(file->log_driver, "json-file"))
-        return error_set(err, ERROR_INVALID, "log-driver: '%s' is not supported, only json-file",
-            file->log_driver);
-    config->log_max_files = 1;
-    for (size_t i = 0; i < file->log_opts.n; i++) {
-        const char *key = file->log_opts.key[i], *value = file->log_opts.value[i];
-        uint64_t number = 0;
-        if (text_equal(key, "max-size")) {
-            if (!text_equal(value, "-1"))
-                TRY(text_parse_size(value, "log-opts.max-size", &number, err));
-            config->log_max_size = (int64_t)number;
-        } else if (text_equal(key, "max-file")) {
-            TRY(text_parse_uint(value, "log-opts.max-file", &number, err));
-            if (number < 1 || number > 1000)
-                return error_set(err, ERROR_INVALID, "log-opts.max-file: not between 1 and 1000");
-            config->log_max_files = (int32_t)number;
-        } else {
-            return error_set(err, ERROR_INVALID, "log-opts: unknown log opt '%s'", key);
-        }
-    }
-    if (config->log_max_files > 1 && config->log_max_size == 0)
-        return error_set(err, ERROR_INVALID, "log-opts: max-file needs max-size");
-    return 0;
+#define TAKE(member)                                                                               \
+    __extension__({                                                                                \
+        __typeof__(member) taken_ = (member);                                                      \
+        memset(&(member), 0, sizeof(member));                                                      \
+        taken_;                                                                                    \
+    })
+
+static int log_options_apply(ConfigFile *file, Config *config, Error *err) {
+    OutputSettings ignored;
+    config->log_driver = text_copy(file->log_driver ? file->log_driver : "json-file");
+    config->log_options = TAKE(file->log_opts);
+    return output_settings_parse(config->log_driver, &config->log_options, &ignored, err);
 }
 
 static int logging_apply(
-    const ConfigOptions *options, const ConfigFile *file, Config *config, Error *err) {
+    const ConfigOptions *options, ConfigFile *file, Config *config, Error *err) {
     const char *level = options->log_level ? options->log_level : file->log_level;
     config->log_level = LOG_LEVEL_INFO;
     if (level)
@@ -237,13 +226,6 @@ static int numbers_apply(const ConfigFile *file, Config *config, Error *err) {
     }
     return 0;
 }
-
-#define TAKE(member)                                                                               \
-    __extension__({                                                                                \
-        __typeof__(member) taken_ = (member);                                                      \
-        memset(&(member), 0, sizeof(member));                                                      \
-        taken_;                                                                                    \
-    })
 
 static int host_check(const char *host, Error *err) {
     if (text_starts(host, "unix:///") || text_starts(host, "fd://"))
@@ -352,6 +334,8 @@ static const JsonField config_fields[] = {
     {"dns", JSON_TEXTS, JSON_AT(dns)},
     {"dns_search", JSON_TEXTS, JSON_AT(dns_search)},
     {"dns_options", JSON_TEXTS, JSON_AT(dns_options)},
+    {"log_driver", JSON_TEXT, JSON_AT(log_driver)},
+    {"log_options", JSON_MAP, JSON_AT(log_options)},
     {"warnings", JSON_TEXTS, JSON_AT(warnings)},
     {},
 };

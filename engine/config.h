@@ -21,8 +21,8 @@ typedef struct Config {
     char *group;        /* of the sockets; NULL: the process's */
     LogLevel log_level;
     LogFormat log_format;
-    int64_t log_max_size; /* of containers' logs, bytes; 0: never rotated */
-    int32_t log_max_files;
+    char *log_driver;    /* of containers that name none */
+    JsonMap log_options; /* of containers with this driver */
     char *default_runtime;
     JsonObjectMap runtimes; /* name → ConfigRuntime */
     JsonTexts insecure_registries, registry_mirrors;

@@ -178,12 +178,31 @@ static int open_stdio(Process *process, TerminalSize size, Error *err) {
     return 0;
 }
 
+static void log_ready(void *owner) {
+    const Container *container = owner;
+    if (container->init.stdio)
+        stdio_update(container->init.stdio);
+}
+
+static int open_log(Container *container, const TaskLog *log, Error *err) {
+    const LogSinkOptions options = {.settings = log->settings,
+        .path = log->path,
+        .id = container->id,
+        .name = log->container_name,
+        .image = log->image_name,
+        .tag = log->tag,
+        .attributes = log->attributes,
+        .loop = &container->shim->loop,
+        .ready = log_ready,
+        .owner = container};
+    bool writes_file = output_driver_suffix(log->settings.driver) != NULL;
+    return writes_file && !log->path ? 0 : log_sink_open(&options, &container->log, err);
+}
+
 static int set_up_outputs(Container *container, const TaskOptions *options, Error *err) {
     Shim *shim = container->shim;
-    LogFileOptions log = {options->log_path, options->log_max_size, options->log_max_files};
     AttachOptions attach = {&shim->loop, options->attach_socket, find_stdio, shim};
-    if (options->log_path)
-        TRY(log_file_open(&log, &container->log, err));
+    TRY(open_log(container, &options->log, err));
     shim->attach = attach_server_free(shim->attach);
     if (options->attach_socket)
         TRY(attach_server_new(&attach, &shim->attach, err));
@@ -286,7 +305,7 @@ Container *container_free(Container *container) {
         container_remove_exec(container, container->execs);
     attach_server_forget(shim->attach, container->init.stdio);
     process_done(&container->init);
-    container->log = log_file_free(container->log);
+    container->log = log_sink_free(container->log);
     if (container->rootfs)
         warn(mount_remove_all(container->rootfs, &err), &err);
     cgroup_done(&container->cgroup);

@@ -19,7 +19,7 @@ struct Container {
     char *checkpoint; /* images that the first life begins from; NULL: none */
     Runtime runtime;
     Cgroup cgroup;
-    LogFile *log;
+    LogSink *log;
     Process init;
     Process *execs;
     bool private_pids;                       /* the kernel ends all processes with init */

@@ -56,7 +56,7 @@ void life_end(Container *container) {
     int64_t delay;
     container->oom_killed = cgroup_oom_killed(&container->cgroup);
     for (int stream = 0; container->log && stream < LOG_STREAMS; stream++)
-        log_file_flush(container->log, (LogStream)stream);
+        log_sink_flush(container->log, (LogStream)stream);
     if (container->oom_killed)
         notice_oom(container);
     notice_exited(init);

@@ -31,16 +31,39 @@ static int take_health(const Tare__Shim__V1__HealthProbe *from, HealthOptions *r
     return health_action_parse(from->on_failure, &ret->on_failure, err);
 }
 
+static void copy_pairs(Tare__Shim__V1__LogPair *const *from, size_t n, JsonMap *to) {
+    for (size_t i = 0; i < n; i++)
+        json_map_set(to, from[i]->name, from[i]->value);
+}
+
+static int take_log(const Tare__Shim__V1__Log *from, TaskLog *to, Error *err) {
+    if (!from)
+        return output_settings_parse(NULL, &to->options, &to->settings, err);
+    copy_pairs(from->options, from->n_options, &to->options);
+    copy_pairs(from->attributes, from->n_attributes, &to->attributes);
+    to->tag = copy_or_null(from->tag);
+    to->container_name = copy_or_null(from->container_name);
+    to->image_name = copy_or_null(from->image_name);
+    return output_settings_parse(from->driver, &to->options, &to->settings, err);
+}
+
+static void log_done(TaskLog *log) {
+    free(log->path);
+    free(log->tag);
+    free(log->container_name);
+    free(log->image_name);
+    json_map_done(&log->options);
+    json_map_done(&log->attributes);
+}
+
 static int take_tare(
     const ProtobufCMessage *message, const char *name_space, TaskOptions *ret, Error *err) {
     const Tare__Shim__V1__Options *from = (const Tare__Shim__V1__Options *)message;
     *ret = (TaskOptions){.runtime = copy_or_null(from->runtime),
         .runtime_root = copy_or_null(from->runtime_root),
-        .log_path = copy_or_null(from->log_path),
+        .log.path = copy_or_null(from->log_path),
         .attach_socket = copy_or_null(from->attach_socket),
         .exit_record = copy_or_null(from->exit_record),
-        .log_max_size = from->log_max_size,
-        .log_max_files = from->log_max_files,
         .open_stdin = from->open_stdin,
         .stdin_once = from->stdin_once,
         .systemd_cgroup = from->systemd_cgroup,
@@ -49,6 +72,7 @@ static int take_tare(
     const Tare__Shim__V1__RestartPolicy *restart = from->restart;
     if (restart)
         TRY(restart_set(&ret->restart, restart->name, restart->maximum_retries, err));
+    TRY(take_log(from->log, &ret->log, err));
     return from->health ? take_health(from->health, &ret->health, err) : 0;
 }
 
@@ -74,7 +98,7 @@ static const struct {
 
 static int check(const TaskOptions *options, Error *err) {
     const char *const paths[] = {
-        options->log_path, options->attach_socket, options->exit_record, options->health.process};
+        options->log.path, options->attach_socket, options->exit_record, options->health.process};
     for (size_t i = 0; i < array_size(paths); i++)
         if (paths[i] && !path_is_absolute(paths[i]))
             return error_set(err, ERROR_INVALID, "'%s' is not an absolute path", paths[i]);
@@ -107,7 +131,7 @@ int task_options_decode(
 void task_options_done(TaskOptions *options) {
     free(options->runtime);
     free(options->runtime_root);
-    free(options->log_path);
+    log_done(&options->log);
     free(options->attach_socket);
     free(options->exit_record);
     health_options_done(&options->health);

@@ -4,18 +4,26 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/json.h"
+#include "output/settings.h"
 #include "proto/google/protobuf/any.pb-c.h"
 #include "shim/health.h"
 #include "shim/restart.h"
 #include "shim/terminal.h"
 
+typedef struct TaskLog {
+    char *path;              /* absolute; NULL: none */
+    OutputSettings settings; /* their texts are those of `options` */
+    JsonMap options, attributes;
+    char *tag, *container_name, *image_name;
+} TaskLog;
+
 /* CreateTaskRequest.options, whoever wrote them: tare.shim.v1.Options, containerd.runc.v1.Options,
  * or none. */
 typedef struct TaskOptions {
-    char *runtime, *runtime_root;                 /* NULL: default */
-    char *log_path, *attach_socket, *exit_record; /* absolute; NULL: none, or the bundle's */
-    int64_t log_max_size;
-    int log_max_files;
+    char *runtime, *runtime_root;      /* NULL: default */
+    char *attach_socket, *exit_record; /* absolute; NULL: none, or the bundle's */
+    TaskLog log;
     bool open_stdin, stdin_once, systemd_cgroup, no_pivot, no_new_keyring;
     TerminalSize terminal_size;
     Restart restart;

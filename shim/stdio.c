@@ -48,7 +48,7 @@ typedef struct Input {
 
 struct Stdio {
     Loop *loop;
-    LogFile *log;
+    LogSink *log;
     bool terminal, open_stdin, stdin_once, opened, draining, ended;
     char *paths[3];
     int exit_code;
@@ -76,7 +76,8 @@ static bool listeners_full(const Stdio *stdio) {
 }
 
 static bool is_blocked(const Stream *stream) {
-    return stream->sink.pending.length > 0 || listeners_full(stream->stdio);
+    const Stdio *stdio = stream->stdio;
+    return stream->sink.pending.length > 0 || log_sink_is_full(stdio->log) || listeners_full(stdio);
 }
 
 static void write_sink(Stream *stream) {
@@ -100,7 +101,7 @@ static void write_sink(Stream *stream) {
 static void deliver(Stream *stream, const char *bytes, size_t n) {
     Stdio *stdio = stream->stdio;
     if (stdio->log)
-        log_file_write(stdio->log, stream->kind, bytes, n);
+        log_sink_write(stdio->log, stream->kind, bytes, n);
     for (StdioListener *listener = stdio->listeners, *next; listener; listener = next) {
         next = listener->next;
         listener->output(listener, stream->kind, bytes, n);
@@ -117,7 +118,7 @@ static void end_stream(Stream *stream) {
         close_source(stdio->loop, &stdio->input.source);
     close_source(stdio->loop, &stream->source);
     if (stdio->log)
-        log_file_flush(stdio->log, stream->kind);
+        log_sink_flush(stdio->log, stream->kind);
     stream->drained = true;
 }
 
@@ -331,7 +332,7 @@ Stdio *stdio_free(Stdio *stdio) {
         close_source(stdio->loop, &stdio->streams[i].sink.source);
         text_done(&stdio->streams[i].sink.pending);
         if (stdio->log)
-            log_file_flush(stdio->log, (LogStream)i);
+            log_sink_flush(stdio->log, (LogStream)i);
     }
     close_source(stdio->loop, &stdio->input.source);
     close_source(stdio->loop, &stdio->input.fifo);

@@ -5,13 +5,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "shim/log_file.h"
+#include "shim/log/sink.h"
 #include "shim/loop.h"
 #include "shim/terminal.h"
 
 /* The standard streams of one process of the container.
  *
- *     program ─► pipe or terminal ─► Stdio ─► log file (never waits)
+ *     program ─► pipe or terminal ─► Stdio ─► log (waits only for a driver in blocking mode)
  *                                          ─► FIFO of containerd's client (waits for its reader)
  *                                          ─► listeners: attached clients
  *     program ◄─ pipe or terminal ◄─ Stdio ◄─ FIFO, attached clients
@@ -32,7 +32,7 @@ typedef struct StdioListener {
 
 typedef struct StdioOptions {
     Loop *loop;
-    LogFile *log;         /* borrowed; NULL: none */
+    LogSink *log;         /* borrowed; NULL: none */
     const char *paths[3]; /* FIFOs, or "file:///path" for the outputs; "" or NULL: none */
     bool terminal, open_stdin, stdin_once;
 } StdioOptions;

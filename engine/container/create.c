@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/health.h"
+#include "engine/container/log_config.h"
 #include "engine/container/names.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
@@ -85,6 +86,7 @@ int container_create(
     TRY(record_build(containers, create, &record, err));
     TRY(spec_check(record, err));
     TRY(health_check(record, err));
+    TRY(log_config_complete(containers->with.config, record, err));
     TRY(name_take(containers, create->name, record, &container, err));
     pthread_mutex_lock(&container->operation);
     int r = parts_make(containers, container, err);

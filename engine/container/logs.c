@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/time.h"
+#include "engine/container/log_config.h"
 #include "engine/container/log_files.h"
 #include "engine/container/private.h"
 
@@ -108,8 +109,12 @@ int container_logs(
     autodone(Reader) reader = {.containers = containers, .logs = logs, .inotify = -1};
     TRY(table_find(containers, reference, &reader.container, err));
     const char *id = reader.container->id;
+    autoptr(ContainerRecord) record = table_record(containers, reader.container);
     autofree char *directory = container_path(containers, id, "");
-    autofree char *path = text_format("%s/%s-json.log", directory, id);
+    autofree char *path = log_config_path(record, directory);
+    if (!path)
+        return error_set(
+            err, ERROR_UNSUPPORTED, "configured logging driver does not support reading");
     reader.exit_path = container_path(containers, id, "exit.json");
     int64_t tail = LOG_TAIL_ALL;
     if (logs->has_tail)

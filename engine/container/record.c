@@ -66,6 +66,8 @@ static const JsonField settings_fields[] = {
     {"restartRetries", JSON_UINT, JSON_AT(restart_retries)},
     {"health", JSON_OBJECT, JSON_AT(health), &oci_healthcheck_type},
     {"healthOnFailure", JSON_TEXT, JSON_AT(health_on_failure)},
+    {"logDriver", JSON_TEXT, JSON_AT(log_driver)},
+    {"logOptions", JSON_MAP, JSON_AT(log_options)},
     {},
 };
 static const JsonType settings_type = {sizeof(T), settings_fields};

@@ -34,6 +34,8 @@ typedef struct ContainerSettings {
     JsonUint restart_retries;
     OciHealthcheck *health;  /* NULL: the image's */
     char *health_on_failure; /* NULL: nothing happens */
+    char *log_driver;        /* NULL: json-file */
+    JsonMap log_options;
 } ContainerSettings;
 
 /* Copied when the container is created: a tag may move and an image may be updated meanwhile. */

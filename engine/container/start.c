@@ -119,8 +119,7 @@ static int task_step(Start *start, Error *err) {
     const Config *config = start->containers->with.config;
     const ContainerSettings *settings = start->record->settings;
     autodone(SnapshotMount) rootfs = {};
-    autofree char *name = text_format("%s-json.log", start->container->id);
-    autofree char *log = container_path(start->containers, start->container->id, name);
+    autofree char *directory = container_path(start->containers, start->container->id, "");
     autofree char *exit = container_path(start->containers, start->container->id, "exit.json");
     autofree char *attach = path_attach_socket(start->containers, start->container->id);
     autofree char *runtime_root = path_join(config->state, "runtime");
@@ -134,6 +133,8 @@ static int task_step(Start *start, Error *err) {
     int stop_signal = SIGTERM;
     TRY(signal_parse(spec_stop_signal(start->record), &stop_signal, err));
     const TaskHealth task_health = health_task(start->record, &health, probe, stop_signal);
+    autodone(LogConfig) log = {};
+    TRY(log_config_load(start->record, directory, &log, err));
     const TaskCreate create = {
         .id = start->container->id,
         .bundle = start->bundle,
@@ -145,11 +146,9 @@ static int task_step(Start *start, Error *err) {
         .terminal_columns = (unsigned)settings->terminal_columns.value,
         .runtime = runtime,
         .runtime_root = runtime_root,
-        .log_path = log,
+        .log = &log,
         .attach_socket = attach,
         .exit_record = exit,
-        .log_max_size = config->log_max_size,
-        .log_max_files = config->log_max_files,
         .restart = settings->restart,
         .restart_retries = (unsigned)settings->restart_retries.value,
         .health = checked ? &task_health : NULL,

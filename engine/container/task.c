@@ -74,13 +74,42 @@ static void fill_health(const TaskHealth *from, Tare__Shim__V1__HealthProbe *to)
     to->stop_signal = (uint32_t)from->stop_signal;
 }
 
+static Tare__Shim__V1__LogPair **pairs_of(const JsonMap *map, size_t *ret_n) {
+    Tare__Shim__V1__LogPair **pairs = new_array(Tare__Shim__V1__LogPair *, map->n + 1);
+    for (size_t i = 0; i < map->n; i++) {
+        pairs[i] = new (Tare__Shim__V1__LogPair);
+        tare__shim__v1__log_pair__init(pairs[i]);
+        pairs[i]->name = map->key[i];
+        pairs[i]->value = map->value[i];
+    }
+    *ret_n = map->n;
+    return pairs;
+}
+
+static void free_pairs(Tare__Shim__V1__LogPair **pairs, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        free(pairs[i]);
+    free(pairs);
+}
+
+static void fill_log(const LogConfig *from, Tare__Shim__V1__Log *to) {
+    tare__shim__v1__log__init(to);
+    to->driver = text_or_empty(from->settings->log_driver);
+    to->options = pairs_of(&from->settings->log_options, &to->n_options);
+    to->attributes = pairs_of(&from->attributes, &to->n_attributes);
+    to->tag = text_or_empty(from->tag);
+    to->container_name = text_or_empty(from->container_name);
+    to->image_name = text_or_empty(from->settings->image);
+}
+
 static Google__Protobuf__Any pack_options(const TaskCreate *create, Text *buffer) {
     Tare__Shim__V1__Options options = TARE__SHIM__V1__OPTIONS__INIT;
     options.runtime = text_or_empty(create->runtime);
     options.runtime_root = text_or_empty(create->runtime_root);
-    options.log_path = text_or_empty(create->log_path);
-    options.log_max_size = create->log_max_size;
-    options.log_max_files = create->log_max_files;
+    options.log_path = text_or_empty(create->log->path);
+    Tare__Shim__V1__Log log;
+    fill_log(create->log, &log);
+    options.log = &log;
     options.attach_socket = text_or_empty(create->attach_socket);
     options.exit_record = text_or_empty(create->exit_record);
     options.open_stdin = create->open_stdin;
@@ -99,6 +128,8 @@ static Google__Protobuf__Any pack_options(const TaskCreate *create, Text *buffer
     size_t n = tare__shim__v1__options__get_packed_size(&options);
     text_reserve(buffer, n + 1);
     tare__shim__v1__options__pack(&options, (uint8_t *)buffer->data);
+    free_pairs(log.options, log.n_options);
+    free_pairs(log.attributes, log.n_attributes);
     Google__Protobuf__Any any = GOOGLE__PROTOBUF__ANY__INIT;
     any.type_url = text_or_empty(OPTIONS_TYPE);
     any.value = (ProtobufCBinaryData){n, (uint8_t *)buffer->data};

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "engine/container/log_config.h"
 #include "engine/snapshot/snapshot.h"
 #include "ttrpc/client.h"
 
@@ -35,9 +36,8 @@ typedef struct TaskCreate {
     bool terminal, open_stdin, stdin_once;
     unsigned terminal_rows, terminal_columns;
     const char *runtime; /* NULL: the shim's choice */
-    const char *runtime_root, *log_path, *attach_socket, *exit_record;
-    int64_t log_max_size;
-    int32_t log_max_files;
+    const char *runtime_root, *attach_socket, *exit_record;
+    const LogConfig *log;
     const char *restart; /* policy; NULL: none */
     unsigned restart_retries;
     const TaskHealth *health; /* NULL: none */

@@ -9,6 +9,11 @@ import subprocess
 from shim.shimclient import spec
 
 
+def log(driver="", **options):
+    """The message tare.shim.v1.Log; options with _ for -."""
+    return {"driver": driver, "options": [{"name": name.replace("_", "-"), "value": value} for name, value in options.items()]}
+
+
 def run(shim, command, **options):
     shim.create(spec(["sh", "-c", command]), options=shim.options(**options))
     shim.call("Start")
@@ -33,7 +38,7 @@ def test_long_lines_are_split_at_16_kib(shim):
 
 
 def test_rotation_keeps_the_newest_files(shim):
-    run(shim, "seq 1 3000", log_max_size=20000, log_max_files=3)
+    run(shim, "seq 1 3000", log=log(max_size="20000", max_file="3"))
     names = sorted(path for path in os.listdir(shim.directory) if path.startswith("log"))
     assert names == ["log", "log.1", "log.2"]
     assert all(os.path.getsize(shim.directory / name) < 20200 for name in names)
@@ -42,7 +47,7 @@ def test_rotation_keeps_the_newest_files(shim):
 
 
 def test_rotation_with_one_file_truncates(shim):
-    run(shim, "seq 1 3000", log_max_size=20000, log_max_files=1)
+    run(shim, "seq 1 3000", log=log(max_size="20000"))
     assert sorted(path for path in os.listdir(shim.directory) if path.startswith("log")) == ["log"]
     numbers = [int(entry["log"]) for entry in shim.log_entries()]
     assert numbers == list(range(numbers[0], 3001)) and len(numbers) < 3000

@@ -10,6 +10,7 @@
 #include "engine/api/docker/container_shape.h"
 #include "engine/api/docker/ports.h"
 #include "engine/container/health.h"
+#include "engine/container/log_config.h"
 #include "engine/container/spec.h"
 
 enum {
@@ -53,15 +54,12 @@ static DockerState *state_of(const ContainerState *from) {
     return state;
 }
 
-static DockerLogConfig *log_config_of(const Config *from) {
+static DockerLogConfig *log_config_of(const ContainerRecord *record) {
     DockerLogConfig *config = new (DockerLogConfig);
-    config->type = text_copy("json-file");
-    if (from->log_max_size > 0) {
-        autofree char *size = text_format("%lld", (long long)from->log_max_size);
-        autofree char *files = text_format("%d", from->log_max_files);
-        json_map_set(&config->config, "max-file", files);
-        json_map_set(&config->config, "max-size", size);
-    }
+    const JsonMap *options = &record->settings->log_options;
+    config->type = text_copy(output_driver_name(log_config_driver(record)));
+    for (size_t i = 0; i < options->n; i++)
+        json_map_set(&config->config, options->key[i], options->value[i]);
     return config;
 }
 
@@ -84,7 +82,7 @@ static DockerHostConfig *host_config_of(const DockerContainerInput *input) {
     const ContainerSettings *settings = input->record->settings;
     DockerHostConfig *config = new (DockerHostConfig);
     add_binds(settings, config);
-    config->log_config = log_config_of(input->config);
+    config->log_config = log_config_of(input->record);
     config->network_mode =
         text_copy(text_is_empty(settings->network) ? "bridge" : settings->network);
     config->port_bindings = docker_ports_requested(settings);
@@ -239,7 +237,7 @@ char *docker_container_inspect(const DockerContainerInput *input) {
         .resolv_conf_path = path_join(input->directory, "resolv.conf"),
         .hostname_path = path_join(input->directory, "hostname"),
         .hosts_path = path_join(input->directory, "hosts"),
-        .log_path = text_format("%s/%s-json.log", input->directory, record->id),
+        .log_path = log_config_path(record, input->directory),
         .name = text_format("/%s", record->name),
         .restart_count = integer((int64_t)record->state->restart_count.value),
         .driver = text_copy("overlay2"),

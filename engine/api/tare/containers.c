@@ -2,6 +2,7 @@
 #include "engine/api/tare/containers.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -13,6 +14,16 @@ RPC_SERVICE(containers_service, CONTAINERS_METHODS, tare__v1__containers__descri
 
 static Containers *containers_of(const RpcCall *call) {
     return ((TareServices *)rpc_call_user(call))->containers;
+}
+
+/* From "name=value". */
+static void copy_pairs(JsonMap *to, char *const *from, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const char *equals = strchr(from[i], '=');
+        autofree char *name =
+            equals ? text_copy_n(from[i], (size_t)(equals - from[i])) : text_copy(from[i]);
+        json_map_set(to, name, equals ? equals + 1 : "");
+    }
 }
 
 static void copy_texts(JsonTexts *to, char *const *from, size_t n) {
@@ -109,6 +120,8 @@ static int copy_settings(
     settings->terminal_columns = (JsonUint){true, request->terminal_columns};
     if (request->health)
         copy_health(request->health, settings);
+    settings->log_driver = copy_text(request->log_driver);
+    copy_pairs(&settings->log_options, request->log_options, request->n_log_options);
     if (request->restart) {
         settings->restart = copy_text(request->restart->name);
         settings->restart_retries = (JsonUint){true, request->restart->maximum_retries};

@@ -60,7 +60,7 @@ static void defaults_stand_without_a_word(void **state) {
     assert_int_equal(config.hosts.n, 1);
     assert_string_equal(config.hosts.item[0], "unix:///run/tare/tared.sock");
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
-    assert_int_equal(config.log_max_size, 0);
+    assert_string_equal(config.log_driver, "json-file");
     assert_int_equal(config.max_concurrent_downloads, 3);
     assert_int_equal(config.mtu, 1500);
     config_done(&config);
@@ -81,8 +81,8 @@ static void every_key_of_docker_that_exists_is_read(void **state) {
     assert_string_equal(config.state, "/s");
     assert_string_equal(config.hosts.item[0], "unix:///x.sock");
     assert_int_equal(config.log_level, LOG_LEVEL_DEBUG);
-    assert_int_equal(config.log_max_size, 10 << 20);
-    assert_int_equal(config.log_max_files, 3);
+    assert_string_equal(json_map_find(&config.log_options, "max-size"), "10m");
+    assert_string_equal(json_map_find(&config.log_options, "max-file"), "3");
     assert_string_equal(config.group, "docker");
     assert_string_equal(config.insecure_registries.item[0], "a:1");
     assert_string_equal(config.registry_mirrors.item[0], "https://m");
@@ -122,7 +122,7 @@ static void mistakes_name_file_and_key_or_line(void **state) {
     refused("{\"log-opts\": {\"max-size\": \"big\"}}", "max-size");
     refused("{\"log-opts\": {\"max-file\": \"3\"}}", "max-file needs max-size");
     refused("{\"log-opts\": {\"colour\": \"3\"}}", "unknown log opt 'colour'");
-    refused("{\"log-driver\": \"syslog\"}", "syslog");
+    refused("{\"log-driver\": \"fluentd\"}", "no log driver named 'fluentd'");
     refused("{\"log-level\": \"loud\"}", "loud");
     refused("{\"max-concurrent-downloads\": 0}", "max-concurrent-downloads");
     refused("{\"mtu\": 70000}", "mtu");

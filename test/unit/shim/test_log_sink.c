@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "shim/log_file.h"
+#include "shim/log/sink.h"
 
 #include <cmocka.h>
 
@@ -33,16 +33,17 @@ static int tear_down(void **state) {
     return file_remove_tree(AT_FDCWD, directory, &err);
 }
 
-static LogFile *open_log(int64_t max_size, int max_files) {
-    LogFile *log = NULL;
+static LogSink *open_log(int64_t max_size, int max_files) {
+    LogSink *log = NULL;
     Error err = {};
-    const LogFileOptions options = {path, max_size, max_files};
-    assert_int_equal(log_file_open(&options, &log, &err), 0);
+    const LogSinkOptions options = {
+        .path = path, .settings = {.max_size = max_size, .max_files = max_files}};
+    assert_int_equal(log_sink_open(&options, &log, &err), 0);
     return log;
 }
 
-static void write_text(LogFile *log, LogStream stream, const char *text) {
-    log_file_write(log, stream, text, strlen(text));
+static void write_text(LogSink *log, LogStream stream, const char *text) {
+    log_sink_write(log, stream, text, strlen(text));
 }
 
 /* The file without the times, which end every line. */
@@ -65,34 +66,34 @@ static char *read_log(const char *suffix) {
 }
 
 static void lines_become_entries(void **state) {
-    LogFile *log = open_log(0, 1);
+    LogSink *log = open_log(0, 1);
     write_text(log, LOG_STDOUT, "one\ntwo\n");
     write_text(log, LOG_STDERR, "err\n");
     autofree char *text = read_log("");
     assert_string_equal(text, "{\"log\":\"one\\n\",\"stream\":\"stdout\"\n"
                               "{\"log\":\"two\\n\",\"stream\":\"stdout\"\n"
                               "{\"log\":\"err\\n\",\"stream\":\"stderr\"\n");
-    log_file_free(log);
+    log_sink_free(log);
 }
 
 static void pieces_of_a_line_are_joined_by_stream(void **state) {
-    LogFile *log = open_log(0, 1);
+    LogSink *log = open_log(0, 1);
     write_text(log, LOG_STDOUT, "o");
     write_text(log, LOG_STDERR, "e");
     write_text(log, LOG_STDOUT, "ut\nrest");
     write_text(log, LOG_STDERR, "rr\n");
-    log_file_flush(log, LOG_STDOUT);
+    log_sink_flush(log, LOG_STDOUT);
     autofree char *text = read_log("");
     assert_string_equal(text, "{\"log\":\"out\\n\",\"stream\":\"stdout\"\n"
                               "{\"log\":\"err\\n\",\"stream\":\"stderr\"\n"
                               "{\"log\":\"rest\",\"stream\":\"stdout\"\n");
-    log_file_free(log);
+    log_sink_free(log);
 }
 
 static void closing_writes_what_is_left(void **state) {
-    LogFile *log = open_log(0, 1);
+    LogSink *log = open_log(0, 1);
     write_text(log, LOG_STDOUT, "no newline");
-    log_file_free(log);
+    log_sink_free(log);
     autofree char *text = read_log("");
     assert_string_equal(text, "{\"log\":\"no newline\",\"stream\":\"stdout\"\n");
 }
@@ -106,11 +107,11 @@ static void long_lines_are_split_at_16_kib(void **state) {
     char *first = NULL;
     for (size_t i = 0; i < array_size(steps); i++) {
         unlink(path);
-        LogFile *log = open_log(0, 1);
+        LogSink *log = open_log(0, 1);
         for (size_t at = 0; at < 40001; at += steps[i])
-            log_file_write(
+            log_sink_write(
                 log, LOG_STDOUT, line + at, 40001 - at < steps[i] ? 40001 - at : steps[i]);
-        log_file_free(log);
+        log_sink_free(log);
         autofree char *text = read_log("");
         autotexts char **entries = texts_split(text, '\n');
         assert_int_equal(texts_count(entries), 4); /* and the end */
@@ -125,21 +126,21 @@ static void long_lines_are_split_at_16_kib(void **state) {
 }
 
 static void bytes_that_are_not_utf_8_are_replaced(void **state) {
-    LogFile *log = open_log(0, 1);
-    log_file_write(log, LOG_STDOUT, "a\xff\0\x1b\"\n", 6);
+    LogSink *log = open_log(0, 1);
+    log_sink_write(log, LOG_STDOUT, "a\xff\0\x1b\"\n", 6);
     autofree char *text = read_log("");
     assert_non_null(strstr(text, "\\u0000\\u001b\\\"\\n"));
     assert_null(strchr(text, '\xff'));
-    log_file_free(log);
+    log_sink_free(log);
 }
 
 static void rotation_keeps_every_line_of_the_newest_files(void **state) {
-    LogFile *log = open_log(1000, 4);
+    LogSink *log = open_log(1000, 4);
     for (int i = 0; i < 200; i++) {
         autofree char *line = text_format("%d\n", i);
         write_text(log, LOG_STDOUT, line);
     }
-    log_file_free(log);
+    log_sink_free(log);
     int expected = -1;
     for (int file = 3; file >= 0; file--) {
         autofree char *suffix = file ? text_format(".%d", file) : text_copy("");
@@ -159,9 +160,9 @@ static void rotation_keeps_every_line_of_the_newest_files(void **state) {
 
 static void an_existing_log_is_continued(void **state) {
     for (int i = 0; i < 2; i++) {
-        LogFile *log = open_log(0, 1);
+        LogSink *log = open_log(0, 1);
         write_text(log, LOG_STDOUT, "again\n");
-        log_file_free(log);
+        log_sink_free(log);
     }
     autofree char *text = read_log("");
     assert_string_equal(text, "{\"log\":\"again\\n\",\"stream\":\"stdout\"\n"
@@ -179,5 +180,5 @@ int main(void) {
             rotation_keeps_every_line_of_the_newest_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_existing_log_is_continued, set_up, tear_down),
     };
-    return cmocka_run_group_tests_name("shim/log_file", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("shim/log_sink", tests, NULL, NULL);
 }

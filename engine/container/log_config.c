@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/container/log_config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+
+/* The value of what stands between "{{" and "}}". NULL: it is not known. */
+static char *template_value(const ContainerRecord *record, const char *name) {
+    const char *digest = strchr(record->image->id ? record->image->id : "", ':');
+    const char *image_hex = digest ? digest + 1 : "";
+    if (text_equal(name, ".ID"))
+        return text_format("%.12s", record->id);
+    if (text_equal(name, ".FullID"))
+        return text_copy(record->id);
+    if (text_equal(name, ".Name"))
+        return text_copy(record->name ? record->name : "");
+    if (text_equal(name, ".ImageID"))
+        return text_format("%.12s", image_hex);
+    if (text_equal(name, ".ImageFullID"))
+        return text_copy(record->image->id ? record->image->id : "");
+    if (text_equal(name, ".ImageName"))
+        return text_copy(record->settings->image ? record->settings->image : "");
+    if (text_equal(name, ".DaemonName"))
+        return text_copy("tare");
+    return NULL;
+}
+
+static int make_tag(const ContainerRecord *record, char **ret, Error *err) {
+    const char *at = json_map_find(&record->settings->log_options, "tag");
+    autodone(Text) out = {};
+    at = text_is_empty(at) ? "{{.ID}}" : at;
+    for (const char *open; (open = strstr(at, "{{")) != NULL;) {
+        const char *begin = open + 2 + strspn(open + 2, " "), *close = strstr(begin, "}}");
+        size_t n = close ? strcspn(begin, " }") : 0;
+        autofree char *name = text_copy_n(begin, n);
+        autofree char *value = template_value(record, name);
+        if (!value)
+            return error_set(err, ERROR_INVALID,
+                "log opt tag: '%.100s' is none of {{.ID}}, {{.FullID}}, {{.Name}}, {{.ImageID}}, "
+                "{{.ImageFullID}}, {{.ImageName}}, {{.DaemonName}}",
+                open);
+        text_append_bytes(&out, at, (size_t)(open - at));
+        text_append(&out, value);
+        at = close + 2;
+    }
+    text_append(&out, at);
+    *ret = text_take(&out);
+    return 0;
+}
+
+int log_config_complete(const Config *config, const ContainerRecord *record, Error *err) {
+    ContainerSettings *settings = record->settings;
+    OutputSettings ignored;
+    autofree char *tag = NULL;
+    if (text_is_empty(settings->log_driver)) {
+        free(settings->log_driver);
+        settings->log_driver = text_copy(config->log_driver);
+    }
+    for (size_t i = 0; i < config->log_options.n; i++)
+        if (text_equal(settings->log_driver, config->log_driver) &&
+            !json_map_find(&settings->log_options, config->log_options.key[i]))
+            json_map_set(
+                &settings->log_options, config->log_options.key[i], config->log_options.value[i]);
+    TRY(output_settings_parse(settings->log_driver, &settings->log_options, &ignored, err));
+    return make_tag(record, &tag, err);
+}
+
+OutputDriver log_config_driver(const ContainerRecord *record) {
+    OutputSettings settings;
+    Error ignored;
+    const ContainerSettings *from = record->settings;
+    int r = output_settings_parse(from->log_driver, &from->log_options, &settings, &ignored);
+    return r < 0 ? OUTPUT_NONE : settings.driver;
+}
+
+char *log_config_path(const ContainerRecord *record, const char *directory) {
+    const char *suffix = output_driver_suffix(log_config_driver(record));
+    return suffix ? text_format("%s/%s%s", directory, record->id, suffix) : NULL;
+}
+
+/* `from` holds "name=value"; names is a list with commas. */
+static void add_named(const char *names, const JsonTexts *from, JsonMap *to) {
+    autotexts char **wanted = names ? texts_split(names, ',') : NULL;
+    for (char **name = wanted; name && *name; name++)
+        for (size_t i = 0; **name && i < from->n; i++) {
+            size_t n = strlen(*name);
+            if (strncmp(from->item[i], *name, n) == 0 && from->item[i][n] == '=')
+                json_map_set(to, *name, from->item[i] + n + 1);
+        }
+}
+
+static void add_image_labels(const char *names, const JsonMap *from, JsonMap *to) {
+    autotexts char **wanted = names ? texts_split(names, ',') : NULL;
+    for (char **name = wanted; name && *name; name++) {
+        const char *value = json_map_find(from, *name);
+        if (**name && value)
+            json_map_set(to, *name, value);
+    }
+}
+
+static void add_attributes(const ContainerRecord *record, JsonMap *ret) {
+    const ContainerSettings *settings = record->settings;
+    const char *labels = json_map_find(&settings->log_options, "labels");
+    const char *names = json_map_find(&settings->log_options, "env");
+    const OciImageConfig *image = record->image->config;
+    if (image) {
+        add_image_labels(labels, &image->labels, ret);
+        add_named(names, &image->env, ret);
+    }
+    add_named(labels, &settings->labels, ret);
+    add_named(names, &settings->environment, ret);
+}
+
+int log_config_load(
+    const ContainerRecord *record, const char *directory, LogConfig *ret, Error *err) {
+    OutputDriver driver = log_config_driver(record);
+    *ret = (LogConfig){.settings = record->settings,
+        .path = log_config_path(record, directory),
+        .container_name = record->name};
+    TRY(make_tag(record, &ret->tag, err));
+    add_attributes(record, &ret->attributes);
+    /* as Docker: in files a tag is an attribute, and only if the user asks for one */
+    if ((driver == OUTPUT_JSON_FILE || driver == OUTPUT_LOCAL) &&
+        !text_is_empty(json_map_find(&record->settings->log_options, "tag")))
+        json_map_set(&ret->attributes, "tag", ret->tag);
+    return 0;
+}
+
+void log_config_done(LogConfig *config) {
+    free(config->path);
+    free(config->tag);
+    json_map_done(&config->attributes);
+}

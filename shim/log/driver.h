@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "shim/log/sink.h"
+
+/* What a log driver does: a file of its own with one of these, a row in sink.c. The driver's state
+ * begins with a LogSink. Only for shim/log. */
+typedef struct LogDriver {
+    int (*open)(const LogSinkOptions *options, LogSink **ret, Error *err);
+    void (*write)(LogSink *sink, LogStream stream, const char *bytes, size_t n);
+    void (*flush)(LogSink *sink, LogStream stream);
+    void (*close)(LogSink *sink); /* after flushes; frees it */
+} LogDriver;
+
+struct LogSink {
+    const LogDriver *driver;
+    bool full;
+};
+
+extern const LogDriver log_json_file, log_cri;
+
+static inline const char *log_stream_name(LogStream stream) {
+    return stream == LOG_STDOUT ? "stdout" : "stderr";
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/log/line_sink.h"
+
+#include <stdlib.h>
+
+static void take(void *owner, const LogPiece *piece) {
+    log_file_add(((LogLineSink *)owner)->file, piece);
+}
+
+void log_line_sink_write(LogSink *sink, LogStream stream, const char *bytes, size_t n) {
+    LogLineSink *self = (LogLineSink *)sink;
+    log_lines_write(&self->lines, stream, bytes, n);
+    log_file_write_out(self->file);
+}
+
+void log_line_sink_flush(LogSink *sink, LogStream stream) {
+    LogLineSink *self = (LogLineSink *)sink;
+    log_lines_flush(&self->lines, stream);
+    log_file_write_out(self->file);
+}
+
+void log_line_sink_close(LogSink *sink) {
+    LogLineSink *self = (LogLineSink *)sink;
+    log_file_free(self->file);
+    log_lines_done(&self->lines);
+    free(self);
+}
+
+int log_line_sink_open(LogLineSink *line_sink, const LogSinkOptions *options,
+    void (*encode)(void *owner, const LogPiece *piece, Text *out), LogSink **ret, Error *err) {
+    const LogFileOptions file = {.path = options->path,
+        .max_size = options->settings.max_size,
+        .max_files = options->settings.max_files,
+        .encode = encode,
+        .owner = line_sink};
+    line_sink->lines = (LogLines){.take = take, .owner = line_sink};
+    int r = log_file_open(&file, &line_sink->file, err);
+    if (r < 0) {
+        log_line_sink_close(&line_sink->sink);
+        return r;
+    }
+    *ret = &line_sink->sink;
+    return 0;
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/log/lines.h"
+
+#include <string.h>
+
+#include "base/time.h"
+
+static void emit(LogLines *lines, LogPiece piece) {
+    unsigned *ordinal = &lines->partial[piece.stream].ordinal;
+    piece.ends_line = piece.bytes[piece.n - 1] == '\n';
+    piece.ordinal = *ordinal;
+    *ordinal = piece.ends_line ? 0 : *ordinal + 1;
+    lines->take(lines->owner, &piece);
+}
+
+/* How many bytes at the end are the beginning of a character that goes on. */
+static size_t unfinished(const char *bytes, size_t n) {
+    for (size_t k = 1; k <= 3 && k < n; k++) {
+        unsigned char c = (unsigned char)bytes[n - k];
+        if (c < 0x80)
+            return 0;
+        if (c >= 0xc0)
+            return (c >= 0xf0 ? 4 : c >= 0xe0 ? 3U : 2U) > k ? k : 0;
+    }
+    return 0;
+}
+
+/* Straight from the caller's bytes when nothing waits, else through the partial line. Returns how
+ * many of them are gone. */
+static size_t add(LogLines *lines, LogPiece piece) {
+    Text *text = &lines->partial[piece.stream].text;
+    bool ends = piece.bytes[piece.n - 1] == '\n';
+    if (text->length == 0) {
+        piece.n -= ends ? 0 : unfinished(piece.bytes, piece.n);
+        emit(lines, piece);
+        return piece.n;
+    }
+    size_t given = piece.n;
+    text_append_bytes(text, piece.bytes, piece.n);
+    size_t kept = ends ? 0 : unfinished(text->data, text->length);
+    piece.bytes = text->data;
+    piece.n = text->length - kept;
+    emit(lines, piece);
+    memmove(text->data, text->data + piece.n, kept);
+    text->length = kept;
+    return given;
+}
+
+void log_lines_write(LogLines *lines, LogStream stream, const char *bytes, size_t n) {
+    const Text *partial = &lines->partial[stream].text;
+    int64_t now = time_now();
+    while (n > 0) {
+        size_t room = LOG_PIECE_MAX - partial->length;
+        size_t span = n < room ? n : room;
+        const char *newline = memchr(bytes, '\n', span);
+        if (newline)
+            span = (size_t)(newline - bytes) + 1;
+        if (!newline && span < room) {
+            text_append_bytes(&lines->partial[stream].text, bytes, span);
+            break;
+        }
+        span = add(lines, (LogPiece){.stream = stream, .time = now, .bytes = bytes, .n = span});
+        bytes += span;
+        n -= span;
+    }
+}
+
+void log_lines_flush(LogLines *lines, LogStream stream) {
+    Text *text = &lines->partial[stream].text;
+    if (text->length > 0)
+        emit(lines,
+            (LogPiece){
+                .stream = stream, .time = time_now(), .bytes = text->data, .n = text->length});
+    lines->partial[stream].ordinal = 0;
+    text_done(text);
+}
+
+void log_lines_done(LogLines *lines) {
+    for (int i = 0; i < LOG_STREAMS; i++)
+        text_done(&lines->partial[i].text);
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/log/sink.h"
+
+#include "base/memory.h"
+#include "shim/log/driver.h"
+
+static const LogDriver *const drivers[OUTPUT_DRIVERS] = {
+    [OUTPUT_JSON_FILE] = &log_json_file,
+    [OUTPUT_CRI] = &log_cri,
+};
+
+int log_sink_open(const LogSinkOptions *options, LogSink **ret, Error *err) {
+    const LogDriver *driver = drivers[options->settings.driver];
+    *ret = NULL;
+    if (options->settings.driver == OUTPUT_NONE)
+        return 0;
+    if (!driver)
+        return error_set(err, ERROR_UNSUPPORTED, "logger: this shim has no driver '%s'",
+            output_driver_name(options->settings.driver));
+    TRY(driver->open(options, ret, err));
+    (*ret)->driver = driver;
+    return 0;
+}
+
+void log_sink_write(LogSink *sink, LogStream stream, const char *bytes, size_t n) {
+    sink->driver->write(sink, stream, bytes, n);
+}
+
+void log_sink_flush(LogSink *sink, LogStream stream) {
+    sink->driver->flush(sink, stream);
+}
+
+bool log_sink_is_full(const LogSink *sink) {
+    return sink && sink->full;
+}
+
+LogSink *log_sink_free(LogSink *sink) {
+    if (!sink)
+        return NULL;
+    for (LogStream stream = LOG_STDOUT; stream < LOG_STREAMS; stream++)
+        sink->driver->flush(sink, stream);
+    sink->driver->close(sink);
+    return NULL;
+}
