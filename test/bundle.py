@@ -220,6 +220,26 @@ def compile_static(path, source):
                    timeout=CC_TIMEOUT)
 
 
+def mapped(bundle, host=100000, size=65536):
+    """In a user namespace, whose root owns the rootfs."""
+    bundle.namespace("user")
+    for kind in ("uidMappings", "gidMappings"):
+        bundle.config["linux"][kind] = [{"containerID": 0, "hostID": host, "size": size}]
+    os.chmod(bundle.path, 0o755)
+    for directory, names, files in os.walk(bundle.rootfs):
+        for name in [directory, *(os.path.join(directory, n) for n in names + files)]:
+            os.lchown(name, host, host)
+    return bundle
+
+
+def reachable(runtime):
+    """pytest's directories are closed to others; a user namespace's root is one."""
+    path = runtime.directory
+    while str(path) not in ("/", "/tmp"):
+        os.chmod(path, os.stat(path).st_mode | 0o755)
+        path = path.parent
+
+
 CONFIG = {
     "ociVersion": "1.3.0",
     "process": {

@@ -81,11 +81,8 @@ static int set_up_namespaces(const Restore *restore, int pid, Error *err) {
     TRY(external_check_namespaces(spec, pid, false, err));
     if (creates(spec, "network"))
         TRY(raise_loopback(pid, err));
-    if (!spec->hooks)
-        return 0;
     OciState state = container_state(&restore->launch->container, CONTAINER_CREATING, pid);
-    TRY(hooks_run(&spec->hooks->prestart, "prestart", &state, NULL, err));
-    return hooks_run(&spec->hooks->create_runtime, "createRuntime", &state, NULL, err);
+    return hooks_run_before_pivot(spec->hooks, &state, err);
 }
 
 /* All is restored, and nothing of it has run yet. */

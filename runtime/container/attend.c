@@ -13,21 +13,19 @@
 #include "runtime/security/executable.h"
 #include "runtime/security/seccomp.h"
 
-static int run_hooks(const Attendance *attendance, Error *err) {
-    const OciHooks *hooks = attendance->spec->hooks;
-    TRY(hooks_run(&hooks->prestart, "prestart", &attendance->state, NULL, err));
-    return hooks_run(&hooks->create_runtime, "createRuntime", &attendance->state, NULL, err);
+/* A descriptor of init's. */
+static int fetch(const Attendance *attendance, int number, int *ret_fd, Error *err) {
+    autoclose int pidfd = (int)syscall(SYS_pidfd_open, attendance->pid, 0);
+    *ret_fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+    return *ret_fd < 0 ? error_set_errno(err, errno, "cannot fetch a descriptor of init") : 0;
 }
 
 /* seccomp_unotify(2): the descriptor goes with the ContainerProcessState (runtime-spec,
  * "seccompFd"). Init cannot send it itself: its own filter may hold sendmsg(2) up. */
 static int hand_over(const Attendance *attendance, int number, Error *err) {
     const OciSeccomp *config = attendance->spec->linux->seccomp;
-    autoclose int pidfd = (int)syscall(SYS_pidfd_open, attendance->pid, 0);
-    autoclose int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
-    autoclose int own = -1;
-    if (fd < 0)
-        return error_set_errno(err, errno, "cannot fetch the seccomp descriptor");
+    autoclose int fd = -1, own = -1;
+    TRY(fetch(attendance, number, &fd, err));
     if (attendance->agent_socket < 0)
         TRY(seccomp_connect_agent(config, &own, err));
     autofree char *state = hook_process_state(&attendance->state, config->listener_metadata);
@@ -37,18 +35,26 @@ static int hand_over(const Attendance *attendance, int number, Error *err) {
     return 0;
 }
 
+static int map_ids(const Attendance *attendance, const Message *message, Error *err) {
+    autoclose int tree = -1;
+    TRY(fetch(attendance, message->pid, &tree, err));
+    return rootfs_map_ids(attendance->rootfs, (size_t)message->mount, tree, err);
+}
+
 static int serve(const Attendance *attendance, const Message *message, Error *err) {
     switch ((MessageType)message->type) {
     case MESSAGE_HOOK:
-        if (!attendance->spec->hooks)
-            break;
-        return run_hooks(attendance, err);
+        return hooks_run_before_pivot(attendance->spec->hooks, &attendance->state, err);
     case MESSAGE_LIMITS:
         return limits_set(&attendance->process->rlimits, attendance->pid, err);
     case MESSAGE_SECCOMP:
         if (!attendance->spec->linux || !attendance->spec->linux->seccomp)
             break;
         return hand_over(attendance, message->pid, err);
+    case MESSAGE_MAP_IDS:
+        if (!attendance->rootfs)
+            break;
+        return map_ids(attendance, message, err);
     case MESSAGE_PID:
     case MESSAGE_MAPPED:
     case MESSAGE_MOVED:

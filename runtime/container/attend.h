@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "oci/runtime.h"
+#include "runtime/rootfs/rootfs.h"
 
 /* The runtime's side of message.h while a process gets ready: we do for it what it cannot do from
  * where it is. */
@@ -10,6 +11,7 @@ typedef struct Attendance {
     const OciSpec *spec;
     const OciProcess *process;
     OciState state;   /* for hooks and the seccomp agent; members borrowed */
+    Rootfs *rootfs;   /* for MESSAGE_MAP_IDS; NULL: none */
     int agent_socket; /* connected to linux.seccomp.listenerPath; -1: we connect when it is time */
 } Attendance;
 

@@ -72,6 +72,7 @@ static void fill(OciFeatures *ret) {
     ret->linux->mount_extensions->id_map->enabled = yes;
     json_texts_add(&ret->unsafe_annotations, "org.systemd.property.");
     json_texts_add(&ret->unsafe_annotations, "org.criu.config");
+    json_texts_add(&ret->unsafe_annotations, "run.oci.");
     json_map_set(
         &ret->annotations, "io.github.seccomp.libseccomp.version", seccomp_library_version());
     /* what engines look for; whether criu is there shows when it is needed */

@@ -126,7 +126,12 @@ int container_join(const Container *container, const OciSpec *spec, const OciPro
     const JoinOptions *options, pid_t *ret_pid, Error *err) {
     Join join = {.agent_socket = -1,
         .pidfd_socket = -1,
-        .init = {.channel = -1, .peer = -1, .listener = -1, .console_socket = -1, .is_exec = true}};
+        .init = {.channel = -1,
+            .peer = -1,
+            .listener = -1,
+            .console_socket = -1,
+            .hook_output = HOOK_OUTPUT_NONE,
+            .is_exec = true}};
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         join.namespaces.join_fd[i] = -1;
     TRY(check_status(container, options, err));

@@ -20,7 +20,6 @@
 #include "runtime/container/config.h"
 #include "runtime/container/notify.h"
 #include "runtime/container/pidfd.h"
-#include "runtime/init/hook.h"
 #include "runtime/init/message.h"
 #include "runtime/namespace/mapping.h"
 #include "runtime/namespace/network_device.h"
@@ -52,6 +51,7 @@ static void plan_free(Plan *plan) {
         close(plan->init.listener);
     if (plan->init.console_socket >= 0)
         close(plan->init.console_socket);
+    hook_output_done(&plan->init.hook_output);
     if (plan->agent_socket >= 0)
         close(plan->agent_socket);
     if (plan->pidfd_socket >= 0)
@@ -64,6 +64,7 @@ static Plan *plan_new(const LaunchOptions *options) {
     plan->options = options;
     plan->rootfs = ROOTFS_NONE;
     plan->agent_socket = plan->pidfd_socket = -1;
+    plan->init.hook_output = (HookOutput)HOOK_OUTPUT_NONE;
     plan->init.channel = plan->init.peer = plan->init.listener = plan->init.console_socket = -1;
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         plan->namespaces.join_fd[i] = -1;
@@ -111,6 +112,11 @@ static int open_agent(const OciSpec *spec, Plan *plan, Error *err) {
     return seccomp_connect_agent(spec->linux->seccomp, &plan->agent_socket, err);
 }
 
+static int open_hook_output(const OciSpec *spec, HookOutput *ret, Error *err) {
+    bool used = spec->hooks && (spec->hooks->create_container.n || spec->hooks->start_container.n);
+    return used ? hook_output_open(&spec->annotations, ret, err) : 0;
+}
+
 static bool has_runtime_hooks(const OciSpec *spec) {
     return spec->hooks && (spec->hooks->prestart.n || spec->hooks->create_runtime.n);
 }
@@ -134,6 +140,7 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
     capabilities_parse(spec->process->capabilities, &plan->init.capabilities);
     TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));
     TRY(open_agent(spec, plan, err));
+    TRY(open_hook_output(spec, &plan->init.hook_output, err));
     TRY(pidfd_connect(plan->options->pidfd_socket, &plan->pidfd_socket, err));
     const CgroupRequest cgroup = {.path = spec->linux->cgroups_path,
         .id = launch->container.id,
@@ -250,6 +257,7 @@ static Attendance attendance_of(const Launch *launch, int agent_socket) {
         .spec = &launch->spec,
         .process = launch->spec.process,
         .state = container_state(&launch->container, CONTAINER_CREATED, launch->pid),
+        .rootfs = launch->plan ? &launch->plan->rootfs : NULL,
         .agent_socket = agent_socket};
 }
 
@@ -322,10 +330,8 @@ int launch_start(Launch *launch, Error *err) {
         TRY(attend_start(&attendance, err));
     close(launch->channel);
     launch->channel = -1;
-    if (!launch->spec.hooks)
-        return 0;
     OciState state = container_state(&launch->container, CONTAINER_RUNNING, launch->pid);
-    return hooks_run(&launch->spec.hooks->poststart, "poststart", &state, NULL, err);
+    return hooks_run_poststart(launch->spec.hooks, &state, err);
 }
 
 void launch_done(Launch *launch) {

@@ -54,7 +54,7 @@ static int run_poststart(Container *container, const OciSpec *spec, Error *err) 
     Error ignored;
     OciState state =
         container_state(container, CONTAINER_RUNNING, (int)container->record.pid.value);
-    int r = spec->hooks ? hooks_run(&spec->hooks->poststart, "poststart", &state, NULL, err) : 0;
+    int r = hooks_run_poststart(spec->hooks, &state, err);
     if (r < 0 && container_kill_all(container, &ignored) >= 0)
         (void)container_destroy(container, spec, &ignored);
     return r;
@@ -165,10 +165,8 @@ static int destroy(Container *container, const OciHooks *hooks, Error *err) {
     TRY(r);
     TRY(resctrl_remove(container->record.resctrl, err));
     TRY(container_forget(container, err));
-    if (hooks) {
-        OciState state = container_state(container, CONTAINER_STOPPED, 0);
-        hooks_run_all(&hooks->poststop, "poststop", &state);
-    }
+    OciState state = container_state(container, CONTAINER_STOPPED, 0);
+    hooks_run_poststop(hooks, &state);
     return 0;
 }
 

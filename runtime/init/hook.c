@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -69,17 +70,39 @@ static int wait_for_hook(const OciHook *hook, pid_t pid, int output, Error *err)
         err, ERROR_UNKNOWN, "exit status %d%s%s", WEXITSTATUS(status), separator, text);
 }
 
-static int run_hook(
-    const OciHook *hook, const OciState *state, char *const *environment, Error *err) {
+int hook_output_open(const JsonMap *annotations, HookOutput *ret, Error *err) {
+    static const char *const keys[] = {"run.oci.hooks.stdout", "run.oci.hooks.stderr"};
+    autodone(HookOutput) output = HOOK_OUTPUT_NONE;
+    for (int i = 0; i < 2; i++) {
+        const char *path = json_map_find(annotations, keys[i]);
+        if (!text_is_empty(path) &&
+            file_open(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND, 0600, &output.fd[i], err) < 0)
+            return error_prefix(err, "annotation %s", keys[i]);
+    }
+    *ret = output;
+    output = (HookOutput)HOOK_OUTPUT_NONE;
+    return 0;
+}
+
+void hook_output_done(HookOutput *output) {
+    for (int i = 0; i < 2; i++)
+        if (output->fd[i] >= 0)
+            close(output->fd[i]);
+    *output = (HookOutput)HOOK_OUTPUT_NONE;
+}
+
+static int run_hook(const OciHook *hook, const HookRun *run, Error *err) {
     autoclose int input = -1, output = memfd_create("output", MFD_CLOEXEC);
     const char *alone[] = {hook->path, NULL};
     char *const nothing[] = {NULL};
-    char *const *standard = environment ? environment : nothing;
-    TRY(open_state(state, &input, err));
+    char *const *standard = run->environment ? run->environment : nothing;
+    const int *given = run->output.fd;
+    TRY(open_state(run->state, &input, err));
     ProcessSpawn spawn = {
         .argv = hook->args.n ? (const char *const *)hook->args.item : alone,
         .environ = (const char *const *)(hook->env.n ? hook->env.item : standard),
-        .fds = {input, output, output},
+        .fds = {input, given[0] >= 0 ? given[0] : output, given[1] >= 0 ? given[1] : output},
+        .directory = run->directory,
         .path = hook->path,
     };
     pid_t pid;
@@ -89,21 +112,47 @@ static int run_hook(
     return wait_for_hook(hook, pid, output, err);
 }
 
-int hooks_run(const JsonObjects *hooks, const char *kind, const OciState *state,
-    char *const *environment, Error *err) {
+int hooks_run(const JsonObjects *hooks, const HookRun *run, Error *err) {
     const OciHook *hook = hooks->item;
     for (size_t i = 0; i < hooks->n; i++)
-        if (run_hook(&hook[i], state, environment, err) < 0)
-            return error_prefix(err, "error running %s hook #%zu: %s", kind, i, hook[i].path);
+        if (run_hook(&hook[i], run, err) < 0)
+            return error_prefix(err, "error running %s hook #%zu: %s", run->kind, i, hook[i].path);
     return 0;
 }
 
-void hooks_run_all(const JsonObjects *hooks, const char *kind, const OciState *state) {
-    const OciHook *hook = hooks->item;
+int hooks_run_before_pivot(const OciHooks *hooks, const OciState *state, Error *err) {
+    autodone(HookOutput) output = HOOK_OUTPUT_NONE;
+    if (!hooks)
+        return 0;
+    TRY(hook_output_open(&state->annotations, &output, err));
+    HookRun run = {
+        .kind = "prestart", .state = state, .directory = state->bundle, .output = output};
+    TRY(hooks_run(&hooks->prestart, &run, err));
+    run.kind = "createRuntime";
+    return hooks_run(&hooks->create_runtime, &run, err);
+}
+
+int hooks_run_poststart(const OciHooks *hooks, const OciState *state, Error *err) {
+    autodone(HookOutput) output = HOOK_OUTPUT_NONE;
+    if (!hooks || !hooks->poststart.n)
+        return 0;
+    TRY(hook_output_open(&state->annotations, &output, err));
+    const HookRun run = {.kind = "poststart", .state = state, .output = output};
+    return hooks_run(&hooks->poststart, &run, err);
+}
+
+void hooks_run_poststop(const OciHooks *hooks, const OciState *state) {
+    autodone(HookOutput) output = HOOK_OUTPUT_NONE;
     Error err;
-    for (size_t i = 0; i < hooks->n; i++)
-        if (run_hook(&hook[i], state, NULL, &err) < 0)
-            log_warning("error running %s hook #%zu: %s: %s", kind, i, hook[i].path, err.message);
+    if (!hooks || !hooks->poststop.n)
+        return;
+    if (hook_output_open(&state->annotations, &output, &err) < 0)
+        log_failure(LOG_LEVEL_WARNING, &err);
+    const OciHook *hook = hooks->poststop.item;
+    const HookRun run = {.kind = "poststop", .state = state, .output = output};
+    for (size_t i = 0; i < hooks->poststop.n; i++)
+        if (run_hook(&hook[i], &run, &err) < 0)
+            log_warning("error running poststop hook #%zu: %s: %s", i, hook[i].path, err.message);
 }
 
 #define T ProcessState

@@ -23,7 +23,6 @@
 #include "base/text.h"
 #include "runtime/cgroup/enter.h"
 #include "runtime/init/affinity.h"
-#include "runtime/init/hook.h"
 #include "runtime/init/limit.h"
 #include "runtime/init/message.h"
 #include "runtime/init/process.h"
@@ -80,12 +79,6 @@ static int choose_cpus(Init *init, Error *err) {
     return affinity_settle(init->is_exec ? init->process->exec_cpu_affinity : NULL, err);
 }
 
-/* What only the runtime can do for us. */
-static int ask(Init *init, MessageType request, int number, Error *err) {
-    TRY(message_send(init->channel, request, number, err));
-    return message_expect(init->channel, MESSAGE_DONE, NULL, err);
-}
-
 static bool in_user_namespace(const Init *init) {
     return (init->namespaces->create | init->namespaces->join) & CLONE_NEWUSER;
 }
@@ -95,7 +88,8 @@ static bool sets_limits_by_runtime(const Init *init) {
 }
 
 bool init_may_ask(const Init *init) {
-    return init->hooks_before_pivot || sets_limits_by_runtime(init) || init->seccomp->notifies;
+    return init->hooks_before_pivot || sets_limits_by_runtime(init) || init->seccomp->notifies ||
+           (init->rootfs && rootfs_maps_ids_inside(init->rootfs));
 }
 
 /* Before we become the namespace's root: that one may not be allowed to go where the user who calls
@@ -179,8 +173,14 @@ static int attach_root(Init *init, Error *err) {
     return init->rootfs ? rootfs_attach(init->rootfs, err) : 0;
 }
 
+static int map_ids(void *argument, int tree, size_t mount, Error *err) {
+    const Init *init = argument;
+    return message_ask(init->channel, MESSAGE_MAP_IDS, tree, (int)mount, err);
+}
+
 static int mount_all(Init *init, Error *err) {
-    return init->rootfs ? rootfs_mount(init->rootfs, err) : 0;
+    const RootfsHelp runtime = {.map_ids = map_ids, .argument = init};
+    return init->rootfs ? rootfs_mount(init->rootfs, &runtime, err) : 0;
 }
 
 static int make_devices(Init *init, Error *err) {
@@ -202,15 +202,26 @@ static int use_terminal(Init *init, Error *err) {
 }
 
 static int wait_for_hooks(Init *init, Error *err) {
-    return init->hooks_before_pivot ? ask(init, MESSAGE_HOOK, 0, err) : 0;
+    return init->hooks_before_pivot ? message_ask(init->channel, MESSAGE_HOOK, -1, 0, err) : 0;
 }
 
-static int run_create_hooks(Init *init, Error *err) {
-    const OciHooks *hooks = init->spec->hooks;
+static int run_hooks(Init *init, const JsonObjects *hooks, HookRun run, Error *err) {
     OciState state = init->state;
     state.status = (char[]){"created"};
     state.pid = (JsonInt){true, getpid()}; /* as it is seen in here */
-    return hooks ? hooks_run(&hooks->create_container, "createContainer", &state, NULL, err) : 0;
+    run.state = &state;
+    run.output = init->hook_output;
+    return hooks_run(hooks, &run, err);
+}
+
+/* As for the reference runtime: "." is the rootfs, with its mounts. */
+static int run_create_hooks(Init *init, Error *err) {
+    const OciHooks *hooks = init->spec->hooks;
+    if (!hooks || !hooks->create_container.n)
+        return 0;
+    if (init->rootfs && fchdir(init->rootfs->tree) < 0)
+        return error_set_errno(err, errno, "cannot enter the rootfs '%s'", init->root);
+    return run_hooks(init, &hooks->create_container, (HookRun){.kind = "createContainer"}, err);
 }
 
 /* From here on there is no host file system. */
@@ -256,7 +267,7 @@ static int protect(Init *init, Error *err) {
 
 static int set_limits(Init *init, Error *err) {
     if (sets_limits_by_runtime(init))
-        return ask(init, MESSAGE_LIMITS, 0, err);
+        return message_ask(init->channel, MESSAGE_LIMITS, -1, 0, err);
     return limits_set(&init->process->rlimits, 0, err);
 }
 
@@ -273,7 +284,7 @@ static int forbid_new_privileges(Init *init, Error *err) {
 static int install_filter(Init *init, Error *err) {
     autoclose int listener = -1;
     TRY(seccomp_install(init->seccomp, &listener, err));
-    return listener >= 0 ? ask(init, MESSAGE_SECCOMP, listener, err) : 0;
+    return listener >= 0 ? message_ask(init->channel, MESSAGE_SECCOMP, listener, 0, err) : 0;
 }
 
 /* Without no_new_privs loading needs CAP_SYS_ADMIN, so it comes before privileges go; with it, as
@@ -346,14 +357,14 @@ static int wait_for_start(Init *init, Error *err) {
     return message_expect(init->channel, MESSAGE_START, NULL, err);
 }
 
+static bool has_start_hooks(const Init *init) {
+    return !init->is_exec && init->spec->hooks && init->spec->hooks->start_container.n;
+}
+
 static int run_start_hooks(Init *init, Error *err) {
-    const OciHooks *hooks = init->spec->hooks;
-    OciState state = init->state;
-    state.status = (char[]){"created"};
-    state.pid = (JsonInt){true, getpid()};
-    return hooks ? hooks_run(
-                       &hooks->start_container, "startContainer", &state, init->environment, err)
-                 : 0;
+    const HookRun run = {.kind = "startContainer", .environment = init->environment};
+    return has_start_hooks(init) ? run_hooks(init, &init->spec->hooks->start_container, run, err)
+                                 : 0;
 }
 
 static int reset_signals(Init *init, Error *err) {
@@ -370,7 +381,10 @@ static int reset_signals(Init *init, Error *err) {
  * first filter, which may know nothing of close_range(2); what is opened later is close-on-exec
  * from birth. */
 static int close_descriptors(Init *init, Error *err) {
-    int keep[] = {init->channel, init->listener, log_descriptor()};
+    const int *output = init->hook_output.fd;
+    bool hooks = has_start_hooks(init);
+    int keep[] = {init->channel, init->listener, log_descriptor(), hooks ? output[0] : -1,
+        hooks ? output[1] : -1};
     TRY(fd_close_others(3 + (int)init->preserve_fds, keep, array_size(keep), err));
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         return error_set_errno(err, errno, "cannot close descriptors");
@@ -382,10 +396,6 @@ static int keep_descriptors(Init *init, Error *err) {
     for (int fd = 3; fd < 3 + (int)init->preserve_fds; fd++)
         TRY(fd_set_cloexec(fd, false, err));
     return 0;
-}
-
-static bool has_start_hooks(const Init *init) {
-    return !init->is_exec && init->spec->hooks && init->spec->hooks->start_container.n;
 }
 
 /* Before the filter, so that it need not allow fcntl(2), unless hooks are to come: they get none.

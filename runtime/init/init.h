@@ -6,6 +6,7 @@
 
 #include "oci/runtime.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/init/hook.h"
 #include "runtime/namespace/namespace.h"
 #include "runtime/rootfs/rootfs.h"
 #include "runtime/security/capability.h"
@@ -29,6 +30,7 @@ typedef struct Init {
     int peer;           /* the runtime's end */
     int listener;       /* where `start` knocks; -1: MESSAGE_START comes over the channel */
     int console_socket; /* -1: none */
+    HookOutput hook_output;
     unsigned preserve_fds;
     bool in_cgroup, in_namespaces; /* done by the intermediate process */
     bool hooks_before_pivot;       /* the runtime has hooks to run then */

@@ -76,6 +76,12 @@ int message_expect(int socket, MessageType type, int *ret_pid, Error *err) {
     return 0;
 }
 
+int message_ask(int socket, MessageType type, int descriptor, int mount, Error *err) {
+    const Message message = {.type = (int)type, .pid = descriptor, .mount = mount};
+    TRY(send_message(socket, &message, err));
+    return message_expect(socket, MESSAGE_DONE, NULL, err);
+}
+
 int message_expect_end(int socket, Error *err) {
     Message message;
     int r = message_receive(socket, &message, err);

@@ -27,6 +27,10 @@
  * something, and with a terminal, whose size comes first, MESSAGE_START is an answer to
  * MESSAGE_READY.
  *
+ * A mount whose source is a place of the container's own tree exists only in init, which has no
+ * power to map its ids in a user namespace: MESSAGE_MAP_IDS with the detached clone's descriptor
+ * and the mount's index, and MESSAGE_DONE.
+ *
  * Whenever init has loaded a seccomp filter with a listener it says MESSAGE_SECCOMP with the number
  * of its descriptor, and waits for MESSAGE_DONE: the runtime fetches the descriptor and hands it to
  * the agent. The filter may deny nearly everything, so messages are plain read(2) and write(2).
@@ -42,6 +46,7 @@ typedef enum MessageType {
     MESSAGE_HOOK,
     MESSAGE_LIMITS,
     MESSAGE_SECCOMP,
+    MESSAGE_MAP_IDS,
     MESSAGE_DONE,
     MESSAGE_READY,
     MESSAGE_START,
@@ -50,13 +55,17 @@ typedef enum MessageType {
 
 typedef struct Message {
     int type;
-    int pid;     /* MESSAGE_PID, MESSAGE_MAPPED; MESSAGE_SECCOMP: a descriptor */
+    int pid;     /* MESSAGE_PID, MESSAGE_MAPPED; a descriptor: MESSAGE_SECCOMP, MESSAGE_MAP_IDS */
+    int mount;   /* MESSAGE_MAP_IDS: index in config.json's mounts */
     Error error; /* MESSAGE_FAILED */
 } Message;
 
 /* The caller ignores SIGPIPE. */
 int message_pair(int ret[2], Error *err);
 int message_send(int socket, MessageType type, int pid, Error *err);
+
+/* What only the runtime can do: sends, and waits for MESSAGE_DONE. */
+int message_ask(int socket, MessageType type, int descriptor, int mount, Error *err);
 void message_send_failure(int socket, const Error *failure);
 
 /* 0 at the end of file, else 1. MESSAGE_FAILED becomes its error. ERROR_UNAVAILABLE: the peer is

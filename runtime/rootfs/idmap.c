@@ -87,14 +87,29 @@ int idmap_open(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     return mount->id_map < 0 ? error_set_errno(err, errno, "cannot copy a descriptor") : 0;
 }
 
-int idmap_apply(RootfsMount *mount, Error *err) {
+int idmap_apply(RootfsMount *mount, int tree, Error *err) {
     autoclose int namespace = take_fd(&mount->id_map);
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (unsigned)namespace};
     unsigned flags = AT_EMPTY_PATH | (mount->options.id_map_recursive ? AT_RECURSIVE : 0);
-    if (namespace < 0)
-        return error_set(err, ERROR_UNSUPPORTED,
-            "ids of a place in the container's own tree cannot be mapped in a user namespace");
-    if (mount_setattr(mount->source, "", flags, &attr, sizeof attr) < 0)
+    if (mount_setattr(tree, "", flags, &attr, sizeof attr) < 0)
         return error_set_errno(err, errno, "cannot map the ids of '%s'", mount->config->source);
     return 0;
+}
+
+static bool is_mapped_inside(const RootfsMount *mount) {
+    return mount->inside && idmap_is_wanted(mount);
+}
+
+bool rootfs_maps_ids_inside(const Rootfs *rootfs) {
+    bool found = false;
+    for (size_t i = 0; i < rootfs->mount_n; i++)
+        found = found || is_mapped_inside(&rootfs->mount[i]);
+    return found && rootfs->opener == ROOTFS_FOR_INIT;
+}
+
+int rootfs_map_ids(Rootfs *rootfs, size_t mount, int tree, Error *err) {
+    if (mount >= rootfs->mount_n || !is_mapped_inside(&rootfs->mount[mount]) ||
+        rootfs->mount[mount].id_map < 0)
+        return error_set(err, ERROR_INTERNAL, "mounts[%zu] has no ids to map", mount);
+    return idmap_apply(&rootfs->mount[mount], tree, err);
 }

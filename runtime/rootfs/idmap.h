@@ -9,6 +9,6 @@ bool idmap_is_wanted(const RootfsMount *mount);
 /* Whether config.json holds a mapping for it. */
 int idmap_check(const Rootfs *rootfs, const RootfsMount *mount, Error *err);
 
-/* Makes mount->id_map; then maps the ids of mount->source, which is detached. */
+/* Makes mount->id_map; then maps the ids of the detached tree. */
 int idmap_open(const Rootfs *rootfs, RootfsMount *mount, Error *err);
-int idmap_apply(RootfsMount *mount, Error *err);
+int idmap_apply(RootfsMount *mount, int tree, Error *err);

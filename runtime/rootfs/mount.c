@@ -112,7 +112,12 @@ static int open_inside(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     autoclose int place = -1;
     TRY(file_open_in(rootfs->tree, mount->inside, O_PATH, 0, &place, err));
     TRY(tree_clone(place, "", mount->options.recursive, &mount->source, err));
-    return idmap_is_wanted(mount) ? idmap_apply(mount, err) : 0;
+    if (!idmap_is_wanted(mount))
+        return 0;
+    if (mount->id_map >= 0)
+        return idmap_apply(mount, mount->source, err);
+    return rootfs->help->map_ids(
+        rootfs->help->argument, mount->source, (size_t)(mount - rootfs->mount), err);
 }
 
 static int mount_bind(Rootfs *rootfs, RootfsMount *mount, Error *err) {
@@ -273,7 +278,8 @@ static int check_proc(const RootfsMount *mount, Error *err) {
     return error_set(err, ERROR_DENIED, "only a procfs may be mounted on /proc");
 }
 
-int rootfs_mount(Rootfs *rootfs, Error *err) {
+int rootfs_mount(Rootfs *rootfs, const RootfsHelp *help, Error *err) {
+    rootfs->help = help;
     for (size_t i = 0; i < rootfs->mount_n; i++) {
         RootfsMount *mount = &rootfs->mount[i];
         int r = check_proc(mount, err);

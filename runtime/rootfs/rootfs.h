@@ -47,6 +47,13 @@ typedef struct RootfsCgroup {
     int tree;
 } RootfsCgroup;
 
+/* Id-mapped mounts whose source is a place of the container's own tree: they come to be in init,
+ * but their ids are mapped with the privileges of the runtime, to which `help` leads. */
+typedef struct RootfsHelp {
+    int (*map_ids)(void *argument, int tree, size_t mount, Error *err);
+    void *argument;
+} RootfsHelp;
+
 typedef struct Rootfs {
     const OciSpec *spec;
     const Namespaces *namespaces;
@@ -65,6 +72,7 @@ typedef struct Rootfs {
     size_t readonly_later_n;
     unsigned long propagation; /* linux.rootfsPropagation */
     bool propagation_recursive;
+    const RootfsHelp *help;
     bool user_namespace; /* device nodes cannot be made: they are bound */
     bool no_pivot, at_path;
 } Rootfs;
@@ -83,9 +91,13 @@ int rootfs_open_inside(Rootfs *rootfs, pid_t pid, Error *err);
 int rootfs_send(Rootfs *rootfs, int socket, Error *err);
 int rootfs_receive(Rootfs *rootfs, int socket, Error *err);
 
+/* See RootfsHelp. */
+bool rootfs_maps_ids_inside(const Rootfs *rootfs);
+int rootfs_map_ids(Rootfs *rootfs, size_t mount, int tree, Error *err); /* in the runtime */
+
 /* In init, in this order. */
 int rootfs_attach(Rootfs *rootfs, Error *err);
-int rootfs_mount(Rootfs *rootfs, Error *err);
+int rootfs_mount(Rootfs *rootfs, const RootfsHelp *help, Error *err);
 int rootfs_make_devices(Rootfs *rootfs, Error *err);
 int rootfs_bind_console(Rootfs *rootfs, int terminal, Error *err);
 int rootfs_pivot(Rootfs *rootfs, Error *err);

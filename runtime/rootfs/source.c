@@ -30,7 +30,7 @@ static int open_source(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     autofree char *path =
         path_is_absolute(source) ? text_copy(source) : path_join(rootfs->bundle, source);
     TRY(tree_clone(AT_FDCWD, path, mount->options.recursive, &mount->source, err));
-    return idmap_is_wanted(mount) ? idmap_apply(mount, err) : 0;
+    return idmap_is_wanted(mount) ? idmap_apply(mount, mount->source, err) : 0;
 }
 
 static int open_sources(Rootfs *rootfs, Error *err) {

@@ -96,3 +96,45 @@ def test_missing_hook(runtime):
     bundle.config["hooks"] = {"createRuntime": [{"path": "relative"}]}
     assert runtime.run(bundle).code == 1
     assert "absolute path" in runtime.last_error()["msg"]
+
+
+def test_directories(runtime):
+    """prestart and createRuntime begin in the bundle, createContainer in the rootfs with its mounts, as in runc."""
+    bundle = runtime.bundle().mount("/extra", "tmpfs", "tmpfs").args("/bin/ls", "/extra")
+    bundle.config["hooks"] = {kind: [hook(runtime.directory / kind, "echo $PWD > @")]
+                              for kind in ("prestart", "createRuntime")}
+    bundle.config["hooks"]["createContainer"] = [hook("", "/usr/bin/touch ./extra/made")]
+    assert runtime.run(bundle).out == "made\n"
+    assert not (bundle.rootfs / "extra/made").exists()
+    for kind in ("prestart", "createRuntime"):
+        assert (runtime.directory / kind).read_text().strip() == str(bundle.path)
+
+
+def test_output_by_annotation(runtime):
+    """crun's run.oci.hooks.stdout and .stderr: every kind of hook appends to files of the host."""
+    kinds = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
+    bundle = runtime.bundle()
+    out, err = runtime.directory / "out", runtime.directory / "err"
+    out.write_text("before\n")
+    bundle.config["annotations"] = {"run.oci.hooks.stdout": str(out), "run.oci.hooks.stderr": str(err)}
+    bundle.config["hooks"] = {kind: [hook("", f"echo {kind}; echo {kind} fails >&2")] for kind in kinds}
+    name = runtime.start(bundle)
+    runtime.wait_status(name, "stopped")
+    runtime.ok("delete", name)
+    assert out.read_text().split() == ["before", *kinds]
+    assert err.read_text().splitlines() == [f"{kind} fails" for kind in kinds]
+
+
+def test_output_that_cannot_be_opened(runtime):
+    bundle = runtime.bundle()
+    bundle.config["annotations"] = {"run.oci.hooks.stderr": "/nowhere/err"}
+    bundle.config["hooks"] = {"createContainer": [hook("", "true")]}
+    assert runtime.run(bundle).code == 1
+    assert runtime.last_error()["msg"].startswith("annotation run.oci.hooks.stderr: cannot open '/nowhere/err'")
+
+
+def test_output_file_is_not_left_open_in_the_program(runtime):
+    bundle = runtime.bundle().args("/bin/ls", "-l", "/proc/self/fd")
+    bundle.config["annotations"] = {"run.oci.hooks.stdout": str(runtime.directory / "out")}
+    bundle.config["hooks"] = {"startContainer": [hook("", "echo")]}
+    assert str(runtime.directory) not in runtime.run(bundle).out

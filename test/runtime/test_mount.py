@@ -6,6 +6,7 @@ import stat
 import subprocess
 
 import pytest
+from bundle import mapped, reachable
 
 
 def options_of(out, place):
@@ -227,6 +228,20 @@ def test_id_mapped_bind(runtime):
     for kind in ("uidMappings", "gidMappings"):
         bundle.config["mounts"][-1][kind] = [{"containerID": 1000, "hostID": 5000, "size": 1}]
     assert runtime.run(bundle).out == "5000:5000\n"
+
+
+@pytest.mark.parametrize("kind", ["bind", "rbind"])
+def test_id_mapped_bind_of_a_place_in_the_tree_in_a_user_namespace(runtime, kind):
+    """Only the runtime may map ids there, and only init can see the place: they help each other."""
+    source = runtime.directory / "source"
+    (source / "sub").mkdir(parents=True)
+    (source / "sub/file").touch()
+    os.chown(source / "sub/file", 7, 7)
+    reachable(runtime)
+    bundle = mapped(runtime.bundle().mount("/m", "bind", str(source), ["bind"]))
+    bundle.mount("/n", "bind", str(bundle.rootfs / "m/sub"), [kind, "idmap"])
+    bundle.sh("stat -c %u:%g /m/sub/file /n/file")
+    assert runtime.run(bundle).out.split() == ["65534:65534", "7:7"]
 
 
 def test_no_pivot(runtime):

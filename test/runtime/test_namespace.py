@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from bundle import cgroup_lines
+from bundle import cgroup_lines, mapped, reachable
 
 KINDS = {"pid": "pid", "network": "net", "ipc": "ipc", "uts": "uts", "mount": "mnt", "cgroup": "cgroup", "time": "time",
          "user": "user"}
@@ -15,25 +15,6 @@ KINDS = {"pid": "pid", "network": "net", "ipc": "ipc", "uts": "uts", "mount": "m
 
 def inode(pid, kind):
     return os.readlink(f"/proc/{pid}/ns/{KINDS[kind]}")
-
-
-def mapped(bundle, host=100000, size=65536):
-    bundle.namespace("user")
-    for kind in ("uidMappings", "gidMappings"):
-        bundle.config["linux"][kind] = [{"containerID": 0, "hostID": host, "size": size}]
-    os.chmod(bundle.path, 0o755)
-    for directory, names, files in os.walk(bundle.rootfs):
-        for name in [directory, *(os.path.join(directory, n) for n in names + files)]:
-            os.lchown(name, host, host)
-    return bundle
-
-
-def reachable(runtime):
-    """pytest's directories are closed to others; a user namespace's root is one."""
-    path = runtime.directory
-    while str(path) not in ("/", "/tmp"):
-        os.chmod(path, os.stat(path).st_mode | 0o755)
-        path = path.parent
 
 
 @pytest.mark.parametrize("kind", [k for k in KINDS if k != "user"])
