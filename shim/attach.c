@@ -47,6 +47,7 @@ struct AttachServer {
     LoopSource source;
     Client *clients;
     size_t clients_n;
+    unsigned *farewells; /* not NULL: closed, and gone with the last client */
 };
 
 static Client *client_of(StdioListener *listener) {
@@ -54,8 +55,15 @@ static Client *client_of(StdioListener *listener) {
 }
 
 static void watch_listener(AttachServer *server) {
-    loop_watch(server->options.loop, &server->source,
-        server->clients_n < ATTACH_CLIENTS_MAX ? EPOLLIN : 0);
+    if (server->source.fd >= 0)
+        loop_watch(server->options.loop, &server->source,
+            server->clients_n < ATTACH_CLIENTS_MAX ? EPOLLIN : 0);
+}
+
+static void server_free(AttachServer *server) {
+    --*server->farewells;
+    free(server->path);
+    free(server);
 }
 
 static void client_free(Client *client) {
@@ -73,7 +81,10 @@ static void client_free(Client *client) {
         stdio_leave(client->stdio, &client->listener);
     text_done(&client->out);
     free(client);
-    watch_listener(server);
+    if (server->farewells && !server->clients)
+        server_free(server);
+    else
+        watch_listener(server);
 }
 
 /* Closing waits for the loop: Stdio may be telling all its listeners just now. */
@@ -340,23 +351,21 @@ const char *attach_server_path(const AttachServer *server) {
     return server ? server->path : NULL;
 }
 
-bool attach_server_is_idle(const AttachServer *server) {
-    for (const Client *client = server ? server->clients : NULL; client; client = client->next)
-        if (client->out.length > client->sent)
-            return false;
-    return true;
-}
-
-AttachServer *attach_server_free(AttachServer *server) {
+void attach_server_close(AttachServer *server, unsigned *farewells) {
+    Error ignored;
     if (!server)
-        return NULL;
-    while (server->clients)
-        client_free(server->clients);
+        return;
     loop_watch(server->options.loop, &server->source, 0);
     close(server->source.fd);
-    Error ignored;
+    server->source.fd = -1;
     file_remove(AT_FDCWD, server->path, &ignored);
-    free(server->path);
-    free(server);
-    return NULL;
+    for (Client *client = server->clients, *next; client; client = next) {
+        next = client->next;
+        if (!client->ending)
+            client_free(client);
+    }
+    server->farewells = farewells;
+    ++*farewells;
+    if (!server->clients)
+        server_free(server);
 }

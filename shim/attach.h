@@ -29,5 +29,7 @@ int attach_server_new(const AttachOptions *options, AttachServer **ret, Error *e
 /* Clients that have been told the exit are still sent what waits for them. */
 void attach_server_forget(AttachServer *server, const Stdio *stdio);
 const char *attach_server_path(const AttachServer *server); /* NULL without one */
-bool attach_server_is_idle(const AttachServer *server);     /* nothing waits for any client */
-AttachServer *attach_server_free(AttachServer *server);     /* removes the socket; returns NULL */
+
+/* Removes the socket. Clients that have been told the exit are still sent what waits for them:
+ * *farewells counts the servers that live for that, and it is one less when each has done so. */
+void attach_server_close(AttachServer *server, unsigned *farewells);

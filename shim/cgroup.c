@@ -184,3 +184,29 @@ int cgroup_list_pids(const Cgroup *cgroup, pid_t **pids, size_t *n, Error *err) 
         return error_set(err, ERROR_NOT_FOUND, "the container's cgroup is not known");
     return list_directory(cgroup->directory, 0, pids, n, err);
 }
+
+static int enter(const char *point, const char *path, const char *pid, Error *err) {
+    autofree char *full = path_join(point, path);
+    autoclose int directory = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0)
+        return 0;
+    TRY(file_write_kernel(directory, "cgroup.procs", pid, err));
+    return 1;
+}
+
+int cgroup_enter(const char *path, pid_t pid, Error *err) {
+    autodone(Text) mounts = {};
+    autofree char *clean = path_clean(path), *number = text_format("%d", (int)pid);
+    int entered = 0;
+    TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &mounts, err));
+    autotexts char **lines = texts_split(mounts.data, '\n');
+    for (char **text = lines; text && *text; text++) {
+        MountLine line;
+        if (!mount_line_cut(*text, &line) || !text_starts(line.type, "cgroup"))
+            continue;
+        int r = enter(line.point, clean, number, err);
+        TRY(r);
+        entered += r;
+    }
+    return entered ? 0 : error_set(err, ERROR_NOT_FOUND, "no cgroup '%s'", path);
+}

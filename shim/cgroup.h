@@ -27,6 +27,10 @@ bool cgroup_oom_killed(const Cgroup *cgroup);
 /* Appends the pids in the cgroup and below; the caller frees *pids. */
 int cgroup_list_pids(const Cgroup *cgroup, pid_t **pids, size_t *n, Error *err);
 
+/* Moves a process into the cgroup `path` of every hierarchy that has one of that name.
+ * ERROR_NOT_FOUND: none has. */
+int cgroup_enter(const char *path, pid_t pid, Error *err);
+
 /* The directories of a process's cgroups, by controller ("" is v2); -1 where a controller is not
  * mounted. The caller closes them. */
 int cgroup_open_directories(

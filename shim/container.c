@@ -80,20 +80,15 @@ static int check_id(const char *what, const char *id, Error *err) {
 }
 
 static int save_record(const Container *container, Error *err) {
-    const Shim *shim = container->shim;
-    ShimRecord record = {};
-    Error ignored;
-    shim_record_load(shim->bundle, &record, &ignored);
-    ShimRecord full = {.socket = record.socket,
-        .attach_socket = (char *)attach_server_path(shim->attach),
+    const ShimRecord record = {.socket = container->shim->socket,
+        .group = container->shim->group,
+        .attach_socket = (char *)attach_server_path(container->attach),
         .runtime = container->runtime.binary,
         .runtime_root = container->runtime.root,
         .exit_record = container->exit_record,
         .systemd_cgroup = {true, container->runtime.systemd_cgroup},
         .pid = {container->init.pid > 0, container->init.pid}};
-    int r = shim_record_save(shim->bundle, &full, err);
-    shim_record_done(&record);
-    return r;
+    return shim_record_save(container->bundle, &record, err);
 }
 
 /* Runs `act` with the process's descriptors and, with a terminal, a console socket around it. */
@@ -147,12 +142,10 @@ static int exec_process(
 }
 
 static Stdio *find_stdio(void *owner, const char *exec_id) {
-    const Shim *shim = owner;
-    if (!shim->container)
-        return NULL;
+    Container *container = owner;
     if (!*exec_id)
-        return shim->container->init.stdio;
-    const Process *exec = container_find_exec(shim->container, exec_id);
+        return container->init.stdio;
+    const Process *exec = container_find_exec(container, exec_id);
     return exec ? exec->stdio : NULL;
 }
 
@@ -200,12 +193,10 @@ static int open_log(Container *container, const TaskLog *log, Error *err) {
 }
 
 static int set_up_outputs(Container *container, const TaskOptions *options, Error *err) {
-    Shim *shim = container->shim;
-    AttachOptions attach = {&shim->loop, options->attach_socket, find_stdio, shim};
+    AttachOptions attach = {&container->shim->loop, options->attach_socket, find_stdio, container};
     TRY(open_log(container, &options->log, err));
-    shim->attach = attach_server_free(shim->attach);
     if (options->attach_socket)
-        TRY(attach_server_new(&attach, &shim->attach, err));
+        TRY(attach_server_new(&attach, &container->attach, err));
     return open_stdio(&container->init, options->terminal_size, err);
 }
 
@@ -252,6 +243,8 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
     Container **ret, Error *err) {
     TaskOptions options = {};
     TRY(check_id("container id", request->id, err));
+    if (container_find(shim, request->id))
+        return error_set(err, ERROR_EXISTS, "container '%s' exists already", request->id);
     if (!path_is_absolute(request->bundle))
         return error_set(
             err, ERROR_INVALID, "bundle '%s' is not an absolute path", request->bundle);
@@ -261,7 +254,8 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
     TRY(task_options_decode(request->options, shim->arguments->name_space, &options, err));
     ttrpc_server_tell_reasons(shim->server, options.of_tare);
     Container *container = new (Container);
-    *container = (Container){.shim = shim,
+    *container = (Container){.next = shim->containers,
+        .shim = shim,
         .id = text_copy(request->id),
         .bundle = text_copy(request->bundle),
         .checkpoint = *request->checkpoint ? text_copy(request->checkpoint) : NULL,
@@ -276,7 +270,7 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
     process_init(&container->init, container, "");
     container->init.terminal = request->terminal;
     set_paths(&container->init, request->stdin, request->stdout, request->stderr);
-    shim->container = container; /* what SIGCHLD and attached clients look at */
+    shim->containers = container; /* what SIGCHLD looks at */
     int r = create(container, request, &options, err);
     task_options_done(&options);
     if (r < 0) {
@@ -292,10 +286,18 @@ static void warn(int r, const Error *err) {
         log_failure(LOG_LEVEL_WARNING, err);
 }
 
+static void leave(const Container *container) {
+    for (Container **at = &container->shim->containers; *at; at = &(*at)->next)
+        if (*at == container) {
+            *at = container->next;
+            return;
+        }
+}
+
 Container *container_free(Container *container) {
     Error err = {};
     Shim *shim = container->shim;
-    shim->container = NULL;
+    leave(container);
     loop_disarm(&shim->loop, &container->restart_timer);
     container->health = health_free(container->health);
     container_changed(container); /* those who watch find it gone */
@@ -303,7 +305,8 @@ Container *container_free(Container *container) {
         warn(runtime_delete(&container->runtime, container->id, &err), &err);
     while (container->execs)
         container_remove_exec(container, container->execs);
-    attach_server_forget(shim->attach, container->init.stdio);
+    attach_server_forget(container->attach, container->init.stdio);
+    attach_server_close(container->attach, &shim->farewells);
     process_done(&container->init);
     container->log = log_sink_free(container->log);
     if (container->rootfs)
@@ -330,7 +333,7 @@ void container_forget_life(Container *container) {
     Process *init = &container->init;
     Error err = {};
     TerminalSize size = stdio_size(init->stdio);
-    attach_server_forget(container->shim->attach, init->stdio);
+    attach_server_forget(container->attach, init->stdio);
     init->stdio = stdio_free(init->stdio);
     warn(open_stdio(init, size, &err), &err);
     cgroup_done(&container->cgroup);
@@ -349,6 +352,24 @@ int container_restore(Container *container, Error *err) {
     TRY(make_task(container, restore_init, err));
     free(take_ptr(&container->checkpoint));
     return 0;
+}
+
+Container *container_find(const Shim *shim, const char *id) {
+    for (Container *container = shim->containers; container; container = container->next)
+        if (strcmp(container->id, id) == 0)
+            return container;
+    return NULL;
+}
+
+Process *container_find_process(const Shim *shim, pid_t pid) {
+    for (Container *container = shim->containers; container; container = container->next) {
+        if (container->init.pid == pid)
+            return &container->init;
+        for (Process *exec = container->execs; exec; exec = exec->next)
+            if (exec->pid == pid)
+                return exec;
+    }
+    return NULL;
 }
 
 Process *container_find_exec(Container *container, const char *id) {
@@ -381,7 +402,7 @@ void container_remove_exec(Container *container, Process *exec) {
             *at = exec->next;
             break;
         }
-    attach_server_forget(container->shim->attach, exec->stdio);
+    attach_server_forget(container->attach, exec->stdio);
     process_done(exec);
     ttrpc_server_wake(container->shim->server, exec); /* those who wait find it gone */
     free(exec);

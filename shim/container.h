@@ -11,15 +11,17 @@
 #include "shim/runtime.h"
 #include "shim/shim.h"
 
-/* The one container of a shim. Exists from Create to Delete; with a restart policy it has several
+/* A container of the shim. Exists from Create to Delete; with a restart policy it has several
  * lives, one after the other, on the same root file system, log and name. */
 struct Container {
+    Container *next;
     Shim *shim;
     char *id, *bundle, *rootfs, *exit_record;
     char *checkpoint; /* images that the first life begins from; NULL: none */
     Runtime runtime;
     Cgroup cgroup;
     LogSink *log;
+    AttachServer *attach; /* NULL: none */
     Process init;
     Process *execs;
     bool private_pids;                       /* the kernel ends all processes with init */
@@ -29,6 +31,11 @@ struct Container {
     Health *health;    /* NULL: no health checks */
     uint64_t revision; /* counts what Watch tells */
 };
+
+Container *container_find(const Shim *shim, const char *id); /* or NULL */
+
+/* The child that has ended, if it is a process of some container. */
+Process *container_find_process(const Shim *shim, pid_t pid);
 
 /* Does what Create asks for; on failure nothing is left. */
 int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *request,

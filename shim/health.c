@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -20,7 +21,7 @@
 #include "shim/task.h"
 
 static const int64_t stop_patience = 10 * TIME_SECOND;
-static const char pid_file[] = "health.pid";
+static const char pid_file_name[] = "health.pid";
 
 struct Health {
     Container *container;
@@ -160,9 +161,14 @@ static void fail_to_run(Health *health, const Error *why) {
     conclude(health, &result);
 }
 
+static char *pid_file_of(const Health *health) {
+    return path_join(health->container->bundle, pid_file_name);
+}
+
 static int spawn_exec(Health *health, const int fds[3], Error *err) {
     const Container *container = health->container;
-    TRY(file_remove(AT_FDCWD, pid_file, err)); /* the bundle is our working directory */
+    autofree char *pid_file = pid_file_of(health);
+    TRY(file_remove(AT_FDCWD, pid_file, err));
     return runtime_exec_attached(&container->runtime, container->id, health->with.process, pid_file,
         fds, &health->probe, err);
 }
@@ -200,6 +206,7 @@ static int start_probe(Health *health, Error *err) {
 /* The process inside first: the runtime in front of it then ends by itself. */
 static void end_probe(const Health *health) {
     autodone(Text) text = {};
+    autofree char *pid_file = pid_file_of(health);
     Error ignored;
     uint64_t inside = 0;
     if (!health->with.url && file_read(AT_FDCWD, pid_file, 32, &text, &ignored) >= 0 &&

@@ -11,6 +11,7 @@
 #define T ShimRecord
 static const JsonField record_fields[] = {
     {"socket", JSON_TEXT, JSON_AT(socket)},
+    {"group", JSON_TEXT, JSON_AT(group)},
     {"attachSocket", JSON_TEXT, JSON_AT(attach_socket)},
     {"runtime", JSON_TEXT, JSON_AT(runtime)},
     {"runtimeRoot", JSON_TEXT, JSON_AT(runtime_root)},

@@ -5,10 +5,11 @@
 #include "base/error.h"
 #include "base/json.h"
 
-/* What `delete` must know about a shim that was killed: BUNDLE/shim.json, written by the shim when
- * it starts and when the container is created. */
+/* What `delete` must know about a shim that was killed: BUNDLE/shim.json of each container, written
+ * when its shim starts and when it is created. */
 typedef struct ShimRecord {
     char *socket;        /* ttrpc, a path name */
+    char *group;         /* NULL: none; else the group's path name (shim/group.h) */
     char *attach_socket; /* NULL: none */
     char *runtime, *runtime_root;
     char *exit_record; /* NULL: the container was never created */

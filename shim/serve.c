@@ -18,6 +18,7 @@
 #include "base/time.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
 #include "shim/container.h"
+#include "shim/group.h"
 #include "shim/record.h"
 #include "shim/shim.h"
 #include "shim/task.h"
@@ -33,16 +34,11 @@ static const int64_t idle_timeout = 60 * TIME_SECOND, /* without container and c
     end_poll = 2 * TIME_MILLISECOND, end_timeout = 10 * TIME_SECOND,
                      publish_timeout = 2 * TIME_SECOND; /* events that containerd does not take */
 
-static Process *find_process(Shim *shim, pid_t pid) {
-    Container *container = shim->container;
-    if (!container)
-        return NULL;
-    if (container->init.pid == pid)
-        return &container->init;
-    for (Process *exec = container->execs; exec; exec = exec->next)
-        if (exec->pid == pid)
-            return exec;
-    return NULL;
+static bool was_probe(const Shim *shim, pid_t pid, int status) {
+    for (const Container *container = shim->containers; container; container = container->next)
+        if (health_reaped(container->health, pid, status))
+            return true;
+    return false;
 }
 
 /* The only place where children are reaped but for those that the runtime module waits for. As a
@@ -52,10 +48,8 @@ static void reap(Shim *shim) {
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         Error err = {};
-        Process *process = find_process(shim, pid);
-        Health *health = shim->container ? shim->container->health : NULL;
-        if (!publisher_reaped(shim->publisher, pid) && !health_reaped(health, pid, status) &&
-            process)
+        Process *process = container_find_process(shim, pid);
+        if (!publisher_reaped(shim->publisher, pid) && !was_probe(shim, pid, status) && process)
             task_handle(process, TASK_EXITED, &(TaskRequest){.status = status}, &err);
     }
 }
@@ -66,43 +60,49 @@ static void on_signal(void *owner, uint32_t events) {
     while (read(shim->signal_source.fd, &info, sizeof info) == sizeof info)
         if (info.ssi_signo == SIGCHLD)
             continue;
-        else if (!shim->container)
+        else if (!shim->containers)
             shim_end(shim);
         else
-            log_info(
-                "signal %u is ignored: container '%s' exists", info.ssi_signo, shim->container->id);
+            log_info("signal %u is ignored: container '%s' exists", info.ssi_signo,
+                shim->containers->id);
     reap(shim);
 }
 
 static void on_server(void *owner, uint32_t events) {
     Shim *shim = owner;
     ttrpc_server_dispatch(shim->server);
-    if (!shim->container && !shim->end_deadline)
+    if (!shim->containers && !shim->end_deadline)
         loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
 }
 
 static void on_end_timer(void *owner, uint32_t events) {
     Shim *shim = owner;
     if (!shim->end_deadline) {
-        if (!shim->container && ttrpc_server_connections(shim->server) == 0)
+        if (!shim->containers && ttrpc_server_connections(shim->server) == 0)
             shim_end(shim);
-        else if (!shim->container)
+        else if (!shim->containers)
             loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
         return;
     }
     int64_t left = shim->end_deadline - time_monotonic();
     bool published = publisher_is_idle(shim->publisher) || left < end_timeout - publish_timeout;
-    if ((attach_server_is_idle(shim->attach) && published) || left < 0)
+    if ((shim->farewells == 0 && published) || left < 0)
         loop_stop(&shim->loop);
     else
         loop_arm(&shim->loop, &shim->end_timer, end_poll);
 }
 
 void shim_end(Shim *shim) {
-    if (shim->end_deadline)
+    if (shim->end_deadline || shim->containers)
         return;
     shim->end_deadline = time_monotonic() + end_timeout;
     loop_arm(&shim->loop, &shim->end_timer, end_poll); /* the reply to Shutdown goes out first */
+}
+
+void shim_expect(Shim *shim, bool expecting) {
+    shim->expecting = expecting;
+    shim->end_deadline = 0;
+    loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
 }
 
 static int watch_signals(Shim *shim, Error *err) {
@@ -134,15 +134,24 @@ static int watch_calls(Shim *shim, const TtrpcService *services, Error *err) {
 
 static void shim_done(Shim *shim) {
     Error ignored;
-    ShimRecord record = {};
-    if (shim_record_load(shim->bundle, &record, &ignored) >= 0 && record.socket)
-        file_remove(AT_FDCWD, record.socket, &ignored);
-    shim_record_done(&record);
+    if (shim->group)
+        group_forget(shim->group, shim->socket);
+    file_remove(AT_FDCWD, shim->socket, &ignored);
     ttrpc_server_free(shim->server);
-    attach_server_free(shim->attach);
     publisher_free(shim->publisher);
     loop_done(&shim->loop);
-    free(shim->bundle);
+    free(shim->socket);
+    free(shim->group);
+}
+
+/* start has written it into the bundle of the first container, our working directory. */
+static int take_record(Shim *shim, Error *err) {
+    ShimRecord record = {};
+    TRY(shim_record_load(".", &record, err));
+    shim->socket = take_ptr(&record.socket);
+    shim->group = take_ptr(&record.group);
+    shim_record_done(&record);
+    return shim->socket ? 0 : error_set(err, ERROR_INVALID, "no socket in '" SHIM_RECORD_NAME "'");
 }
 
 int shim_serve(const ShimArguments *arguments, Error *err) {
@@ -160,9 +169,7 @@ int shim_serve(const ShimArguments *arguments, Error *err) {
     /* buffers go back to the kernel when they are freed: a shim lives long, and there are many */
     mallopt(M_MMAP_THRESHOLD, RETURN_SIZE);
     mallopt(M_TRIM_THRESHOLD, RETURN_SIZE);
-    shim.bundle = getcwd(NULL, 0);
-    if (!shim.bundle)
-        return error_set_errno(err, errno, "cannot find the bundle");
+    TRY(take_record(&shim, err));
     TRY(loop_init(&shim.loop, err));
     shim.publisher = publisher_new(&publisher);
     TRY(watch_signals(&shim, err));

@@ -54,8 +54,8 @@ static int find_process(
     Shim *shim, const Row *row, const ProtobufCMessage *request, Process **ret, Error *err) {
     const char *id = text_at(request, row->id);
     const char *exec_id = row->exec_id ? text_at(request, row->exec_id) : "";
-    Container *container = shim->container;
-    if (!container || strcmp(container->id, id) != 0)
+    Container *container = container_find(shim, id);
+    if (!container)
         return error_set(err, ERROR_NOT_FOUND, "no container '%.140s' here", id);
     *ret = *exec_id ? container_find_exec(container, exec_id) : &container->init;
     if (!*ret)
@@ -69,20 +69,21 @@ static int handle_create(
     const Containerd__Task__V3__CreateTaskRequest *create =
         (const Containerd__Task__V3__CreateTaskRequest *)request;
     Container *container;
-    if (shim->container)
-        return error_set(
-            err, ERROR_EXISTS, "this shim has container '%s' already", shim->container->id);
+    shim_expect(shim, false);
     TRY(container_create(shim, create, &container, err));
     ((Containerd__Task__V3__CreateTaskResponse *)response)->pid = (uint32_t)container->init.pid;
     notice_created(container, create);
     return 0;
 }
 
-static int handle_connect(Shim *shim, TtrpcCall *call, ProtobufCMessage *response) {
+static int handle_connect(
+    Shim *shim, TtrpcCall *call, const ProtobufCMessage *request, ProtobufCMessage *response) {
     Containerd__Task__V3__ConnectResponse *connect =
         (Containerd__Task__V3__ConnectResponse *)response;
+    const Container *container =
+        container_find(shim, ((const Containerd__Task__V3__ConnectRequest *)request)->id);
     connect->shim_pid = (uint32_t)getpid();
-    connect->task_pid = shim->container ? (uint32_t)shim->container->init.pid : 0;
+    connect->task_pid = container ? (uint32_t)container->init.pid : 0;
     connect->version = ttrpc_call_text(call, "3");
     return 0;
 }
@@ -94,10 +95,9 @@ int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *m
     if (strcmp(method->name, "Create") == 0)
         return handle_create(shim, request, response, err);
     if (strcmp(method->name, "Connect") == 0)
-        return handle_connect(shim, call, response);
+        return handle_connect(shim, call, request, response);
     if (strcmp(method->name, "Shutdown") == 0) {
-        /* a shim that has a container stays, whoever asks */
-        if (!shim->container)
+        if (!shim->expecting)
             shim_end(shim);
         return 0;
     }

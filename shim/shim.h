@@ -6,7 +6,8 @@
 #include "shim/publisher.h"
 #include "ttrpc/server.h"
 
-/* The running shim: what main.c's table of actions leads to, and what all of it shares. */
+/* The running shim: what main.c's table of actions leads to, and what all of it shares. It has one
+ * container, or those of a group (shim/group.h). */
 typedef struct Container Container;
 
 typedef struct ShimArguments {
@@ -18,13 +19,14 @@ typedef struct Shim {
     const ShimArguments *arguments;
     Loop loop;
     TtrpcServer *server;
-    AttachServer *attach; /* outlives the container until its clients have everything */
     Publisher *publisher;
-    Container *container; /* NULL before Create and after Delete */
-    char *bundle;         /* the working directory */
+    Container *containers; /* each from Create to Delete */
+    unsigned farewells;    /* attach sockets of deleted containers, whose clients still read */
+    char *socket, *group;  /* path names; group: NULL without one */
     LoopSource server_source, signal_source;
     LoopTimer end_timer;  /* nothing to do any more */
     int64_t end_deadline; /* 0: not asked to end */
+    bool expecting;       /* a container that joined and is not created yet */
 } Shim;
 
 /* The actions. All exit with 0 or with an error that main prints. */
@@ -43,5 +45,10 @@ extern const char *const shim_watch_names[];
 int shim_watch_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
     const ProtobufCMessage *request, ProtobufCMessage *response, Error *err);
 
-/* serve.c: ends the loop once everybody has what is due to him. */
+/* serve.c: ends the loop once everybody has what is due to him, and not at all while there is a
+ * container. */
 void shim_end(Shim *shim);
+
+/* A container is on its way, or has come: the shim does not end, unless none is created for long.
+ */
+void shim_expect(Shim *shim, bool expecting);

@@ -8,8 +8,8 @@
 const char *const shim_watch_names[] = {"tare.shim.v1.Shim", NULL};
 
 static int find(Shim *shim, const char *id, Container **ret, Error *err) {
-    *ret = shim->container;
-    if (!*ret || strcmp((*ret)->id, id) != 0)
+    *ret = container_find(shim, id);
+    if (!*ret)
         return error_set(err, ERROR_NOT_FOUND, "no container '%.140s' here", id);
     return 0;
 }
@@ -66,6 +66,10 @@ static int set_restart(
 int shim_watch_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
     const ProtobufCMessage *request, ProtobufCMessage *response, Error *err) {
     Container *container;
+    if (strcmp(method->name, "Join") == 0) {
+        shim_expect(owner, true);
+        return 0;
+    }
     if (strcmp(method->name, "Watch") == 0) {
         const Tare__Shim__V1__WatchRequest *wanted = (const Tare__Shim__V1__WatchRequest *)request;
         TRY(find(owner, wanted->id, &container, err));

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/bootstrap.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/path.h"
+#include "base/text.h"
+#include "proto/containerd/runc/v1/options.pb-c.h"
+#include "proto/containerd/runtime/bootstrap/v1/bootstrap.pb-c.h"
+
+typedef Containerd__Runtime__Bootstrap__V1__BootstrapParams Params;
+typedef Containerd__Runtime__Bootstrap__V1__BootstrapResult Result;
+
+enum {
+    INPUT_MAX = 10 << 20, /* as containerd's own shims */
+    LEVEL_DEBUG = -4,
+    VERSION = 3
+};
+
+/* The runtime's options, which Create repeats; here only where the shim itself is to live. */
+static void take_options(const Google__Protobuf__Any *any, Bootstrap *ret) {
+    const ProtobufCMessageDescriptor *type = &containerd__runc__v1__options__descriptor;
+    if (!any || strcmp(path_name(any->type_url), type->name) != 0)
+        return;
+    ProtobufCMessage *message =
+        protobuf_c_message_unpack(type, NULL, any->value.len, any->value.data);
+    const Containerd__Runc__V1__Options *options = (const Containerd__Runc__V1__Options *)message;
+    if (options && !text_is_empty(options->shim_cgroup))
+        ret->cgroup = text_copy(options->shim_cgroup);
+    if (message)
+        protobuf_c_message_free_unpacked(message, NULL);
+}
+
+static int take_params(const Params *params, Bootstrap *ret, Error *err) {
+    ret->form = BOOTSTRAP_PROTOBUF;
+    ret->debug = ret->debug || params->log_level <= LEVEL_DEBUG;
+    ret->address = text_copy(params->containerd_grpc_address);
+    ret->publish_binary = text_copy(params->containerd_binary);
+    if (*params->containerd_ttrpc_address)
+        setenv("TTRPC_ADDRESS", params->containerd_ttrpc_address, 1);
+    for (size_t i = 0; i < params->n_extensions; i++)
+        take_options(params->extensions[i]->value, ret);
+    if (!*params->socket_dir)
+        return 0;
+    if (!path_is_absolute(params->socket_dir))
+        return error_set(err, ERROR_INVALID, "socket directory '%.200s' is not an absolute path",
+            params->socket_dir);
+    ret->socket_directory = text_copy(params->socket_dir);
+    return 0;
+}
+
+/* An Any may decode as BootstrapParams too (both begin with a string and bytes), hence the look at
+ * the identity, which containerd's own shims take as well. */
+static int take_input(
+    const ShimArguments *arguments, const Text *input, Bootstrap *ret, Error *err) {
+    const uint8_t *data = (const uint8_t *)input->data;
+    Params *params =
+        containerd__runtime__bootstrap__v1__bootstrap_params__unpack(NULL, input->length, data);
+    if (params && text_equal(params->instance_id, arguments->id) &&
+        text_equal(params->namespace_, arguments->name_space)) {
+        int r = take_params(params, ret, err);
+        containerd__runtime__bootstrap__v1__bootstrap_params__free_unpacked(params, NULL);
+        return r;
+    }
+    if (params)
+        containerd__runtime__bootstrap__v1__bootstrap_params__free_unpacked(params, NULL);
+    Google__Protobuf__Any *any = google__protobuf__any__unpack(NULL, input->length, data);
+    if (any)
+        take_options(any, ret);
+    if (any)
+        google__protobuf__any__free_unpacked(any, NULL);
+    return 0;
+}
+
+static bool knows_json(void) {
+    const char *version = getenv("MAX_SHIM_VERSION");
+    return version && text_equal(version, "3");
+}
+
+int bootstrap_read(const ShimArguments *arguments, Bootstrap *ret, Error *err) {
+    autodone(Text) input = {};
+    ret->form = knows_json() ? BOOTSTRAP_JSON : BOOTSTRAP_ADDRESS;
+    ret->debug = arguments->debug;
+    if (text_is_empty(arguments->socket) && !isatty(STDIN_FILENO))
+        TRY(fd_read_all(STDIN_FILENO, INPUT_MAX, &input, err));
+    if (input.length)
+        TRY(take_input(arguments, &input, ret, err));
+    if (text_is_empty(ret->address))
+        ret->address = text_copy(arguments->address);
+    if (text_is_empty(ret->publish_binary))
+        ret->publish_binary = text_copy(arguments->publish_binary);
+    return 0;
+}
+
+typedef struct Answer {
+    JsonInt version;
+    char *address, *protocol;
+} Answer;
+#define T Answer
+static const JsonField answer_fields[] = {
+    {"version", JSON_INT, JSON_AT(version)},
+    {"address", JSON_TEXT, JSON_AT(address)},
+    {"protocol", JSON_TEXT, JSON_AT(protocol)},
+    {},
+};
+static const JsonType answer_type = {sizeof(T), answer_fields};
+#undef T
+
+static void pack(char *address, Text *out) {
+    Result result = CONTAINERD__RUNTIME__BOOTSTRAP__V1__BOOTSTRAP_RESULT__INIT;
+    result.version = VERSION;
+    result.address = address;
+    result.protocol = (char *)"ttrpc";
+    text_reserve(out, protobuf_c_message_get_packed_size(&result.base) + 1);
+    out->length = protobuf_c_message_pack(&result.base, (uint8_t *)out->data);
+}
+
+int bootstrap_answer(const Bootstrap *bootstrap, const char *socket, Error *err) {
+    autodone(Text) out = {};
+    autofree char *address = text_format("unix://%s", socket);
+    const Answer answer = {{true, VERSION}, address, (char *)"ttrpc"};
+    autofree char *json = json_encode(&answer_type, &answer, 0);
+    switch (bootstrap->form) {
+    case BOOTSTRAP_ADDRESS:
+        text_append(&out, address);
+        break;
+    case BOOTSTRAP_JSON:
+        text_append(&out, json);
+        break;
+    case BOOTSTRAP_PROTOBUF:
+        pack(address, &out);
+        break;
+    }
+    return fd_write_all(STDOUT_FILENO, out.data, out.length, err);
+}
+
+void bootstrap_done(Bootstrap *bootstrap) {
+    free(bootstrap->address);
+    free(bootstrap->publish_binary);
+    free(bootstrap->socket_directory);
+    free(bootstrap->cgroup);
+    *bootstrap = (Bootstrap){};
+}
