@@ -35,6 +35,9 @@ int content_writer_open(
     Content *content, const char *digest, uint64_t size, ContentWriter **ret, Error *err);
 uint64_t content_writer_offset(const ContentWriter *writer);
 uint64_t content_writer_size(const ContentWriter *writer);
+bool content_writer_restarted(const ContentWriter *writer); /* threw away what could be read */
+/* What is there so far, for reading; it may grow, and shrink at a restart. */
+int content_writer_open_partial(const ContentWriter *writer, int *ret_fd, Error *err);
 const char *content_writer_digest(const ContentWriter *writer);
 /* ERROR_CORRUPT: more bytes than promised. ERROR_EXHAUSTED: no space. */
 int content_writer_write(ContentWriter *writer, const void *data, size_t n, Error *err);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/fd.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "engine/content/content.h"
 #include "engine/content/layout.h"
@@ -16,6 +17,7 @@ struct ContentWriter {
     int fd;
     uint64_t offset, size;
     Digest *hash; /* of the bytes before offset */
+    bool restarted;
     char digest[DIGEST_TEXT_SIZE];
 };
 
@@ -94,6 +96,15 @@ uint64_t content_writer_size(const ContentWriter *writer) {
     return writer->size;
 }
 
+bool content_writer_restarted(const ContentWriter *writer) {
+    return writer->restarted;
+}
+
+int content_writer_open_partial(const ContentWriter *writer, int *ret_fd, Error *err) {
+    return file_open(
+        writer->content->ingest, digest_hex(writer->digest), O_RDONLY | O_NOFOLLOW, 0, ret_fd, err);
+}
+
 const char *content_writer_digest(const ContentWriter *writer) {
     return writer->digest;
 }
@@ -122,6 +133,7 @@ int content_writer_restart(ContentWriter *writer, Error *err) {
         return error_set_errno(err, errno, "cannot store %s", writer->digest);
     digest_free(writer->hash);
     writer->hash = digest_new();
+    writer->restarted = writer->restarted || writer->offset > 0;
     writer->offset = 0;
     return 0;
 }

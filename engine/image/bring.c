@@ -25,7 +25,7 @@ static int bring_config(Bring *bring, const OciManifest *manifest, OciImage *ret
     autodone(Text) body = {};
     want_blob(bring, descriptor->digest);
     if (!content_has(content, descriptor->digest) && bring->fetch)
-        TRY(bring->fetch(bring->user, descriptor, err));
+        TRY(bring->fetch(bring->user, descriptor, NULL, err));
     TRY(content_read(content, descriptor->digest, DOCUMENT_CONFIG_MAX, &body, err));
     return document_decode_config(&body, manifest->layers.n, ret, err);
 }

@@ -14,7 +14,7 @@ typedef struct Bring {
     const char *target;   /* digest that names mean; NULL: none */
     const Reference *const *names;
     size_t names_n;
-    int (*fetch)(void *user, const OciDescriptor *blob, Error *err); /* into the content store */
+    LayerFetch *fetch; /* follow is NULL for documents */
     void *user;
     JsonTexts blobs; /* collected on the way */
 } Bring;

@@ -110,7 +110,7 @@ static int copy_in(Content *content, int fd, const char *digest, uint64_t size, 
 }
 
 /* A Bring's fetch: from the layout's blobs. */
-static int fetch(void *user, const OciDescriptor *blob, Error *err) {
+static int fetch(void *user, const OciDescriptor *blob, Follow *follow, Error *err) {
     Loading *loading = user;
     autoclose int fd = -1;
     uint64_t size;
@@ -206,7 +206,7 @@ static int load_tree(Loading *loading, const OciDescriptor *top, ImageLoaded *re
         TRY(document_check_descriptor(at, DOCUMENT_MAX, err));
         lease_add_blob(loading->images, loading->lease, at->digest);
         if (!content_has(loading->images->content, at->digest))
-            TRY(fetch(loading, at, err));
+            TRY(fetch(loading, at, NULL, err));
         TRY(content_read(loading->images->content, at->digest, DOCUMENT_MAX, &body, err));
         TRY(document_classify(at->media_type, &body, &kind, err));
         if (kind == DOCUMENT_MANIFEST)

@@ -14,8 +14,8 @@
  *
  *     flight "layer"    nobody else makes this chain id, until it is committed
  *       flight "blob"     nobody else downloads it
- *         gate downloads    the network, a few at a time
- *       gate unpacks      the processor
+ *         gate downloads    the network, a few at a time; unpacked at the same time
+ *       gate unpacks      the processor, for a blob that was here before
  *       wait              until the layer below is committed
  *       commit
  *
@@ -62,55 +62,104 @@ static void tell(
         layers->progress, phase, layer->digest, (int64_t)current, (int64_t)layer->size.value);
 }
 
-static int download(const Layers *layers, const OciDescriptor *layer, Error *err) {
-    Images *images = layers->images;
-    if (content_has(images->content, layer->digest))
-        return 0;
-    if (!layers->fetch)
-        return error_set(err, ERROR_NOT_FOUND, "layer %s is missing", layer->digest);
-    TRY(gate_enter(&images->flights, &images->downloads, progress_stopped, layers->progress, err));
-    int code = layers->fetch(layers->user, layer, err);
-    gate_leave(&images->flights, &images->downloads);
-    TRY(code);
-    tell(layers, IMAGE_DOWNLOADED, layer, layer->size.value);
-    return 0;
+/* One layer on its way into a tree. */
+typedef struct Filling {
+    const Layers *layers;
+    const OciDescriptor *layer;
+    SnapshotLayer *tree;
+    LayerUnpack job;
+    LayerResult *result;
+} Filling;
+
+static int say_which(const Filling *filling, int code, Error *err) {
+    return code < 0 && code != ERROR_CANCELLED
+               ? error_prefix(err, "layer %s", filling->layer->digest)
+               : code;
 }
 
-static int bring_blob(const Layers *layers, const OciDescriptor *layer, Error *err) {
-    Flights *flights = &layers->images->flights;
-    autofree char *key = text_format("blob:%s", layer->digest);
-    TRY(flight_begin(flights, key, progress_stopped, layers->progress, err));
-    int code = download(layers, layer, err);
+/* Returns 1 when the layer was unpacked on the way. */
+static int download_gated(Filling *filling, Error *err) {
+    const Layers *layers = filling->layers;
+    Error unpacking = {};
+    Follow follow;
+    follow_init(&follow, &filling->job);
+    int code = layers->fetch(layers->user, filling->layer, &follow, err);
+    if (code == 0)
+        tell(layers, IMAGE_DOWNLOADED, filling->layer, filling->layer->size.value);
+    int filled = follow_end(&follow, code == 0, filling->result, &unpacking);
+    TRY(code);
+    if (filled < 0) {
+        *err = unpacking;
+        return say_which(filling, filled, err);
+    }
+    if (follow.lost) {
+        snapshot_layer_abandon(layers->images->snapshots, filling->tree);
+        TRY(snapshot_layer_begin(layers->images->snapshots, filling->tree, err));
+        filling->job.tree = filling->tree->fd;
+    }
+    return filled;
+}
+
+static int download(Filling *filling, Error *err) {
+    const Layers *layers = filling->layers;
+    Images *images = layers->images;
+    if (content_has(images->content, filling->layer->digest))
+        return 0;
+    if (!layers->fetch)
+        return error_set(err, ERROR_NOT_FOUND, "layer %s is missing", filling->layer->digest);
+    TRY(gate_enter(&images->flights, &images->downloads, progress_stopped, layers->progress, err));
+    int code = download_gated(filling, err);
+    gate_leave(&images->flights, &images->downloads);
+    return code;
+}
+
+static int bring_blob(Filling *filling, Error *err) {
+    Flights *flights = &filling->layers->images->flights;
+    autofree char *key = text_format("blob:%s", filling->layer->digest);
+    TRY(flight_begin(flights, key, progress_stopped, filling->layers->progress, err));
+    int code = download(filling, err);
     flight_end(flights, key);
     return code;
 }
 
-static int unpack_gated(
-    const Layers *layers, size_t index, int tree, LayerResult *ret, Error *err) {
-    const OciDescriptor *layer = &layers->item[index];
+static int unpack_gated(Filling *filling, Error *err) {
     autoclose int blob = -1;
     uint64_t size;
-    TRY(content_open_blob(layers->images->content, layer->digest, &blob, &size, err));
-    Report extracting = {layers->progress, IMAGE_EXTRACTING, layer, 0};
-    LayerUnpack job = {
-        .program = layers->images->unpack_program,
-        .blob = blob,
-        .tree = tree,
-        .diff_id = layers->diff_ids->item[index],
-        .progress = report,
-        .user = &extracting,
-    };
-    int code = layer_unpack(&job, ret, err);
-    return code < 0 && code != ERROR_CANCELLED ? error_prefix(err, "layer %s", layer->digest)
-                                               : code;
+    TRY(content_open_blob(
+        filling->layers->images->content, filling->layer->digest, &blob, &size, err));
+    filling->job.blob = blob;
+    return say_which(filling, layer_unpack(&filling->job, filling->result, err), err);
 }
 
-static int unpack(const Layers *layers, size_t index, int tree, LayerResult *ret, Error *err) {
+static int unpack(Filling *filling, Error *err) {
+    const Layers *layers = filling->layers;
     Images *images = layers->images;
     TRY(gate_enter(&images->flights, &images->unpacks, progress_stopped, layers->progress, err));
-    int code = unpack_gated(layers, index, tree, ret, err);
+    int code = unpack_gated(filling, err);
     gate_leave(&images->flights, &images->unpacks);
     return code;
+}
+
+static int fill(
+    const Layers *layers, size_t index, SnapshotLayer *tree, LayerResult *ret, Error *err) {
+    const OciDescriptor *layer = &layers->item[index];
+    Report extracting = {layers->progress, IMAGE_EXTRACTING, layer, 0};
+    Filling filling = {
+        .layers = layers,
+        .layer = layer,
+        .tree = tree,
+        .job =
+            {
+                .program = layers->images->unpack_program,
+                .tree = tree->fd,
+                .diff_id = layers->diff_ids->item[index],
+                .progress = report,
+                .user = &extracting,
+            },
+        .result = ret,
+    };
+    int filled = bring_blob(&filling, err);
+    return filled == 0 ? unpack(&filling, err) : filled;
 }
 
 static int wait_for_parent(Work *work, size_t index, Error *err) {
@@ -139,7 +188,7 @@ static int finish(
 
 static int fill_and_commit(Work *work, size_t index, SnapshotLayer *tree, Error *err) {
     autodone(LayerResult) result = {};
-    TRY(unpack(work->layers, index, tree->fd, &result, err));
+    TRY(fill(work->layers, index, tree, &result, err));
     TRY(wait_for_parent(work, index, err));
     TRY(finish(work, index, tree, &result, err));
     return snapshot_layer_commit(work->layers->images->snapshots, tree, work->chain[index],
@@ -156,7 +205,6 @@ static int bring_layer(Work *work, size_t index, Error *err) {
             tell(layers, IMAGE_LAYER_EXISTS, layer, 0);
         return 0;
     }
-    TRY(bring_blob(layers, layer, err));
     SnapshotLayer tree;
     TRY(snapshot_layer_begin(snapshots, &tree, err));
     int code = fill_and_commit(work, index, &tree, err);

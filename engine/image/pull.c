@@ -32,6 +32,8 @@ typedef struct Pull {
 typedef struct Download {
     Pull *pull;
     const OciDescriptor *blob;
+    Follow *follow; /* NULL: a document */
+    const ContentWriter *writer;
     int64_t last;
     bool quiet; /* a config: users know only layers */
 } Download;
@@ -39,6 +41,8 @@ typedef struct Download {
 static int report_download(void *user, uint64_t current) {
     Download *download = user;
     int64_t now = time_monotonic();
+    if (download->follow)
+        follow_advance(download->follow, download->writer);
     if (progress_stopped(&download->pull->progress))
         return -1;
     if (download->quiet || now - download->last < REPORT_EVERY)
@@ -57,7 +61,12 @@ static int download_once(Download *download, bool *ret_resumed, Error *err) {
     if (there != 0)
         return there < 0 ? there : 0;
     *ret_resumed = content_writer_offset(writer) > 0;
+    download->writer = writer;
+    if (download->follow)
+        follow_begin(download->follow, writer);
     TRY(registry_get_blob(pull->registry, writer, report_download, download, err));
+    if (download->follow)
+        follow_advance(download->follow, writer);
     if (!download->quiet)
         progress_layer(&pull->progress, IMAGE_VERIFYING, blob->digest, (int64_t)blob->size.value,
             (int64_t)blob->size.value);
@@ -65,10 +74,10 @@ static int download_once(Download *download, bool *ret_resumed, Error *err) {
 }
 
 /* What an earlier attempt left may be damaged (a power cut): then once more from the start. */
-static int fetch(void *user, const OciDescriptor *blob, Error *err) {
+static int fetch(void *user, const OciDescriptor *blob, Follow *follow, Error *err) {
     bool config = text_equal(blob->media_type, OCI_MEDIA_CONFIG) ||
                   text_equal(blob->media_type, DOCKER_MEDIA_CONFIG);
-    Download download = {.pull = user, .blob = blob, .quiet = config};
+    Download download = {.pull = user, .blob = blob, .follow = follow, .quiet = config};
     bool resumed = false;
     int code = download_once(&download, &resumed, err);
     if (code == ERROR_CORRUPT && resumed)

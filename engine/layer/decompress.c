@@ -8,7 +8,9 @@
 #include <unistd.h>
 #include <zstd.h>
 
+#include "base/fd.h"
 #include "base/memory.h"
+#include "engine/layer/frame.h"
 
 enum {
     INPUT_SIZE = 1 << 18,
@@ -26,7 +28,8 @@ typedef struct Format {
 } Format;
 
 struct Decompressor {
-    int fd;
+    int fd, follow;
+    uint64_t readable; /* the file has at least so many bytes by now */
     const Format *format;
     uint8_t *input;
     size_t input_at, input_n;
@@ -39,18 +42,35 @@ struct Decompressor {
     ZSTD_DStream *zstd;
 };
 
-static int refill(Decompressor *d, Error *err) {
-    while (d->input_at == d->input_n && !d->input_ended) {
-        ssize_t n = read(d->fd, d->input, INPUT_SIZE);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot read the layer");
-        d->input_at = 0;
-        d->input_n = (size_t)n;
+static int wait_for_more(Decompressor *d, Error *err) {
+    uint64_t readable;
+    int code = fd_read_exactly(d->follow, &readable, sizeof(readable), err);
+    if (code == ERROR_UNAVAILABLE)
+        return error_set(err, ERROR_CANCELLED, "the download ended early");
+    d->readable = readable;
+    return code;
+}
+
+static int read_more(Decompressor *d, Error *err) {
+    uint64_t there = d->readable - d->position;
+    ssize_t n = read(d->fd, d->input, there < INPUT_SIZE ? (size_t)there : INPUT_SIZE);
+    if (n < 0 && errno == EINTR)
+        return 0;
+    if (n < 0)
+        return error_set_errno(err, errno, "cannot read the layer");
+    if (n == 0 && d->readable != LAYER_FOLLOW_END)
+        d->readable = d->position; /* the download began anew: the engine knows, and will say */
+    else
         d->input_ended = n == 0;
-        d->position += (uint64_t)n;
-    }
+    d->input_at = 0;
+    d->input_n = (size_t)n;
+    d->position += (uint64_t)n;
+    return 0;
+}
+
+static int refill(Decompressor *d, Error *err) {
+    while (d->input_at == d->input_n && !d->input_ended)
+        TRY(d->position < d->readable ? read_more(d, err) : wait_for_more(d, err));
     return 0;
 }
 
@@ -143,9 +163,11 @@ static const Format formats[] = {
     {"nothing", "", 0, NULL, plain_step},
 };
 
-int decompressor_new(int fd, Decompressor **ret, Error *err) {
+int decompressor_new(int fd, int follow, Decompressor **ret, Error *err) {
     autoptr(Decompressor) d = new (Decompressor);
     d->fd = fd;
+    d->follow = follow;
+    d->readable = follow < 0 ? LAYER_FOLLOW_END : 0;
     d->input = memory_new(INPUT_SIZE);
     TRY(refill(d, err));
     d->format = formats;

@@ -11,8 +11,9 @@
  * layers in the wild cannot be relied on. One thread. The doors to ISA-L and libzstd. */
 typedef struct Decompressor Decompressor;
 
-/* fd is borrowed and read from where it stands. ERROR_UNSUPPORTED: xz, bzip2. */
-int decompressor_new(int fd, Decompressor **ret, Error *err);
+/* fd is borrowed and read from where it stands. follow: -1, or where the engine says how far fd can
+ * be read by now (engine/layer/frame.h). ERROR_UNSUPPORTED: xz, bzip2. */
+int decompressor_new(int fd, int follow, Decompressor **ret, Error *err);
 void decompressor_free(Decompressor *decompressor);
 CLEANUP_DEFINE(Decompressor, decompressor_free)
 

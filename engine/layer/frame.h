@@ -5,7 +5,8 @@
 /* What tare-unpack writes to its standard output, in this machine's byte order. The engine believes
  * lengths and counts only within the bounds below: the writer has read hostile bytes.
  *
- *     tare-unpack (0: blob, 1: frames, 2: standard error, 3: tree; argv[1]: diff id)
+ *     tare-unpack (0: blob, 1: frames, 2: standard error, 3: tree; argv[1]: diff id; with "follow"
+ *                  as argv[2], 4: how far the blob can be read)
  *     PROGRESS u64          now and then
  *     IMPLICIT path         0 or more, at the end
  *     OPAQUE path           0 or more, at the end
@@ -31,4 +32,9 @@ enum {
     LAYER_FRAME_MAX = 4096,
     LAYER_PATHS_MAX = 1 << 18, /* IMPLICIT and OPAQUE frames together */
     LAYER_TREE_FD = 3,
+    LAYER_FOLLOW_FD = 4,
 };
+
+/* On descriptor 4 the engine says with one u64 after the other how many bytes of the blob there are
+ * by now; with this one, that all are. Its end before that: the download failed. */
+#define LAYER_FOLLOW_END UINT64_MAX

@@ -104,14 +104,17 @@ static int spawn(const LayerUnpack *unpack, pid_t *ret_pid, int *ret_fd, Error *
     autoclose int reader = pipe_fds[0], writer = pipe_fds[1];
     /* Nothing of the engine's environment concerns it. */
     const char *const environ[] = {NULL};
-    const char *const argv[] = {unpack->program, unpack->diff_id ? unpack->diff_id : "-", NULL};
+    bool follows = unpack->follow > 0;
+    const char *const argv[] = {
+        unpack->program, unpack->diff_id ? unpack->diff_id : "-", follows ? "follow" : NULL, NULL};
+    const int more[] = {unpack->tree, unpack->follow};
     ProcessSpawn process = {
         .argv = argv,
         .environ = environ,
         .directory = "/",
         .fds = {unpack->blob, writer, STDERR_FILENO},
-        .more_fds = &unpack->tree,
-        .more_fds_n = 1,
+        .more_fds = more,
+        .more_fds_n = follows ? 2 : 1,
     };
     TRY(process_spawn(&process, ret_pid, err));
     *ret_fd = take_fd(&reader);

@@ -18,6 +18,8 @@ typedef int LayerProgress(void *user, uint64_t current);
 typedef struct LayerUnpack {
     const char *program; /* path of tare-unpack */
     int blob;            /* the compressed tar, from its start */
+    int follow;          /* of a blob that still grows: tells how far it can be read
+                            (engine/layer/frame.h); 0: the blob is complete */
     int tree;            /* empty directory */
     const char *diff_id; /* digest that the uncompressed tar must have; NULL: an archive of plain
                             files, unverified */

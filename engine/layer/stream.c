@@ -99,9 +99,9 @@ static void *hash(void *argument) {
     }
 }
 
-int stream_open(int fd, uint64_t limit, Stream **ret, Error *err) {
+int stream_open(int fd, int follow, uint64_t limit, Stream **ret, Error *err) {
     Decompressor *decompressor;
-    TRY(decompressor_new(fd, &decompressor, err));
+    TRY(decompressor_new(fd, follow, &decompressor, err));
     Stream *stream = new (Stream);
     *stream = (Stream){.decompressor = decompressor, .limit = limit, .digest = digest_new()};
     for (size_t i = 0; i < SLOTS; i++)

@@ -11,8 +11,9 @@
  * reads, each a few buffers apart. So a layer takes the time of the slowest of the three. */
 typedef struct Stream Stream;
 
-/* fd is borrowed. More than `limit` bytes is ERROR_EXHAUSTED. */
-int stream_open(int fd, uint64_t limit, Stream **ret, Error *err);
+/* fd and follow (or -1, engine/layer/decompress.h) are borrowed. More than `limit` bytes is
+ * ERROR_EXHAUSTED. */
+int stream_open(int fd, int follow, uint64_t limit, Stream **ret, Error *err);
 void stream_close(Stream *stream); /* stops the threads */
 CLEANUP_DEFINE(Stream, stream_close)
 

@@ -63,7 +63,7 @@ static int die_with_engine(Error *err) {
     return 0;
 }
 
-static int unpack(const char *diff_id, Error *err) {
+static int unpack(const char *diff_id, int follow, Error *err) {
     int tree = LAYER_TREE_FD;
     int64_t last = 0;
     autoptr(Stream) stream = NULL;
@@ -71,7 +71,7 @@ static int unpack(const char *diff_id, Error *err) {
     char digest[DIGEST_TEXT_SIZE];
     TRY(die_with_engine(err));
     TRY(confine(&tree, err));
-    TRY(stream_open(STDIN_FILENO, STREAM_MAX, &stream, err));
+    TRY(stream_open(STDIN_FILENO, follow, STREAM_MAX, &stream, err));
     extraction_init(&extraction, stream, tree);
     extraction.progress = send_progress;
     extraction.user = &last;
@@ -86,7 +86,8 @@ static int unpack(const char *diff_id, Error *err) {
 
 int main(int argc, char **argv) {
     Error error = {};
-    if (argc != 2) {
+    bool follows = argc == 3 && strcmp(argv[2], "follow") == 0;
+    if (argc != 2 && !follows) {
         fprintf(stderr, "tare-unpack is started by tared\n");
         return 2;
     }
@@ -94,7 +95,7 @@ int main(int argc, char **argv) {
     /* Names in layers are UTF-8, and built into the C library is only this locale for it: without,
      * libarchive would look for converters. */
     setlocale(LC_CTYPE, "C.UTF-8");
-    int code = unpack(argv[1], &error);
+    int code = unpack(argv[1], follows ? LAYER_FOLLOW_FD : -1, &error);
     Error ignored;
     if (code < 0)
         send_frame(LAYER_FAILED, &error, sizeof(error), &ignored);

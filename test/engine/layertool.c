@@ -21,7 +21,7 @@ static int extract(char **argument, Error *err) {
     autodone(Extraction) extraction = {.tree.parent = -1};
     TRY(file_open(AT_FDCWD, argument[0], O_RDONLY, 0, &file, err));
     TRY(file_open(AT_FDCWD, argument[1], O_RDONLY | O_DIRECTORY, 0, &directory, err));
-    TRY(stream_open(file, UINT64_C(1) << 40, &stream, err));
+    TRY(stream_open(file, -1, UINT64_C(1) << 40, &stream, err));
     extraction_init(&extraction, stream, directory);
     TRY(extraction_run(&extraction, err));
     for (size_t i = 0; i < extraction.tree.implicit.n; i++)
