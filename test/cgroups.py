@@ -7,6 +7,9 @@ import pathlib
 import pytest
 
 V2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+CONTROLLERS = pathlib.Path("/sys/fs/cgroup/cgroup.controllers").read_text().split() if V2 else []
+FUSE = {"type": "c", "major": 10, "minor": 229}  # a device in no default rule, and opening it does nothing
+OPEN = "mknod /tmp/device c 10 229; (: </tmp/device) 2>/dev/null && echo read; (: >>/tmp/device) 2>/dev/null && echo write"
 
 
 def v1_only(controller):
@@ -15,8 +18,7 @@ def v1_only(controller):
 
 
 def v2(controller):
-    available = V2 and controller in open("/sys/fs/cgroup/cgroup.controllers").read().split()
-    return pytest.mark.skipif(not available, reason=f"no v2 controller {controller}")
+    return pytest.mark.skipif(controller not in CONTROLLERS, reason=f"no v2 controller {controller}")
 
 
 def needs(controller):
@@ -49,3 +51,13 @@ def read_v2(pid, file):
 def value(runtime, name, controller, v1_file, v2_file):
     pid = runtime.state(name)["pid"]
     return read_v2(pid, v2_file) if V2 else read(pid, controller, v1_file)
+
+
+def disk_of(path):
+    """Major and minor of the whole disk: io.max takes no partitions."""
+    device = os.stat(path).st_dev
+    if not os.major(device):
+        pytest.skip(f"{path} is not on a disk")
+    link = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
+    link = link.parent if (link / "partition").exists() else link
+    return tuple(map(int, (link / "dev").read_text().split(":")))

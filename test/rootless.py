@@ -17,14 +17,15 @@ AS_USER = pathlib.Path(__file__).with_name("runtime") / "as_user"
 
 
 class UserRuntime(Runtime):
-    """Bundles belong to the user; all commands run as that one, who has no systemd."""
+    """Bundles belong to the user; all commands run as that one, who has no systemd unless `manager` says so."""
 
     def __init__(self, program, directory):
         super().__init__(program, directory)
         self.manager = "cgroupfs"
+        self.environment = []
 
     def command(self, *words):
-        return [str(AS_USER), str(self.directory), *SANITIZER, *super().command(*words)]
+        return [str(AS_USER), str(self.directory), *SANITIZER, *self.environment, *super().command(*words)]
 
     def allow(self, count):
         for name in ("subuid", "subgid"):
@@ -62,6 +63,9 @@ def user(build, tmp_path):
         os.chmod(home, os.stat(home).st_mode | 0o755)
         home = home.parent
     shutil.copy(runtime_program(build), tmp_path / "tare-runtime")
+    beside = runtime_program(build).with_name("tare-systemd")
+    if beside.exists():
+        shutil.copy(beside, tmp_path)
     (tmp_path / "etc").mkdir()
     for name in ("passwd", "group"):
         shutil.copy(f"/etc/{name}", tmp_path / "etc" / name)

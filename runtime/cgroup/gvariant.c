@@ -159,6 +159,18 @@ static char unescape(char c) {
     return at && c ? to[at - from] : c;
 }
 
+char *gvariant_quote(const char *text) {
+    Text quoted = {};
+    text_append_char(&quoted, '\'');
+    for (const char *c = text; *c; c++) {
+        if (*c == '\'' || *c == '\\')
+            text_append_char(&quoted, '\\');
+        text_append_char(&quoted, *c);
+    }
+    text_append_char(&quoted, '\'');
+    return text_take(&quoted);
+}
+
 static int parse_text(Parser *p, const char *type, GvariantValue *ret, Error *err) {
     char quote = *p->at++;
     Text text = {};

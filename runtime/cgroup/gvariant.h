@@ -21,6 +21,9 @@ typedef struct GvariantValue {
 
 int gvariant_parse(const char *text, GvariantValue *ret, Error *err);
 
+/* A text as gvariant_parse() reads it: in quotes, with what would end it escaped. New string. */
+char *gvariant_quote(const char *text);
+
 /* A number as whole microseconds in a "t", from one of any type in seconds: systemd's "Sec"
  * properties are "USec" on the bus. */
 int gvariant_seconds_to_usec(GvariantValue *value, Error *err);

@@ -144,7 +144,11 @@ int cgroup_remove(const Cgroup *cgroup, Error *err) {
         (void)systemd_stop(cgroup, &ignored);
     for (size_t i = 0; i < cgroup->n; i++) {
         Error one;
-        if (remove_directory(cgroup->item[i].path, &one) < 0 && result >= 0)
+        if (remove_directory(cgroup->item[i].path, &one) >= 0)
+            continue;
+        if (cgroup->unit && one.sys == EROFS) /* not ours to write, but systemd's */
+            continue;
+        if (result >= 0)
             *err = one, result = one.code;
     }
     return result;

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "runtime/cgroup/gvariant.h"
 #include "runtime/cgroup/systemd_request.h"
+#include "runtime/cgroup/systemd_version.h"
 
 /* tare-systemd: a program of its own, because the runtime is static and libsystemd is not. It does
  * what one request says (systemd_request.h) and ends. The only place that knows sd-bus.
@@ -34,6 +35,7 @@ typedef struct Job {
 typedef struct Client {
     sd_bus *bus;
     const SystemdRequest *request;
+    unsigned version;
     Job job;
     char *control_group;
 } Client;
@@ -150,21 +152,32 @@ static int append_annotation(
     return append_property(m, usec, value, err);
 }
 
-static int append_map(sd_bus_message *m, const JsonMap *map, bool annotations, Error *err) {
-    for (size_t i = 0; i < map->n; i++) {
-        autodone(GvariantValue) value = {};
-        int r = gvariant_parse(map->value[i], &value, err);
-        if (r >= 0)
-            r = annotations ? append_annotation(m, map->key[i], &value, err)
-                            : append_property(m, map->key[i], &value, err);
-        if (r < 0)
-            return error_prefix(err, "property %s=%s", map->key[i], map->value[i]);
-    }
+typedef int Append(sd_bus_message *m, const char *name, GvariantValue *value, Error *err);
+
+static int append_one(
+    sd_bus_message *m, const char *name, const char *text, Append *append, Error *err) {
+    autodone(GvariantValue) value = {};
+    int r = gvariant_parse(text, &value, err);
+    r = r < 0 ? r : append(m, name, &value, err);
+    return r < 0 ? error_prefix(err, "property %s=%s", name, text) : 0;
+}
+
+static int append_limit(sd_bus_message *m, const char *name, GvariantValue *value, Error *err) {
+    return append_property(m, name, value, err);
+}
+
+static int append_maps(sd_bus_message *m, const Client *client, Error *err) {
+    const JsonMap *limits = &client->request->properties;
+    const JsonMap *annotations = &client->request->annotations;
+    for (size_t i = 0; i < limits->n; i++)
+        if (systemd_version_knows(client->version, limits->key[i], limits->value[i]))
+            TRY(append_one(m, limits->key[i], limits->value[i], append_limit, err));
+    for (size_t i = 0; i < annotations->n; i++)
+        TRY(append_one(m, annotations->key[i], annotations->value[i], append_annotation, err));
     return 0;
 }
 
-static int append_properties(
-    sd_bus_message *m, const SystemdRequest *request, pid_t pid, Error *err) {
+static int append_properties(sd_bus_message *m, const Client *client, pid_t pid, Error *err) {
     int r = sd_bus_message_open_container(m, SD_BUS_TYPE_ARRAY, "(sv)");
     if (r < 0)
         return fail(err, r, NULL, "cannot write a message");
@@ -174,8 +187,7 @@ static int append_properties(
         TRY(gvariant_parse(text, &pids, err));
         TRY(append_property(m, "PIDs", &pids, err));
     }
-    TRY(append_map(m, &request->properties, false, err));
-    TRY(append_map(m, &request->annotations, true, err));
+    TRY(append_maps(m, client, err));
     r = sd_bus_message_close_container(m);
     return r < 0 ? fail(err, r, NULL, "cannot write a message") : 0;
 }
@@ -193,6 +205,23 @@ static int on_job_removed(sd_bus_message *m, void *argument, sd_bus_error *ignor
         job->early_result[job->early++] = text_copy(result);
     }
     return 0;
+}
+
+static int ask_property(Client *client, const char *name, char **ret, Error *err) {
+    sd_bus_error error = SD_BUS_ERROR_NULL;
+    autofree char *what = text_format("cannot ask systemd for its %s", name);
+    int r = sd_bus_get_property_string(
+        client->bus, MANAGER, MANAGER_PATH, MANAGER_INTERFACE, name, &error, ret);
+    if (r < 0)
+        fail(err, r, &error, what);
+    sd_bus_error_free(&error);
+    return r < 0 ? err->code : 0;
+}
+
+static int ask_version(Client *client, Error *err) {
+    autofree char *version = NULL;
+    TRY(ask_property(client, "Version", &version, err));
+    return systemd_version_parse(version, &client->version, err);
 }
 
 static int watch_jobs(Client *client, Error *err) {
@@ -265,7 +294,7 @@ static int start_once(Client *client, Error *err) {
     autofree char *what = text_format("cannot start systemd unit '%s'", client->request->unit);
     TRY(new_call(client, "StartTransientUnit", &m, err));
     int r = sd_bus_message_append(m, "ss", client->request->unit, "replace");
-    r = r < 0 ? fail(err, r, NULL, what) : append_properties(m, client->request, getpid(), err);
+    r = r < 0 ? fail(err, r, NULL, what) : append_properties(m, client, getpid(), err);
     if (r >= 0) {
         int appended = sd_bus_message_append(m, "a(sa(sv))", 0);
         r = appended < 0 ? fail(err, appended, NULL, what) : call(client, m, what, true, err);
@@ -276,6 +305,7 @@ static int start_once(Client *client, Error *err) {
 
 /* A unit of that name that has failed stays until it is told to go. */
 static int start(Client *client, Error *err) {
+    TRY(ask_version(client, err));
     TRY(watch_jobs(client, err));
     int r = start_once(client, err);
     if (r == ERROR_EXISTS) {
@@ -293,9 +323,10 @@ static int set(Client *client, Error *err) {
     sd_bus_message *m = NULL;
     autofree char *what =
         text_format("cannot set properties of systemd unit '%s'", client->request->unit);
+    TRY(ask_version(client, err));
     TRY(new_call(client, "SetUnitProperties", &m, err));
     int r = sd_bus_message_append(m, "sb", client->request->unit, 1); /* until the next boot */
-    r = r < 0 ? fail(err, r, NULL, what) : append_properties(m, client->request, 0, err);
+    r = r < 0 ? fail(err, r, NULL, what) : append_properties(m, client, 0, err);
     r = r < 0 ? r : call(client, m, what, false, err);
     sd_bus_message_unref(m);
     return r;
@@ -329,13 +360,7 @@ static int stop(Client *client, Error *err) {
 }
 
 static int ask_manager(Client *client, Error *err) {
-    sd_bus_error error = SD_BUS_ERROR_NULL;
-    int r = sd_bus_get_property_string(client->bus, MANAGER, MANAGER_PATH, MANAGER_INTERFACE,
-        "ControlGroup", &error, &client->control_group);
-    if (r < 0)
-        fail(err, r, &error, "cannot ask systemd for its control group");
-    sd_bus_error_free(&error);
-    return r < 0 ? err->code : 0;
+    return ask_property(client, "ControlGroup", &client->control_group, err);
 }
 
 typedef struct Act {

@@ -119,6 +119,8 @@ static int fill(
     const SystemdUnit unit = {.slice = cgroup->slice, .name = cgroup->unit};
     systemd_unit_properties(&unit, cgroup->unit, cgroup->v2, &ret->properties);
     systemd_device_properties(resources, &ret->properties);
+    if (cgroup->v2)
+        systemd_oom_property(resources, &ret->properties);
     TRY(systemd_limit_properties(resources, cgroup->v2, &ret->properties, err));
     return cgroup->annotations
                ? systemd_annotation_properties(cgroup->annotations, &ret->annotations, err)

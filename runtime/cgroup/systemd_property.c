@@ -75,6 +75,8 @@ static int set_cpu(const OciCpu *cpu, bool v2, JsonMap *ret, Error *err) {
         set_number(ret, "CPUWeight", 0);
     else if (v2 && cpu->shares.value)
         set_number(ret, "CPUWeight", limits_weight_of_shares(cpu->shares.value));
+    else if (v2 && cpu->idle.set) /* no longer idle: no weight of its own */
+        set_number(ret, "CPUWeight", UINT64_MAX);
     else if (cpu->shares.value)
         set_number(ret, "CPUShares", cpu->shares.value);
     set_quota(ret, cpu->quota.value, cpu->period.value);
@@ -202,6 +204,12 @@ static int set_all_unified(const JsonMap *unified, JsonMap *ret, Error *err) {
             return error_prefix(err, "linux.resources.unified: \"%s\"", unified_properties[i].file);
     }
     return 0;
+}
+
+void systemd_oom_property(const OciResources *resources, JsonMap *ret) {
+    const char *group = json_map_find(&resources->unified, "memory.oom.group");
+    if (group)
+        json_map_set(ret, "OOMPolicy", *group == '1' ? "'kill'" : "'continue'");
 }
 
 int systemd_limit_properties(const OciResources *resources, bool v2, JsonMap *ret, Error *err) {

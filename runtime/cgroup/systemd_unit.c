@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "runtime/cgroup/gvariant.h"
 
 enum {
     MASK_BYTES = 1024 /* 8192 CPUs, the kernel's own limit */
@@ -102,11 +103,12 @@ int systemd_mask(const char *list, char **ret, Error *err) {
 
 void systemd_unit_properties(const SystemdUnit *unit, const char *id, bool v2, JsonMap *ret) {
     bool is_slice = text_ends(unit->name, ".slice");
-    autofree char *description = text_format("'tare container %s'", id);
-    autofree char *slice =
-        is_slice ? text_format("['%s']", unit->slice) : text_format("'%s'", unit->slice);
+    autofree char *words = text_format("tare container %s", id);
+    autofree char *description = gvariant_quote(words);
+    autofree char *slice = gvariant_quote(unit->slice);
+    autofree char *slices = text_format("[%s]", slice);
     json_map_set(ret, "Description", description);
-    json_map_set(ret, is_slice ? "Wants" : "Slice", slice);
+    json_map_set(ret, is_slice ? "Wants" : "Slice", is_slice ? slices : slice);
     if (!is_slice)
         json_map_set(ret, "Delegate", "true");
     json_map_set(ret, "MemoryAccounting", "true");

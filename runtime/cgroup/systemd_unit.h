@@ -28,6 +28,10 @@ void systemd_unit_properties(const SystemdUnit *unit, const char *id, bool v2, J
 /* The limits, each as the reference runtime translates it. */
 int systemd_limit_properties(const OciResources *resources, bool v2, JsonMap *ret, Error *err);
 
+/* memory.oom.group of the unified map, which systemd would write anew from a policy that can only
+ * be given when the unit is made. */
+void systemd_oom_property(const OciResources *resources, JsonMap *ret);
+
 /* DevicePolicy and DeviceAllow. systemd knows only lists of what is allowed, so rules that forbid
  * some device are left to the filter of our own. */
 void systemd_device_properties(const OciResources *resources, JsonMap *ret);

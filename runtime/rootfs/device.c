@@ -41,11 +41,24 @@ static const struct {
     {"/proc/self/fd/2", "stderr"},
 };
 
+/* A file to bind a node on. One that is there is not opened: it may be a device, which is more than
+ * looked at by that, or has no answer (/dev/tty without a terminal). */
+static int make_target(int dir, const char *name, Error *err) {
+    struct stat st;
+    autoclose int made = -1;
+    int r = file_open(dir, name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0666, &made, err);
+    if (r >= 0 || err->sys != EEXIST)
+        return r;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_set_errno(err, errno, "cannot inspect '%s'", name);
+    return S_ISLNK(st.st_mode) ? error_set_errno(err, ELOOP, "cannot open '%s'", name) : 0;
+}
+
 /* The node of the host, bound: in a user namespace mknod(2) is not allowed. */
 static int bind_node(int dir, const char *name, const Node *node, Error *err) {
-    autoclose int tree = -1, made = -1;
+    autoclose int tree = -1;
     TRY(tree_clone(AT_FDCWD, node->path, false, &tree, err));
-    TRY(file_open(dir, name, O_RDONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0666, &made, err));
+    TRY(make_target(dir, name, err));
     if (tree_attach(tree, dir, name, err) < 0)
         return error_prefix(err, "cannot bind '%s'", node->path);
     return 0;

@@ -43,9 +43,11 @@ def wait_for(condition, seconds=15):
 
 
 class Engine:
-    """One engine. `words` begin each of its command lines; `image` is the name of a busybox image."""
+    """One engine. `words` begin each of its command lines; `image` is the name of a busybox image; `manager` makes the
+    cgroups: cgroupfs (the runtime does) or systemd."""
 
     name = ""
+    manager = "cgroupfs"
     program = ""
     image = "tare/busybox"
 
@@ -135,7 +137,7 @@ class Podman(Engine):
         conf = self.directory / "containers.conf"
         networks = any(map(os.path.exists, NETAVARK))
         conf.write_text('[containers]\ndefault_ulimits = []\n' + ('' if networks else 'netns = "none"\n') +
-                        '[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n' +
+                        f'[engine]\ncgroup_manager = "{self.manager}"\nevents_logger = "file"\n' +
                         ('[network]\nnetwork_backend = "netavark"\n' if networks else ''))
         policy = self.directory / "policy.json"
         policy.write_text('{"default": [{"type": "insecureAcceptAnything"}]}')
@@ -178,7 +180,8 @@ class Docker(Engine):
 
     def _configuration(self):
         path = self.directory / "daemon.json"
-        path.write_text('{"runtimes": {"judged": {"path": "%s"}}, "default-runtime": "judged"}' % self.runtime)
+        path.write_text('{"runtimes": {"judged": {"path": "%s"}}, "default-runtime": "judged", "exec-opts": '
+                        '["native.cgroupdriver=%s"]}' % (self.runtime, self.manager))
         return path
 
     def stop(self):
@@ -221,7 +224,10 @@ class Containerd(Engine):
 
     def run(self, *options, command=(), name=None, image=None):
         """The words of `ctr run` with our runtime."""
-        return ["run", "--runc-binary", self.runtime, *options, image or self.image, name or self.new_name(), *command]
+        name = name or self.new_name()
+        if self.manager == "systemd":
+            options = ("--runc-systemd-cgroup", "--cgroup", f"system.slice:judged:{name}", *options)
+        return ["run", "--runc-binary", self.runtime, *options, image or self.image, name, *command]
 
 
 ENGINES = (Podman, Docker, Containerd)

@@ -5,7 +5,7 @@ import os
 import subprocess
 
 import pytest
-from bundle import cgroup_lines, cgroup_name, cgroupfs_only, cgroups_of, cgroups_path
+from bundle import MANAGER, cgroup_lines, cgroup_name, cgroupfs_only, cgroups_of, cgroups_path
 from cgroups import V2, limited, read, read_v2, v1_only, v2
 
 
@@ -160,6 +160,7 @@ def test_unified_needs_v2(runtime):
     assert "linux.resources.unified" in runtime.last_error()["msg"]
 
 
+@cgroupfs_only  # systemd rounds such a quota up
 def test_limit_that_the_kernel_refuses(runtime):
     bundle = limited(runtime, cpu={"quota": 1})
     assert runtime.run(bundle).code == 1
@@ -201,7 +202,7 @@ def test_exec_in_a_cgroup_below(runtime):
     lines = cgroup_lines(runtime.ok("exec", "--cgroup", "below", name, "cat", "/proc/self/cgroup").out)
     assert lines and all(line.endswith(f"/{cgroup_name(name)}/below") for line in lines)
     lines = cgroup_lines(runtime.ok("exec", "--cgroup", "/", name, "cat", "/proc/self/cgroup").out)
-    assert lines and all(line.endswith(f"/{name}") for line in lines)
+    assert lines and all(line.endswith(f"/{cgroup_name(name)}") for line in lines)
     for word, text in (("..", "bad sub cgroup path"), ("below/../..", "bad sub cgroup path"),
                        ("nowhere", "adding pid"), ("whaaat:/", "unknown controller"), (":x", "empty <controller>")):
         assert runtime("exec", "--cgroup", word, name, "true").code != 0
@@ -215,6 +216,9 @@ def test_a_read_only_cgroup_file_system_is_said_so(runtime):
              'mount -o remount,bind,ro $m || exit 99; done; exec "$@"'
     command = runtime.command("run", "--bundle", bundle.path, runtime.new_id())
     done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", *command], stdin=subprocess.DEVNULL, timeout=60)
+    if MANAGER == "systemd":  # which writes for us
+        assert done.returncode == 0
+        return
     assert done.returncode == 1
     assert runtime.last_error()["msg"].startswith("unable to apply cgroup configuration: cannot make cgroup '/sys/fs/cgroup")
     assert runtime.last_error()["msg"].endswith("read-only file system")

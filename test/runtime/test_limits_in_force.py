@@ -9,11 +9,9 @@ import time
 
 import pytest
 from bundle import own_cgroup
+from cgroups import CONTROLLERS, FUSE, OPEN, V2, disk_of
 from harness import wait_until
 
-ROOT = pathlib.Path("/sys/fs/cgroup")
-V2 = (ROOT / "cgroup.controllers").exists()
-CONTROLLERS = (ROOT / "cgroup.controllers").read_text().split() if V2 else []
 MEBI = 1 << 20
 
 pytestmark = pytest.mark.skipif(not V2, reason="no cgroup v2")
@@ -92,16 +90,6 @@ def test_processors_are_the_ones_given(runtime):
     assert runtime.run(bundle).out.split() == ["Cpus_allowed_list:", "1", "Mems_allowed_list:", "0"]
 
 
-def disk_of(path):
-    """Major and minor of the whole disk: io.max takes no partitions."""
-    device = os.stat(path).st_dev
-    if not os.major(device):
-        pytest.skip(f"{path} is not on a disk")
-    link = pathlib.Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
-    link = link.parent if (link / "partition").exists() else link
-    return tuple(map(int, (link / "dev").read_text().split(":")))
-
-
 @needs("io")
 def test_writing_to_a_disk_is_slowed_down(runtime):
     major, minor = disk_of(runtime.directory)
@@ -137,10 +125,6 @@ def test_huge_pages_beyond_the_limit_are_refused(runtime):
     with huge_pages(4):
         assert run(6) == ["2", "4"]
         assert run(2) == ["2"]
-
-
-FUSE = {"type": "c", "major": 10, "minor": 229}  # in no default rule, and opening it does nothing
-OPEN = "mknod /tmp/device c 10 229; (: </tmp/device) 2>/dev/null && echo read; (: >>/tmp/device) 2>/dev/null && echo write"
 
 
 def with_rules(runtime, *rules):

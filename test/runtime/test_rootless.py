@@ -149,6 +149,14 @@ def test_devices_are_the_hosts(user):
     assert out.count("character special file") == 6 and "ptmx symbolic link" in out
 
 
+def test_a_default_device_may_be_asked_for(user):
+    """Without a terminal to control, /dev/tty cannot even be opened."""
+    bundle = user.bundle().sh("cd /dev; stat -c '%n %t,%T' tty null")
+    bundle.config["linux"]["devices"] = [{"path": "/dev/tty", "type": "c", "major": 5, "minor": 0},
+                                         {"path": "/dev/null", "type": "c", "major": 1, "minor": 3}]
+    assert user.run(bundle).out.splitlines() == ["tty 5,0", "null 1,3"]
+
+
 def test_no_new_privileges_and_capabilities(user):
     out = user.run(user.bundle().sh("grep -E '^(CapEff|NoNewPrivs)' /proc/self/status")).out
     assert out.split() == ["CapEff:", "0000000020000420", "NoNewPrivs:", "1"]

@@ -20,9 +20,11 @@ ENTER = 'echo 0 > "$0/cgroup.procs" && exec "$@"'
 @pytest.fixture
 def delegated(user):  # noqa: F811
     """The user's commands run in a cgroup below one that is theirs, as systemd's Delegate= has it."""
-    top = ROOT / f"tt-delegated-{os.getpid()}"
+    parent = ROOT / f"tt-delegated-{os.getpid()}"
+    top = parent / "user"
     (top / "shell").mkdir(parents=True)
-    (top / "cgroup.subtree_control").write_text("+memory +pids +cpu")
+    for path in (parent, top):
+        (path / "cgroup.subtree_control").write_text("+memory +pids +cpu")
     for path in (top, top / "shell"):
         for name in (".", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"):
             os.chown(path / name, USER, USER)
@@ -31,7 +33,7 @@ def delegated(user):  # noqa: F811
     user.top = top
     yield user
     user.clean()
-    for path in (top / "shell", top):
+    for path in (top / "shell", top, parent):
         path.rmdir()
 
 
@@ -77,7 +79,7 @@ def test_paused_and_resumed_and_updated(delegated):
 
 def test_an_absolute_path_inside_is_taken(delegated):
     bundle = limited(delegated, pids={"limit": 5})
-    bundle.config["linux"]["cgroupsPath"] = f"/{delegated.top.name}/deep/inside"
+    bundle.config["linux"]["cgroupsPath"] = f"/{delegated.top.relative_to(ROOT)}/deep/inside"
     name = delegated.start(bundle)
     assert own_cgroup(delegated.state(name)["pid"]) == delegated.top / "deep/inside"
     delegated.ok("delete", "--force", name)

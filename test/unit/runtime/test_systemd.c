@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "runtime/cgroup/gvariant.h"
 #include "runtime/cgroup/systemd_unit.h"
+#include "runtime/cgroup/systemd_version.h"
 #include "test.h"
 
 static void slices_are_nested_by_their_dashes(void **state) {
@@ -92,6 +93,8 @@ static const PropertyRow property_rows[] = {
     {"{\"cpu\":{\"shares\":1024}}", "CPUWeight", "uint64 100", NULL},
     {"{\"cpu\":{\"shares\":1024}}", "CPUShares", NULL, "uint64 1024"},
     {"{\"cpu\":{\"idle\":1,\"shares\":7}}", "CPUWeight", "uint64 0", NULL},
+    {"{\"cpu\":{\"idle\":0}}", "CPUWeight", ENDLESS, NULL}, /* the default again */
+    {"{\"cpu\":{\"idle\":0,\"shares\":1024}}", "CPUWeight", "uint64 100", NULL},
     {"{\"cpu\":{\"quota\":5000}}", "CPUQuotaPerSecUSec", "uint64 50000", "uint64 50000"},
     {"{\"cpu\":{\"quota\":5000}}", "CPUQuotaPeriodUSec", NULL, NULL},
     {"{\"cpu\":{\"quota\":33333,\"period\":100000}}", "CPUQuotaPerSecUSec", "uint64 340000",
@@ -193,6 +196,74 @@ static void devices_become_a_list_of_what_is_allowed(void **state) {
     }
 }
 
+static void names_are_quoted(void **state) {
+    static const char *const names[] = {
+        "machine.slice", "app-a\\x2db.slice", "it's.slice", "\\", "'", ""};
+    for (size_t i = 0; i < array_size(names); i++) {
+        const SystemdUnit unit = {
+            .slice = (char *)(uintptr_t)names[i], .name = (char[]){"x.scope"}};
+        autodone(GvariantValue) value = {};
+        JsonMap properties = {};
+        Error err = {};
+        systemd_unit_properties(&unit, names[i], true, &properties);
+        assert_int_equal(gvariant_parse(json_map_find(&properties, "Slice"), &value, &err), 0);
+        assert_string_equal(value.text, names[i]);
+        json_map_done(&properties);
+    }
+}
+
+static void the_policy_of_memory_is_told(void **state) {
+    static const char *const rows[][2] = {{"{\"unified\":{\"memory.oom.group\":\"1\"}}", "'kill'"},
+        {"{\"unified\":{\"memory.oom.group\":\"0\"}}", "'continue'"}, {"{}", NULL}};
+    for (size_t i = 0; i < array_size(rows); i++) {
+        OciResources resources = {};
+        JsonMap properties = {};
+        decode(rows[i][0], &resources);
+        systemd_oom_property(&resources, &properties);
+        const char *found = json_map_find(&properties, "OOMPolicy");
+        if (rows[i][1])
+            assert_string_equal(found, rows[i][1]);
+        else
+            assert_null(found);
+        json_map_done(&properties);
+        json_done(&oci_resources_type, &resources);
+    }
+}
+
+static void versions_are_understood(void **state) {
+    static const struct {
+        const char *text;
+        unsigned version; /* 0: refused */
+    } rows[] = {{"252 (252.39-1~deb12u2)", 252}, {"v257-rc1", 257}, {"262.1-1", 262}, {"240", 240},
+        {"239 (239-82.el8)", 0}, {"219", 0}, {"", 0}, {"v", 0}, {"-1", 0}, {"x252", 0}};
+    for (size_t i = 0; i < array_size(rows); i++) {
+        unsigned version = 0;
+        Error err = {};
+        int r = systemd_version_parse(rows[i].text, &version, &err);
+        assert_int_equal(r, rows[i].version ? 0 : ERROR_UNSUPPORTED);
+        assert_int_equal(version, rows[i].version);
+    }
+    unsigned version;
+    Error err = {};
+    systemd_version_parse("239", &version, &err);
+    assert_non_null(strstr(err.message, "systemd 239 is too old"));
+}
+
+static void an_old_systemd_is_told_less(void **state) {
+    static const struct {
+        const char *name, *value;
+        unsigned since;
+    } rows[] = {{"AllowedCPUs", "@ay [1]", 244}, {"AllowedMemoryNodes", "@ay [1]", 244},
+        {"CPUQuotaPeriodUSec", "uint64 50000", 242}, {"CPUWeight", "uint64 0", 252},
+        {"CPUWeight", "uint64 100", SYSTEMD_OLDEST}, {"OOMPolicy", "'kill'", 251},
+        {"MemoryMax", "uint64 1", SYSTEMD_OLDEST}, {"DeviceAllow", "@a(ss) []", SYSTEMD_OLDEST}};
+    for (size_t i = 0; i < array_size(rows); i++) {
+        assert_true(systemd_version_knows(rows[i].since, rows[i].name, rows[i].value));
+        assert_int_equal(systemd_version_knows(rows[i].since - 1, rows[i].name, rows[i].value),
+            rows[i].since == SYSTEMD_OLDEST);
+    }
+}
+
 static void annotations_set_harmless_properties_only(void **state) {
     static const struct {
         const char *key;
@@ -271,7 +342,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {TEST(slices_are_nested_by_their_dashes),
         TEST(units_are_named_by_the_path), TEST(lists_become_masks), TEST(limits_become_properties),
         TEST(limits_that_make_no_sense_are_refused), TEST(devices_become_a_list_of_what_is_allowed),
-        TEST(annotations_set_harmless_properties_only), TEST(values_in_gvariants_notation),
-        TEST(what_is_no_value_is_refused), TEST(seconds_become_microseconds)};
+        TEST(names_are_quoted), TEST(the_policy_of_memory_is_told), TEST(versions_are_understood),
+        TEST(an_old_systemd_is_told_less), TEST(annotations_set_harmless_properties_only),
+        TEST(values_in_gvariants_notation), TEST(what_is_no_value_is_refused),
+        TEST(seconds_become_microseconds)};
     return RUN(tests);
 }
