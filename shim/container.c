@@ -157,7 +157,11 @@ static void set_paths(Process *process, const char *in, const char *out, const c
 
 static int open_stdio(Process *process, TerminalSize size, Error *err) {
     Container *container = process->container;
-    StdioOptions stdio = {.loop = &container->shim->loop, .terminal = process->terminal};
+    StdioOptions stdio = {.loop = &container->shim->loop,
+        .id = *process->id ? process->id : container->id,
+        .name_space = container->shim->arguments->name_space,
+        .farewells = &container->shim->farewells,
+        .terminal = process->terminal};
     for (int i = 0; i < 3; i++)
         stdio.paths[i] = process->paths[i];
     if (process == &container->init) {

@@ -21,7 +21,7 @@ typedef struct Shim {
     TtrpcServer *server;
     Publisher *publisher;
     Container *containers; /* each from Create to Delete */
-    unsigned farewells;    /* attach sockets of deleted containers, whose clients still read */
+    unsigned farewells;    /* attached clients and logging programs that still read */
     char *socket, *group;  /* path names; group: NULL without one */
     LoopSource server_source, signal_source;
     LoopTimer end_timer;  /* nothing to do any more */

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "shim/output.h"
 
 enum {
     READ_SIZE = 32768,
@@ -50,7 +51,9 @@ struct Stdio {
     Loop *loop;
     LogSink *log;
     bool terminal, open_stdin, stdin_once, opened, draining, ended;
-    char *paths[3];
+    char *paths[3], *id, *name_space;
+    unsigned *farewells;
+    Logger *logger;
     int exit_code;
     TerminalSize size;
     Stream streams[LOG_STREAMS];
@@ -310,6 +313,9 @@ int stdio_new(const StdioOptions *options, Stdio **ret, Error *err) {
         .terminal = options->terminal,
         .open_stdin = options->open_stdin,
         .stdin_once = options->stdin_once,
+        .id = text_copy(options->id),
+        .name_space = text_copy(options->name_space),
+        .farewells = options->farewells,
         .drain_timer = {.handle = on_drain_timer, .owner = stdio},
         .input = {.source = {.fd = -1, .handle = on_input, .owner = stdio},
             .fifo = {.fd = -1, .handle = on_fifo, .owner = stdio},
@@ -339,23 +345,28 @@ Stdio *stdio_free(Stdio *stdio) {
     if (stdio->input.fifo_writer >= 0)
         close(stdio->input.fifo_writer);
     text_done(&stdio->input.pending);
+    logger_end(stdio->logger);
     for (int i = 0; i < 3; i++)
         free(stdio->paths[i]);
+    free(stdio->id);
+    free(stdio->name_space);
     free(stdio);
     return NULL;
 }
 
-/* Both ends of a FIFO are open here, so that it neither waits for its reader nor breaks when one
- * leaves; a full FIFO stops the program, as containerd's clients expect. */
-static int open_sink(Stream *stream, const char *path, Error *err) {
-    if (!path)
-        return 0;
-    if (text_starts(path, "file://"))
-        return file_open(AT_FDCWD, path + strlen("file://"), O_WRONLY | O_APPEND | O_CREAT, 0640,
-            &stream->sink.source.fd, err);
-    if (strstr(path, "://"))
-        return error_set(err, ERROR_UNSUPPORTED, "output to '%s' is not supported", path);
-    return file_open(AT_FDCWD, path, O_RDWR | O_NONBLOCK, 0, &stream->sink.source.fd, err);
+/* A terminal has one stream. */
+static int open_sinks(Stdio *stdio, Error *err) {
+    const OutputOptions options = {.loop = stdio->loop,
+        .paths = {stdio->paths[1], stdio->terminal ? NULL : stdio->paths[2]},
+        .id = stdio->id,
+        .name_space = stdio->name_space,
+        .farewells = stdio->farewells};
+    Output output;
+    TRY(output_open(&options, &output, err));
+    for (int i = 0; i < LOG_STREAMS; i++)
+        stdio->streams[i].sink.source.fd = output.fds[i];
+    stdio->logger = output.logger;
+    return 0;
 }
 
 static int open_fifo(Stdio *stdio, const char *path, Error *err) {
@@ -397,9 +408,7 @@ int stdio_open(Stdio *stdio, int ret_child[3], Error *err) {
     for (int i = 0; i < 3; i++)
         ret_child[i] = -1;
     TRY(open_fifo(stdio, stdio->paths[0], err));
-    TRY(open_sink(&stdio->streams[LOG_STDOUT], stdio->paths[1], err));
-    if (!stdio->terminal)
-        TRY(open_sink(&stdio->streams[LOG_STDERR], stdio->paths[2], err));
+    TRY(open_sinks(stdio, err));
     if (stdio->terminal)
         return 0;
     int r = open_pipes(stdio, ret_child, err);

@@ -33,7 +33,9 @@ typedef struct StdioListener {
 typedef struct StdioOptions {
     Loop *loop;
     LogSink *log;         /* borrowed; NULL: none */
-    const char *paths[3]; /* FIFOs, or "file:///path" for the outputs; "" or NULL: none */
+    const char *paths[3]; /* FIFOs; for outputs also what shim/output.h knows; "" or NULL: none */
+    const char *id, *name_space; /* of the container, or of the exec */
+    unsigned *farewells;         /* shim/logger.h */
     bool terminal, open_stdin, stdin_once;
 } StdioOptions;
 
