@@ -105,6 +105,19 @@ int error_prefix(Error *err, const char *format, ...) {
     return err->code;
 }
 
+int error_explain(Error *err, const char *format, ...) {
+    size_t n = strlen(err->message), room = sizeof err->message - n;
+    va_list args;
+    if (room < sizeof " ()")
+        return err->code;
+    n += (size_t)snprintf(err->message + n, room, " (");
+    va_start(args, format);
+    vsnprintf(err->message + n, sizeof err->message - n - 1, format, args);
+    va_end(args);
+    memcpy(err->message + strlen(err->message), ")", 2);
+    return err->code;
+}
+
 int error_set_reason(Error *err, const char *reason) {
     snprintf(err->reason, sizeof err->reason, "%s", reason);
     return err->code;

@@ -50,5 +50,8 @@ int error_set_errno(Error *err, int sys, const char *format, ...)
 /* Puts "format: " before the message. Returns err->code. */
 int error_prefix(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Puts " (format)" behind the message: what may be the reason. Returns err->code. */
+int error_explain(Error *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* Marks an error that is already filled. Returns err->code. */
 int error_set_reason(Error *err, const char *reason);

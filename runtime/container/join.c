@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "runtime/cgroup/enter.h"
+#include "runtime/cgroup/full.h"
 #include "runtime/cgroup/resctrl.h"
 #include "runtime/container/attend.h"
 #include "runtime/container/launch.h"
@@ -137,6 +138,8 @@ int container_join(const Container *container, const OciSpec *spec, const OciPro
     TRY(check_status(container, options, err));
     int r = prepare(&join, container, spec, process, options, err);
     r = r < 0 ? r : run(&join, container, process, options, err);
+    if (r < 0)
+        cgroup_explain_failure(&join.cgroup, false, err);
     if (r < 0 && join.pid > 0) {
         kill(join.pid, SIGKILL);
         waitpid(join.pid, NULL, 0);

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "runtime/cgroup/full.h"
 #include "runtime/cgroup/resctrl.h"
 #include "runtime/container/attend.h"
 #include "runtime/container/config.h"
@@ -317,8 +318,10 @@ int launch_create(
     r = r < 0 ? r : clone_init(launch, plan, err);
     r = r < 0 ? r : feed(launch, plan, config, err);
     cgroup_release(&plan->cgroup);
-    if (r < 0)
+    if (r < 0) {
+        cgroup_explain_failure(&plan->cgroup, true, err);
         take_back(launch, plan);
+    }
     return r;
 }
 
@@ -326,8 +329,9 @@ int launch_start(Launch *launch, Error *err) {
     autoclose int agent_socket = launch->plan ? take_fd(&launch->plan->agent_socket) : -1;
     plan_free(take_ptr(&launch->plan)); /* mounts that we hold would be busy for the host */
     const Attendance attendance = attendance_of(launch, agent_socket);
-    if (!launch->started)
-        TRY(attend_start(&attendance, err));
+    int r = launch->started ? 0 : attend_start(&attendance, err);
+    if (r < 0)
+        return container_explain_death(&launch->container, err);
     close(launch->channel);
     launch->channel = -1;
     OciState state = container_state(&launch->container, CONTAINER_RUNNING, launch->pid);

@@ -58,6 +58,9 @@ int container_resume(const Container *container, Error *err);
 /* Lets a paused container go on, if it is one: on cgroup v1 a frozen process does not even die. */
 int container_thaw(const Container *container, Error *err);
 
+/* Completes the error of an init that has died. Returns err->code. */
+int container_explain_death(const Container *container, Error *err);
+
 /* A signal to every process of the container's cgroup. */
 int container_signal_all(const Container *container, int signal_number, Error *err);
 

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/time.h"
+#include "runtime/cgroup/full.h"
 #include "runtime/cgroup/resctrl.h"
 #include "runtime/container/attend.h"
 #include "runtime/container/launch.h"
@@ -60,8 +61,17 @@ static int run_poststart(Container *container, const OciSpec *spec, Error *err) 
     return r;
 }
 
+int container_explain_death(const Container *container, Error *err) {
+    Cgroup cgroup;
+    container_load_cgroup(container, &cgroup);
+    cgroup_explain_failure(&cgroup, true, err);
+    cgroup_done(&cgroup);
+    return err->code;
+}
+
 static int start(Container *container, const OciSpec *spec, Error *err) {
-    TRY(knock(container, spec, err));
+    if (knock(container, spec, err) < 0)
+        return container_explain_death(container, err);
     return run_poststart(container, spec, err);
 }
 

@@ -26,6 +26,7 @@
 #include "runtime/init/limit.h"
 #include "runtime/init/message.h"
 #include "runtime/init/process.h"
+#include "runtime/init/program.h"
 #include "runtime/init/terminal.h"
 #include "runtime/security/executable.h"
 #include "runtime/security/label.h"
@@ -409,10 +410,7 @@ static int keep_descriptors_late(Init *init, Error *err) {
 }
 
 static int execute(Init *init, Error *err) {
-    execve(init->program, init->process->args.item, init->environment);
-    error_set_errno(err, errno, "exec %s", init->program);
-    return error_set_reason(
-        err, err->sys == ENOENT ? "COMMAND_NOT_FOUND" : "COMMAND_NOT_EXECUTABLE");
+    return program_execute(init, err);
 }
 
 typedef struct InitStep {
@@ -454,7 +452,7 @@ static const InitStep steps[] = {
     {"close descriptors", close_descriptors},
     {"install an early seccomp filter", install_filter_early},
     {"become the user", process_set_user},
-    {"find the program", process_locate},
+    {"find the program", program_locate},
     {"let the owner look", show},
     {"wait for start", wait_for_start},
     {"reset signals", reset_signals},

@@ -5,9 +5,10 @@ import copy
 import json
 import os
 import shutil
+import struct
 
 import pytest
-from bundle import CONFIG, cgroups_of
+from bundle import CONFIG, cgroupfs_only, cgroups_of
 
 
 def fails(runtime, bundle, command="create"):
@@ -28,7 +29,8 @@ def fails(runtime, bundle, command="create"):
 @pytest.mark.parametrize("program, message, reason", [
     ("nope", 'exec: "nope": executable file not found in $PATH', "COMMAND_NOT_FOUND"),
     ("/nope", 'exec: "/nope": stat /nope: no such file or directory', "COMMAND_NOT_FOUND"),
-    ("/etc/passwd", 'exec: "/etc/passwd": permission denied', "COMMAND_NOT_EXECUTABLE"),
+    ("/etc/passwd", 'exec: "/etc/passwd": permission denied (it has mode 0644: nobody may execute it)',
+     "COMMAND_NOT_EXECUTABLE"),
     ("/tmp", 'exec: "/tmp": is a directory', "COMMAND_NOT_EXECUTABLE"),
     ("", 'exec: "": executable file not found in $PATH', "COMMAND_NOT_FOUND"),
 ])
@@ -51,10 +53,117 @@ def test_format_error_is_told_by_run_and_start(runtime):
     (bundle.rootfs / "bad").write_bytes(b"\x7fELF garbage")
     os.chmod(bundle.rootfs / "bad", 0o755)
     error = fails(runtime, bundle, "run")
-    assert error["msg"] == "exec /bad: exec format error" and error["reason"] == "COMMAND_NOT_EXECUTABLE"
+    message = "exec /bad: exec format error (it is a damaged program)"
+    assert error["msg"] == message and error["reason"] == "COMMAND_NOT_EXECUTABLE"
     name = runtime.create(bundle)
     assert runtime("start", name).code == 1
-    assert runtime.last_error()["msg"] == "exec /bad: exec format error"
+    assert runtime.last_error()["msg"] == message
+
+
+def elf(machine, loader=b""):
+    """The beginning of a program for x86 (62), ARM (183) and so on, with a PT_INTERP."""
+    header = struct.pack("<4sBBBB8xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 0, 2, machine, 1, 0, 64, 0, 0, 64, 56,
+                         1 if loader else 0, 64, 0, 0)
+    return header + (struct.pack("<IIQQQQQQ", 3, 4, 120, 0, 0, len(loader), len(loader), 1) if loader else b"") + loader
+
+
+HERE = {"x86_64": 62, "aarch64": 183}[os.uname().machine]
+OTHER = {62: (183, "aarch64"), 183: (62, "x86_64")}[HERE]
+UNFIT = [
+    (b"#!/bin/nosuch -x\n", 0o755, "exec /file: no such file or directory (its interpreter '/bin/nosuch' is not there)",
+     "COMMAND_NOT_FOUND"),
+    (b"#! /bin/sh\r\n", 0o755,
+     "exec /file: no such file or directory (it ends its first line with a carriage return, as on Windows)",
+     "COMMAND_NOT_FOUND"),
+    (b"#!/script\n", 0o755, "exec /file: no such file or directory (its interpreter '/nowhere\u003f' is not there)",
+     "COMMAND_NOT_FOUND"),
+    (b"#!/etc/passwd\n", 0o755,
+     "exec /file: permission denied (its interpreter '/etc/passwd' has mode 0644: nobody may execute it)",
+     "COMMAND_NOT_EXECUTABLE"),
+    (elf(HERE, b"/lib/ld-none.so\0"), 0o755,
+     "exec /file: no such file or directory (its loader '/lib/ld-none.so' is not there)", "COMMAND_NOT_FOUND"),
+    (elf(OTHER[0]), 0o755,
+     f"exec /file: exec format error (it is built for {OTHER[1]}, this machine is {os.uname().machine})",
+     "COMMAND_NOT_EXECUTABLE"),
+    (b"echo hello\n", 0o755,
+     "exec /file: exec format error (it is neither a program nor a script that begins with #!)",
+     "COMMAND_NOT_EXECUTABLE"),
+    (b"", 0o755, "exec /file: exec format error (it is empty)", "COMMAND_NOT_EXECUTABLE"),
+    (b"#!/bin/sh\n", 0o700,
+     'exec: "/file": permission denied (it has mode 0700 and belongs to 0:0, the process to 7:8)',
+     "COMMAND_NOT_EXECUTABLE"),
+]
+
+
+@pytest.mark.parametrize("content, mode, message, reason", UNFIT)
+def test_unfit_programs_are_told_apart(runtime, content, mode, message, reason):
+    def put(rootfs):
+        (rootfs / "script").write_bytes(b"#!/nowhere\x1b\n")
+        (rootfs / "file").write_bytes(content)
+        os.chmod(rootfs / "script", 0o755)
+        os.chmod(rootfs / "file", mode)
+    bundle = runtime.bundle().args("/file")
+    put(bundle.rootfs)
+    user = {"uid": 7, "gid": 8} if mode == 0o700 else {"uid": 0, "gid": 0}
+    bundle.config["process"]["user"] = user
+    error = fails(runtime, bundle, "run")
+    assert error["msg"] == message and error["reason"] == reason
+    bundle = runtime.bundle().args("/bin/sleep", "100")
+    put(bundle.rootfs)
+    name = runtime.start(bundle)
+    assert runtime("exec", "--user", f"{user['uid']}:{user['gid']}", name, "/file").code == 255
+    assert runtime.last_error()["msg"] == message and runtime.last_error()["reason"] == reason
+
+
+def test_program_on_a_noexec_mount(runtime):
+    bundle = runtime.bundle().args("/mnt/true")
+    bundle.mount("/mnt", "bind", str(bundle.rootfs / "bin"), ["bind", "noexec"])
+    assert fails(runtime, bundle)["msg"] == \
+        'exec: "/mnt/true": permission denied (it is on a file system that is mounted noexec)'
+    bundle.config["process"].update(args=["true"], env=["PATH=/mnt"])
+    assert fails(runtime, bundle)["msg"] == \
+        "exec: \"true\": permission denied ('/mnt/true' is on a file system that is mounted noexec)"
+
+
+def test_program_that_is_being_written(runtime):
+    bundle = runtime.bundle().args("/busy")
+    shutil.copy("/bin/busybox", bundle.rootfs / "busy")
+    with open(bundle.rootfs / "busy", "r+b"):
+        assert fails(runtime, bundle, "run")["msg"] == \
+            "exec /busy: text file busy (somebody has it open for writing)"
+
+
+def test_arguments_that_are_too_long(runtime):
+    bundle = runtime.bundle().args("/bin/true", "x" * 200000)
+    assert fails(runtime, bundle, "run")["msg"] == \
+        "exec /bin/true: argument list too long (arguments have 200011 bytes, the environment 41)"
+
+
+def test_program_that_is_no_file(runtime):
+    bundle = runtime.bundle().args("/pipe")
+    os.mkfifo(bundle.rootfs / "pipe", 0o755)
+    assert "(it is not a regular file)" in fails(runtime, bundle, "run")["msg"]
+
+
+@cgroupfs_only
+def test_full_cgroup_is_named(runtime):
+    bundle = runtime.bundle().args("/bin/sleep", "100")
+    bundle.config["linux"]["resources"]["pids"] = {"limit": 1}
+    name = runtime.start(bundle)
+    assert runtime("exec", name, "true").code == 255
+    message = runtime.last_error()["msg"]
+    assert message.startswith("cannot clone the container's process: resource temporarily unavailable (the limit of "
+                              "processes is reached: pids.max of cgroup '/sys/fs/cgroup/")
+    assert message.endswith(f"/{name}' is 1)")
+
+
+@cgroupfs_only
+def test_memory_limit_that_is_too_low_is_named(runtime):
+    bundle = runtime.bundle()
+    bundle.config["linux"]["resources"]["memory"] = {"limit": 65536}
+    for command in ("create", "run"):
+        assert fails(runtime, bundle, command)["msg"].startswith(
+            "container init was OOM-killed (memory limit too low?): memory.")
 
 
 @pytest.mark.parametrize("path, value, message", [

@@ -71,6 +71,23 @@ static void long_texts_are_cut_not_overrun(void **state) {
     assert_int_equal(strlen(err.reason), sizeof err.reason - 1);
 }
 
+static void explanations_stand_in_brackets_behind_the_message(void **state) {
+    char text[4096];
+    memset(text, 'a', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    Error err = {};
+    error_set_errno(&err, EACCES, "exec");
+    error_set_reason(&err, "R");
+    assert_int_equal(error_explain(&err, "mode %d", 7), ERROR_DENIED);
+    assert_string_equal(err.message, "exec: permission denied (mode 7)");
+    assert_string_equal(err.reason, "R");
+    error_explain(&err, "%s", text);
+    assert_int_equal(strlen(err.message), sizeof err.message - 1);
+    assert_true(err.message[sizeof err.message - 2] == ')');
+    error_explain(&err, "no room");
+    assert_int_equal(strlen(err.message), sizeof err.message - 1);
+}
+
 static int step(int result, Error *err) {
     TRY(result);
     return error_set(err, ERROR_ABORTED, "went on");
@@ -89,6 +106,7 @@ int main(void) {
         TEST(maps_every_errno_that_users_meet),
         TEST(prefix_keeps_code_and_reason),
         TEST(setting_again_forgets_the_reason),
+        TEST(explanations_stand_in_brackets_behind_the_message),
         TEST(long_texts_are_cut_not_overrun),
         TEST(try_passes_negative_results_up),
     };
