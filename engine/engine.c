@@ -15,10 +15,13 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/api/containerd/services.h"
 #include "engine/api/tare/services.h"
 #include "engine/container/cgroups.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
+#include "engine/metadata/blob.h"
+#include "engine/metadata/collect.h"
 #include "engine/network/network.h"
 #include "engine/notify.h"
 #include "engine/rpc/server.h"
@@ -39,6 +42,9 @@ struct Engine {
     Network *network;
     Containers *containers;
     TareServices services;
+    Metadata *metadata;
+    Events *client_events; /* of containerd's services */
+    ContainerdServices containerd;
     RpcServer *server;
     size_t steps_done;
 };
@@ -122,6 +128,20 @@ static void end_events(Engine *engine) {
         events_free(engine->events);
 }
 
+static int start_metadata(Engine *engine, Error *err) {
+    engine->client_events = events_new();
+    return metadata_open(engine->store, &engine->metadata, err);
+}
+
+static void end_metadata(Engine *engine) {
+    metadata_close(engine->metadata);
+    events_free(engine->client_events);
+}
+
+static bool keep_blob(void *metadata, const char *digest) {
+    return blob_is_known(metadata, digest);
+}
+
 /* The registries' lists are the configuration's: borrowed. */
 static int start_images(Engine *engine, Error *err) {
     engine->registry = (RegistryConfig){
@@ -135,6 +155,8 @@ static int start_images(Engine *engine, Error *err) {
         .events = engine->events,
         .registry = &engine->registry,
         .max_downloads = engine->config->max_concurrent_downloads,
+        .keeper = keep_blob,
+        .keeper_data = engine->metadata,
     };
     TRY(registry_set_up(err));
     return images_open(&options, &engine->images, err);
@@ -223,6 +245,16 @@ static int start_server(Engine *engine, Error *err) {
     engine->services.images = engine->images;
     engine->services.containers = engine->containers;
     engine->server = rpc_server_new(&(RpcServerOptions){});
+    engine->containerd = (ContainerdServices){
+        .config = engine->config,
+        .id = engine->id,
+        .metadata = engine->metadata,
+        .trees = {engine->metadata, engine->snapshots},
+        .content = images_content(engine->images),
+        .images = engine->images,
+        .events = engine->client_events,
+    };
+    TRY(containerd_services_add(engine->server, &engine->containerd, err));
     return tare_services_add(engine->server, &engine->services, err);
 }
 
@@ -292,6 +324,7 @@ static const struct {
     {"store", start_store, end_store},
     {"snapshots", start_snapshots, end_snapshots},
     {"events", start_events, end_events},
+    {"metadata", start_metadata, end_metadata},
     {"images", start_images, end_images},
     {"network", start_network, end_network},
     {"containers", start_containers, end_containers},

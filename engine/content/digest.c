@@ -30,6 +30,12 @@ void digest_free(Digest *digest) {
     EVP_MD_CTX_free((EVP_MD_CTX *)digest);
 }
 
+Digest *digest_copy(const Digest *digest) {
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    must(context && EVP_MD_CTX_copy_ex(context, (const EVP_MD_CTX *)digest));
+    return (Digest *)context;
+}
+
 void digest_update(Digest *digest, const void *data, size_t n) {
     must(EVP_DigestUpdate((EVP_MD_CTX *)digest, data, n));
 }

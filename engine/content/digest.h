@@ -14,6 +14,7 @@ typedef struct Digest Digest;
 Digest *digest_new(void);
 void digest_free(Digest *digest);
 CLEANUP_DEFINE(Digest, digest_free)
+Digest *digest_copy(const Digest *digest); /* of what it has seen so far */
 void digest_update(Digest *digest, const void *data, size_t n);
 void digest_finish(Digest *digest, char ret[DIGEST_TEXT_SIZE]); /* once */
 

@@ -23,23 +23,30 @@ struct ContentWriter {
 
 /* What an earlier attempt left behind counts only as far as it is hashed again: nothing about it is
  * remembered elsewhere that could disagree. */
-static int take_up(ContentWriter *writer, Error *err) {
+int content_hash_file(int fd, Digest *hash, uint64_t *ret_size, Error *err) {
     enum {
         CHUNK = 1 << 18
     };
     autofree char *buffer = memory_new(CHUNK);
+    uint64_t size = 0;
     for (;;) {
-        ssize_t n = read(writer->fd, buffer, CHUNK);
+        ssize_t n = read(fd, buffer, CHUNK);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return error_set_errno(
-                err, errno, "cannot read partial download of %s", writer->digest);
+            return error_set_errno(err, errno, "cannot read what was stored before");
         if (n == 0)
             break;
-        digest_update(writer->hash, buffer, (size_t)n);
-        writer->offset += (uint64_t)n;
+        digest_update(hash, buffer, (size_t)n);
+        size += (uint64_t)n;
     }
+    *ret_size = size;
+    return 0;
+}
+
+static int take_up(ContentWriter *writer, Error *err) {
+    if (content_hash_file(writer->fd, writer->hash, &writer->offset, err) < 0)
+        return error_prefix(err, "%s", writer->digest);
     return writer->offset > writer->size ? content_writer_restart(writer, err) : 0;
 }
 
@@ -62,7 +69,7 @@ static bool claim(Content *content, const char *digest) {
     return wanted;
 }
 
-static void release(Content *content, const char *digest) {
+void content_release(Content *content, const char *digest) {
     JsonTexts *writing = &content->writing;
     pthread_mutex_lock(&content->mutex);
     size_t i = find_writing(content, digest);
@@ -170,6 +177,6 @@ void content_writer_close(ContentWriter *writer) {
     if (writer->fd >= 0)
         close(writer->fd);
     digest_free(writer->hash);
-    release(writer->content, writer->digest);
+    content_release(writer->content, writer->digest);
     free(writer);
 }

@@ -45,6 +45,8 @@ static SharedEvent *copy_event(const Event *event) {
         .type = text_copy(event->type),
         .action = text_copy(event->action),
         .id = text_copy(event->id),
+        .payload = event->payload ? memory_copy(event->payload, event->payload_size) : NULL,
+        .payload_size = event->payload_size,
         .time = event->time ? event->time : time_now(),
     };
     for (size_t i = 0; i < event->attributes.n; i++)
@@ -60,6 +62,7 @@ static void unref(SharedEvent *shared) {
     free((char *)shared->event.type);
     free((char *)shared->event.action);
     free((char *)shared->event.id);
+    free((void *)(uintptr_t)shared->event.payload);
     for (size_t i = 0; i < shared->event.attributes.n; i++) {
         free(shared->event.attributes.key[i]);
         free(shared->event.attributes.value[i]);

@@ -9,11 +9,13 @@
 /* What happened, told to whoever listens in this process. Publishing never blocks: a listener that
  * does not keep up loses the oldest events and is told how many. Any thread. */
 typedef struct Event {
-    const char *type;   /* "container", "image", "network" */
-    const char *action; /* "create", "pull", "die": Docker's words */
-    const char *id;     /* of the actor */
-    JsonMap attributes; /* "name", "image", "exitCode", … */
-    int64_t time;       /* 0: event_publish fills in now */
+    const char *type;    /* "container", "image", "network" */
+    const char *action;  /* "create", "pull", "die": Docker's words */
+    const char *id;      /* of the actor */
+    JsonMap attributes;  /* "name", "image", "exitCode", … */
+    const void *payload; /* of containerd's events: the encoded message; NULL: none */
+    size_t payload_size;
+    int64_t time; /* 0: event_publish fills in now */
 } Event;
 
 typedef struct Events Events;

@@ -58,12 +58,32 @@ static int sweep_blobs_locked(Images *images, const JsonTexts *digests, Error *e
     Marks marks = mark_blobs(images);
     int code = 0;
     for (size_t i = 0; i < digests->n && code == 0; i++)
-        if (!is_marked(&marks, digests->item[i]))
+        if (!is_marked(&marks, digests->item[i]) &&
+            !(images->keeper && images->keeper(images->keeper_data, digests->item[i])))
             code = content_remove(images->content, digests->item[i], err);
     if (code == 0)
         code = content_sweep_ingest(images->content, is_marked, &marks, err);
     free(marks.item);
     return code;
+}
+
+void images_list_blobs(Images *images, JsonTexts *ret) {
+    pthread_mutex_lock(&images->mutex);
+    Marks marks = mark_blobs(images);
+    for (size_t i = 0; i < marks.n; i++)
+        if (i == 0 || !text_equal(marks.item[i], marks.item[i - 1]))
+            json_texts_add(ret, marks.item[i]);
+    pthread_mutex_unlock(&images->mutex);
+    free(marks.item);
+}
+
+bool images_hold_blob(Images *images, const char *digest) {
+    pthread_mutex_lock(&images->mutex);
+    Marks marks = mark_blobs(images);
+    bool held = is_marked(&marks, digest);
+    pthread_mutex_unlock(&images->mutex);
+    free(marks.item);
+    return held;
 }
 
 static int sweep_blobs(Images *images, Error *err) {
@@ -78,7 +98,7 @@ static int sweep_blobs(Images *images, Error *err) {
 /* Asked by engine/snapshot under its own mutex: that one comes before ours. */
 static bool keep_chain(void *user, const char *chain_id) {
     Images *images = user;
-    bool keep = false;
+    bool keep = strchr(chain_id, '/'); /* engine/snapshot/named.h: a client's */
     pthread_mutex_lock(&images->mutex);
     for (size_t i = 0; !keep && i < images->images; i++)
         keep = text_equal(images->image[i]->chain, chain_id);

@@ -34,6 +34,8 @@ int images_open(const ImagesOptions *options, Images **ret, Error *err) {
     images->snapshots = options->snapshots;
     images->events = options->events;
     images->registry = options->registry;
+    images->keeper = options->keeper;
+    images->keeper_data = options->keeper_data;
     images->downloads.free = options->max_downloads ? options->max_downloads : DOWNLOADS;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     images->unpacks.free = processors > 1 ? (unsigned)processors : 1;
@@ -61,6 +63,14 @@ void images_close(Images *images) {
 void images_set_user(Images *images, ImageUser *in_use, void *user) {
     images->in_use = in_use;
     images->in_use_data = user;
+}
+
+Content *images_content(Images *images) {
+    return images->content;
+}
+
+const char *images_unpack_program(const Images *images) {
+    return images->unpack_program;
 }
 
 void image_free(Image *image) {

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "engine/content/content.h"
 #include "engine/event/event.h"
 #include "engine/registry/registry.h"
 #include "engine/snapshot/snapshot.h"
@@ -26,6 +27,9 @@ typedef enum ImageUse {
 } ImageUse;
 typedef ImageUse ImageUser(void *user, const char *image_id, char ret_container[65]);
 
+/* Has somebody else a record of this blob? Asked with the lock of images held. */
+typedef bool ImageBlobKeeper(void *user, const char *digest);
+
 /* Everything is borrowed for the life of Images; events and registry may be NULL. */
 typedef struct ImagesOptions {
     const char *root; /* ROOT: content/ is below it */
@@ -33,6 +37,8 @@ typedef struct ImagesOptions {
     Snapshots *snapshots;
     Events *events;
     const RegistryConfig *registry;
+    ImageBlobKeeper *keeper; /* of blobs that images do not need; NULL: none */
+    void *keeper_data;
     const char *unpack_program; /* NULL: tare-unpack beside tared, ../libexec/tare, $PATH */
     unsigned max_downloads;     /* 0: 3, as Docker */
 } ImagesOptions;
@@ -42,6 +48,11 @@ int images_open(const ImagesOptions *options, Images **ret, Error *err);
 void images_close(Images *images);
 CLEANUP_DEFINE(Images, images_close)
 void images_set_user(Images *images, ImageUser *in_use, void *user);
+
+Content *images_content(Images *images); /* borrowed */
+const char *images_unpack_program(const Images *images);
+bool images_hold_blob(Images *images, const char *digest);
+void images_list_blobs(Images *images, JsonTexts *ret); /* those that images need, each once */
 
 typedef struct Image {
     char *id;                /* "sha256:…" of the config */

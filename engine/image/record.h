@@ -49,6 +49,8 @@ struct Images {
     char *unpack_program;
     ImageUser *in_use;
     void *in_use_data;
+    ImageBlobKeeper *keeper;
+    void *keeper_data;
 
     Flights flights;
     Gate downloads, unpacks;

@@ -2,12 +2,13 @@
 #pragma once
 #include <stdint.h>
 
+#include "engine/content/digest.h"
+
 /* What tare-unpack writes to its standard output, in this machine's byte order. The engine believes
  * lengths and counts only within the bounds below: the writer has read hostile bytes.
  *
- *     tare-unpack (0: blob, 1: frames, 2: standard error, 3: tree; argv[1]: diff id; with "follow"
- *                  as argv[2], 4: how far the blob can be read)
- *     PROGRESS u64          now and then
+ *     tare-unpack (0: blob, 1: frames, 2: standard error, 3: tree; argv[1]: diff id, "-" or "?";
+ * with "follow" as argv[2], 4: how far the blob can be read) PROGRESS u64          now and then
  *     IMPLICIT path         0 or more, at the end
  *     OPAQUE path           0 or more, at the end
  *     DONE LayerDone | FAILED Error
@@ -26,6 +27,8 @@ typedef struct LayerFrame {
 
 typedef struct LayerDone {
     uint64_t bytes, inodes;
+    uint64_t tar_size;
+    char diff_id[DIGEST_TEXT_SIZE];
 } LayerDone;
 
 enum {

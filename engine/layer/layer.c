@@ -71,6 +71,9 @@ static int take_frame(
             return garbled(err);
         result->bytes = payload->done.bytes;
         result->inodes = payload->done.inodes;
+        result->tar_size = payload->done.tar_size;
+        payload->done.diff_id[sizeof(payload->done.diff_id) - 1] = '\0';
+        memcpy(result->diff_id, payload->done.diff_id, sizeof(result->diff_id));
         conversation->done = true;
         return 0;
     case LAYER_FAILED:

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "engine/content/digest.h"
 
 /* A layer's tar becomes a directory. Hostile bytes are read only by tare-unpack, a program of its
  * own that sees nothing of the machine but that directory (docs/decisions/0007); the
@@ -14,6 +15,8 @@
 
 /* Compressed bytes read so far. Negative = stop (ERROR_CANCELLED). */
 typedef int LayerProgress(void *user, uint64_t current);
+
+#define LAYER_ANY_DIFF_ID "?" /* whatever the digest is, LayerResult tells it */
 
 typedef struct LayerUnpack {
     const char *program; /* path of tare-unpack */
@@ -29,6 +32,8 @@ typedef struct LayerUnpack {
 
 typedef struct LayerResult {
     uint64_t bytes, inodes;
+    uint64_t tar_size; /* uncompressed */
+    char diff_id[DIGEST_TEXT_SIZE];
     JsonTexts implicit; /* directories that the tar only implies; "" is the root */
     JsonTexts opaque;   /* directories that hide those below */
 } LayerResult;

@@ -179,3 +179,8 @@ int stream_finish(Stream *stream, char ret_digest[DIGEST_TEXT_SIZE], Error *err)
 uint64_t stream_position(Stream *stream) {
     return atomic_load(&stream->position);
 }
+
+/* The thread that counts has ended: stream_finish has waited for it. */
+uint64_t stream_size(Stream *stream) {
+    return stream->total;
+}

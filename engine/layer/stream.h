@@ -24,3 +24,4 @@ int stream_next(Stream *stream, const void **ret, size_t *ret_n, Error *err);
 int stream_finish(Stream *stream, char ret_digest[DIGEST_TEXT_SIZE], Error *err);
 
 uint64_t stream_position(Stream *stream); /* compressed bytes read so far */
+uint64_t stream_size(Stream *stream);     /* uncompressed bytes, after stream_finish */

@@ -16,6 +16,7 @@
 #include "engine/layer/confine.h"
 #include "engine/layer/extract.h"
 #include "engine/layer/frame.h"
+#include "engine/layer/layer.h"
 
 #define STREAM_MAX (UINT64_C(1) << 40)
 
@@ -43,9 +44,11 @@ static int send_paths(LayerFrameType type, const JsonTexts *paths, Error *err) {
     return 0;
 }
 
-static int send_result(const Extraction *extraction, Error *err) {
+static int send_result(
+    const Extraction *extraction, uint64_t tar_size, const char *digest, Error *err) {
     const Tree *tree = &extraction->tree;
-    LayerDone done = {extraction->bytes, extraction->inodes};
+    LayerDone done = {extraction->bytes, extraction->inodes, .tar_size = tar_size};
+    snprintf(done.diff_id, sizeof(done.diff_id), "%s", digest);
     if (tree->implicit.n + tree->opaque.n > LAYER_PATHS_MAX)
         return error_set(err, ERROR_EXHAUSTED, "the layer has too many special directories");
     TRY(send_paths(LAYER_IMPLICIT, &tree->implicit, err));
@@ -78,10 +81,11 @@ static int unpack(const char *diff_id, int follow, Error *err) {
     extraction.plain = strcmp(diff_id, "-") == 0;
     TRY(extraction_run(&extraction, err));
     TRY(stream_finish(stream, digest, err));
-    if (!extraction.plain && strcmp(digest, diff_id) != 0)
+    bool any = extraction.plain || strcmp(diff_id, LAYER_ANY_DIFF_ID) == 0;
+    if (!any && strcmp(digest, diff_id) != 0)
         return error_set(
             err, ERROR_CORRUPT, "wrong diff id: expected %s, the content is %s", diff_id, digest);
-    return send_result(&extraction, err);
+    return send_result(&extraction, stream_size(stream), digest, err);
 }
 
 int main(int argc, char **argv) {

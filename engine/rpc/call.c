@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <grpc/byte_buffer.h>
+#include <grpc/slice.h>
 #include <grpc/support/alloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,6 +103,18 @@ char **rpc_call_copy_all(RpcCall *call, char *const *strings, size_t n) {
     for (size_t i = 0; i < n; i++)
         copies[i] = rpc_call_copy(call, strings[i]);
     return copies;
+}
+
+const char *rpc_call_header(RpcCall *call, const char *name) {
+    for (size_t i = 0; i < call->metadata.count; i++) {
+        const grpc_metadata *row = &call->metadata.metadata[i];
+        if (grpc_slice_str_cmp(row->key, name) != 0)
+            continue;
+        size_t n = GRPC_SLICE_LENGTH(row->value);
+        char *value = rpc_call_alloc(call, n + 1);
+        return memcpy(value, GRPC_SLICE_START_PTR(row->value), n);
+    }
+    return NULL;
 }
 
 bool rpc_call_cancelled(const RpcCall *call) {

@@ -32,6 +32,9 @@ int rpc_call_cancel_fd(RpcCall *call); /* borrowed; readable once the client has
 /* Who is at the other end of the socket; right as long as the call lives. */
 int rpc_call_peer(const RpcCall *call, struct ucred *ret, Error *err);
 
+/* A value that the client sent along as metadata; NULL: none. In the call's memory. */
+const char *rpc_call_header(RpcCall *call, const char *name);
+
 /* Streams. Both block; ERROR_CANCELLED when the client has gone. A received message is valid until
  * the next receive; NULL is the end of the client's stream. */
 int rpc_call_send(RpcCall *call, const ProtobufCMessage *message, Error *err);

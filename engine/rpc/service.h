@@ -17,6 +17,7 @@ typedef enum RpcKind {
     RPC_CLIENT_STREAM = 1,
     RPC_SERVER_STREAM = 2,
     RPC_BIDI_STREAM = 3,
+    RPC_LONG = 4, /* unary, but it may last for days: not for the pool */
 } RpcKind;
 
 typedef struct RpcMethod {

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,19 +13,9 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "engine/snapshot/driver.h"
-#include "engine/snapshot/trash.h"
+#include "engine/snapshot/private.h"
 
-/* The records are in memory as well as in the store, so readers ask no disk. Numbers are never used
- * twice while the engine runs, and after a restart only when record and directory are gone. The
- * mutex guards the list; it is held over a record's write, never over a tree's. */
-typedef struct Record {
-    JsonUint number;
-    char *parent;
-    JsonBool writable;
-    JsonUint bytes, inodes;
-    char *key; /* the store's key, not in the JSON */
-} Record;
+typedef SnapshotRecord Record;
 
 #define T Record
 static const JsonField record_fields[] = {
@@ -35,33 +24,25 @@ static const JsonField record_fields[] = {
     {"writable", JSON_BOOL, JSON_AT(writable), .flags = JSON_ALWAYS},
     {"bytes", JSON_UINT, JSON_AT(bytes)},
     {"inodes", JSON_UINT, JSON_AT(inodes)},
+    {"view", JSON_BOOL, JSON_AT(view)},
+    {"created", JSON_INT, JSON_AT(created)},
+    {"updated", JSON_INT, JSON_AT(updated)},
+    {"labels", JSON_MAP, JSON_AT(labels)},
     {},
 };
-static const JsonType record_type = {sizeof(T), record_fields};
+const JsonType snapshot_record_type = {sizeof(T), record_fields};
 #undef T
 
 static const SnapshotDriver *const drivers[] = {&snapshot_overlay};
 
-struct Snapshots {
-    pthread_mutex_t mutex;
-    const SnapshotDriver *driver;
-    Store *store;
-    char *path;
-    int dir;
-    Trash *trash;
-    Record **record;
-    size_t n;
-    uint64_t next;
-};
-
 static void record_free(Record *record) {
-    json_done(&record_type, record);
+    json_done(&snapshot_record_type, record);
     free(record->key);
     free(record);
 }
 CLEANUP_DEFINE(Record, record_free)
 
-static Record *find(const Snapshots *snapshots, const char *key) {
+Record *snapshot_find(const Snapshots *snapshots, const char *key) {
     for (size_t i = 0; i < snapshots->n; i++)
         if (text_equal(snapshots->record[i]->key, key))
             return snapshots->record[i];
@@ -81,7 +62,7 @@ static int load_records(Snapshots *snapshots, Error *err) {
     for (size_t i = 0; i < stored.n; i++) {
         autoptr(Record) record = new (Record);
         const StoreRecord *row = &stored.item[i];
-        if (json_decode(&record_type, row->value, strlen(row->value), record, err) < 0)
+        if (json_decode(&snapshot_record_type, row->value, strlen(row->value), record, err) < 0)
             return error_prefix(err, "record of snapshot %s", row->key);
         record->key = text_copy(row->key);
         if (record->number.value >= snapshots->next)
@@ -167,7 +148,7 @@ void snapshots_close(Snapshots *snapshots) {
 
 bool snapshot_exists(Snapshots *snapshots, const char *key) {
     pthread_mutex_lock(&snapshots->mutex);
-    bool exists = find(snapshots, key);
+    bool exists = snapshot_find(snapshots, key);
     pthread_mutex_unlock(&snapshots->mutex);
     return exists;
 }
@@ -175,7 +156,7 @@ bool snapshot_exists(Snapshots *snapshots, const char *key) {
 /* With the mutex held. Takes the record, whatever happens. */
 static int add_record(Snapshots *snapshots, Record *given, Error *err) {
     autoptr(Record) record = given;
-    autofree char *json = json_encode(&record_type, record, 0);
+    autofree char *json = json_encode(&snapshot_record_type, record, 0);
     TRY(store_put(snapshots->store, STORE_SNAPSHOT, record->key, json, err));
     array_append(snapshots->record, snapshots->n, take_ptr(&record));
     return 0;
@@ -218,7 +199,7 @@ void snapshot_layer_abandon(Snapshots *snapshots, SnapshotLayer *layer) {
 
 static int commit_locked(Snapshots *snapshots, const SnapshotLayer *layer, const char *chain_id,
     const char *parent, SnapshotUsage usage, Error *err) {
-    if (parent && !find(snapshots, parent))
+    if (parent && !snapshot_find(snapshots, parent))
         return error_set(err, ERROR_NOT_FOUND, "no such layer: %s", parent);
     Record *record = new (Record);
     *record = (Record){
@@ -234,7 +215,7 @@ static int commit_locked(Snapshots *snapshots, const SnapshotLayer *layer, const
 int snapshot_layer_commit(Snapshots *snapshots, SnapshotLayer *layer, const char *chain_id,
     const char *parent, SnapshotUsage usage, Error *err) {
     pthread_mutex_lock(&snapshots->mutex);
-    bool known = find(snapshots, chain_id);
+    bool known = snapshot_find(snapshots, chain_id);
     int code = known ? 0 : commit_locked(snapshots, layer, chain_id, parent, usage, err);
     pthread_mutex_unlock(&snapshots->mutex);
     if (code < 0 || known)
@@ -250,7 +231,7 @@ static int list_stack(
     autofree uint64_t *number = NULL;
     size_t n = 0;
     for (const char *at = key; at; n++) {
-        const Record *record = find(snapshots, at);
+        const Record *record = snapshot_find(snapshots, at);
         if (!record)
             return error_set(err, ERROR_NOT_FOUND, "no such snapshot: %s", at);
         number = memory_resize(number, n + 1, sizeof(*number));
@@ -285,35 +266,45 @@ int snapshot_open_trees(
     return 0;
 }
 
+static Record *make_record(const char *key, uint64_t number, const Record *like) {
+    Record *record = new (Record);
+    *record = (Record){
+        .number = {true, number},
+        .parent = text_copy(like->parent),
+        .writable = like->writable,
+        .view = like->view,
+        .created = like->created,
+        .updated = like->updated,
+        .key = text_copy(key),
+    };
+    for (size_t i = 0; i < like->labels.n; i++)
+        json_map_set(&record->labels, like->labels.key[i], like->labels.value[i]);
+    return record;
+}
+
 /* With the mutex held: a removal of the parent waits until the record stands on it. What happens to
  * the disk meanwhile is two or three mkdir(2). */
-static int prepare_locked(Snapshots *snapshots, const char *key, const char *parent, Error *err) {
+int snapshot_add(Snapshots *snapshots, const char *key, const Record *like, Error *err) {
     autofree uint64_t *parents = NULL;
     size_t n = 0;
-    if (find(snapshots, key))
-        return error_set(err, ERROR_EXISTS, "snapshot %s exists already", key);
-    if (parent)
-        TRY(list_stack(snapshots, parent, &parents, &n, err));
+    if (snapshot_find(snapshots, key))
+        return error_set(err, ERROR_EXISTS, "snapshot %s: already exists", key);
+    if (like->parent)
+        TRY(list_stack(snapshots, like->parent, &parents, &n, err));
     autofree uint64_t *number = new_array(uint64_t, n + 1);
     if (n > 0)
         memcpy(number + 1, parents, n * sizeof(*number));
     number[0] = snapshots->next++;
-    SnapshotStack stack = {snapshots->path, snapshots->dir, number, n + 1, true};
+    SnapshotStack stack = {snapshots->path, snapshots->dir, number, n + 1, like->writable.value};
     autoclose int fd = -1;
     TRY(snapshots->driver->prepare(&stack, &fd, err));
-    Record *record = new (Record);
-    *record = (Record){
-        .number = {true, number[0]},
-        .parent = text_copy(parent),
-        .writable = {true, true},
-        .key = text_copy(key),
-    };
-    return add_record(snapshots, record, err);
+    return add_record(snapshots, make_record(key, number[0], like), err);
 }
 
 int snapshot_prepare(Snapshots *snapshots, const char *key, const char *parent, Error *err) {
     pthread_mutex_lock(&snapshots->mutex);
-    int code = prepare_locked(snapshots, key, parent, err);
+    const Record like = {.parent = (char *)(uintptr_t)parent, .writable = {true, true}};
+    int code = snapshot_add(snapshots, key, &like, err);
     pthread_mutex_unlock(&snapshots->mutex);
     return code;
 }
@@ -322,12 +313,13 @@ int snapshot_mounts(Snapshots *snapshots, const char *key, SnapshotMount *ret, E
     autofree uint64_t *number = NULL;
     size_t n = 0;
     pthread_mutex_lock(&snapshots->mutex);
-    const Record *record = find(snapshots, key);
+    const Record *record = snapshot_find(snapshots, key);
     bool writable = record && record->writable.value;
+    size_t own = record && record->view.value && record->parent; /* a view shows its parent */
     int code = list_stack(snapshots, key, &number, &n, err);
     pthread_mutex_unlock(&snapshots->mutex);
     TRY(code);
-    SnapshotStack stack = {snapshots->path, snapshots->dir, number, n, writable};
+    SnapshotStack stack = {snapshots->path, snapshots->dir, number + own, n - own, writable};
     *ret = (SnapshotMount){};
     return snapshots->driver->mount(&stack, ret, err);
 }
@@ -357,7 +349,7 @@ int snapshot_remove(Snapshots *snapshots, const char *key, Error *err) {
     uint64_t number = 0;
     int code = 0;
     pthread_mutex_lock(&snapshots->mutex);
-    const Record *record = find(snapshots, key);
+    const Record *record = snapshot_find(snapshots, key);
     bool writable = record && record->writable.value;
     if (record)
         code = has_children(snapshots, key)
@@ -372,7 +364,7 @@ int snapshot_remove(Snapshots *snapshots, const char *key, Error *err) {
 
 int snapshot_usage(Snapshots *snapshots, const char *key, SnapshotUsage *ret, Error *err) {
     pthread_mutex_lock(&snapshots->mutex);
-    const Record *record = find(snapshots, key);
+    const Record *record = snapshot_find(snapshots, key);
     bool writable = record && record->writable.value;
     uint64_t number = record ? record->number.value : 0;
     SnapshotUsage usage = {};
@@ -396,7 +388,7 @@ int snapshot_chain_usage(
     int code = 0;
     pthread_mutex_lock(&snapshots->mutex);
     for (const char *at = chain_id; at && code == 0;) {
-        const Record *record = find(snapshots, at);
+        const Record *record = snapshot_find(snapshots, at);
         if (!record) {
             code = error_set(err, ERROR_NOT_FOUND, "no such snapshot: %s", at);
             break;
@@ -415,8 +407,8 @@ int snapshot_chain_usage(
 static char *find_garbage(const Snapshots *snapshots, SnapshotKeep *keep, void *user) {
     for (size_t i = 0; i < snapshots->n; i++) {
         const Record *record = snapshots->record[i];
-        if (!record->writable.value && !has_children(snapshots, record->key) &&
-            !keep(user, record->key))
+        if (!record->writable.value && !record->view.value &&
+            !has_children(snapshots, record->key) && !keep(user, record->key))
             return text_copy(record->key);
     }
     return NULL;

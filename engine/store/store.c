@@ -14,7 +14,7 @@
 #include "base/text.h"
 
 enum {
-    SCHEMA_VERSION = 1
+    SCHEMA_VERSION = 2
 };
 
 static const char *const table_names[] = {
@@ -25,6 +25,7 @@ static const char *const table_names[] = {
     [STORE_SNAPSHOT] = "snapshot",
     [STORE_NETWORK] = "network",
     [STORE_META] = "meta",
+    [STORE_METADATA] = "metadata",
 };
 _Static_assert(array_size(table_names) == STORE_TABLES, "a name for each table");
 

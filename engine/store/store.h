@@ -19,6 +19,7 @@ typedef enum StoreTable {
     STORE_SNAPSHOT,  /* engine/snapshot */
     STORE_NETWORK,
     STORE_META,
+    STORE_METADATA, /* engine/metadata: by "kind/namespace/name" */
     STORE_TABLES,
 } StoreTable;
 

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/api/containerd/message.h"
+#include "engine/metadata/lease.h"
+#include "engine/rpc/service.h"
+#include "proto/containerd/services/introspection.methods.h"
+#include "proto/containerd/services/introspection.pb-c.h"
+#include "proto/containerd/services/version.methods.h"
+#include "proto/containerd/services/version.pb-c.h"
+#include "version.h"
+
+/* containerd.services.version.v1.Version and containerd.services.introspection.v1.Introspection. */
+CONTAINERD_VERSION_METHODS(RPC_PROTOTYPE)
+CONTAINERD_INTROSPECTION_METHODS(RPC_PROTOTYPE)
+RPC_SERVICE(containerd_version_service, CONTAINERD_VERSION_METHODS,
+    containerd__version__version__descriptor);
+RPC_SERVICE(containerd_introspection_service, CONTAINERD_INTROSPECTION_METHODS,
+    containerd__introspection__introspection__descriptor);
+
+int api_containerd_version_version(RpcCall *call, const Google__Protobuf__Empty *request,
+    Containerd__Version__VersionResponse *response, Error *err) {
+    response->version = TARE_VERSION;
+    response->revision = TARE_COMMIT;
+    return 0;
+}
+
+/* In containerd's words, what of it is here: clients look for their snapshotter and services. */
+static const struct {
+    const char *type, *id;
+} plugins[] = {
+    {"io.containerd.content.v1", "content"},
+    {"io.containerd.differ.v1", "walking"},
+    {"io.containerd.event.v1", "exchange"},
+    {"io.containerd.gc.v1", "scheduler"},
+    {"io.containerd.grpc.v1", "containers"},
+    {"io.containerd.grpc.v1", "content"},
+    {"io.containerd.grpc.v1", "diff"},
+    {"io.containerd.grpc.v1", "events"},
+    {"io.containerd.grpc.v1", "images"},
+    {"io.containerd.grpc.v1", "introspection"},
+    {"io.containerd.grpc.v1", "leases"},
+    {"io.containerd.grpc.v1", "namespaces"},
+    {"io.containerd.grpc.v1", "snapshots"},
+    {"io.containerd.grpc.v1", "tasks"},
+    {"io.containerd.grpc.v1", "version"},
+    {"io.containerd.lease.v1", "manager"},
+    {"io.containerd.metadata.v1", "bolt"},
+    {"io.containerd.runtime.v2", "task"},
+    {"io.containerd.snapshotter.v1", METADATA_SNAPSHOTTER},
+};
+
+static const char *plugin_field(const void *object, char *const *path, size_t n) {
+    const Containerd__Introspection__Plugin *plugin = object;
+    if (n == 1 && text_equal(path[0], "type"))
+        return plugin->type;
+    return n == 1 && text_equal(path[0], "id") ? plugin->id : NULL;
+}
+
+static Containerd__Introspection__Plugin *describe_plugin(RpcCall *call, size_t i) {
+    Containerd__Introspection__Plugin *plugin =
+        message_new(call, &containerd__introspection__plugin__descriptor);
+    plugin->type = message_text(call, plugins[i].type);
+    plugin->id = message_text(call, plugins[i].id);
+    return plugin;
+}
+
+int api_containerd_introspection_plugins(RpcCall *call,
+    const Containerd__Introspection__PluginsRequest *request,
+    Containerd__Introspection__PluginsResponse *response, Error *err) {
+    autoptr(Filter) filter = NULL;
+    TRY(filter_parse(request->filters, request->n_filters, &filter, err));
+    response->plugins = rpc_call_alloc(call, array_size(plugins) * sizeof(*response->plugins));
+    for (size_t i = 0; i < array_size(plugins); i++) {
+        Containerd__Introspection__Plugin *plugin = describe_plugin(call, i);
+        if (filter_matches(filter, plugin_field, plugin))
+            response->plugins[response->n_plugins++] = plugin;
+    }
+    return 0;
+}
+
+int api_containerd_introspection_plugin_info(RpcCall *call,
+    const Containerd__Introspection__PluginInfoRequest *request,
+    Containerd__Introspection__PluginInfoResponse *response, Error *err) {
+    for (size_t i = 0; i < array_size(plugins); i++)
+        if (text_equal(plugins[i].type, request->type) && text_equal(plugins[i].id, request->id)) {
+            response->plugin = describe_plugin(call, i);
+            return 0;
+        }
+    return error_set(
+        err, ERROR_NOT_FOUND, "plugin %.100s.%.100s: not found", request->type, request->id);
+}
+
+/* A UUID's shape, as clients expect, of the engine's own id. */
+static char *uuid_of(RpcCall *call, const char *id) {
+    char hex[33] = "00000000000000000000000000000000";
+    size_t n = 0;
+    for (; *id && n < 32; id++)
+        if (*id != '-')
+            hex[n++] = *id;
+    autofree char *text =
+        text_format("%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    return rpc_call_copy(call, text);
+}
+
+int api_containerd_introspection_server(RpcCall *call, const Google__Protobuf__Empty *request,
+    Containerd__Introspection__ServerResponse *response, Error *err) {
+    const ContainerdServices *services = rpc_call_user(call);
+    struct stat status;
+    response->uuid = uuid_of(call, services->id);
+    response->pid = (uint64_t)getpid();
+    response->pidns = stat("/proc/self/ns/pid", &status) == 0 ? status.st_ino : 0;
+    return 0;
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/metadata/collect.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/metadata/blob.h"
+#include "engine/metadata/lease.h"
+#include "engine/metadata/private.h"
+#include "engine/snapshot/named.h"
+
+enum {
+    COLLECT_EVERY = 100 /* changes, as containerd */
+};
+#define INGEST_LIFE (24 * 3600 * TIME_SECOND)
+#define LABEL "containerd.io/gc."
+
+/* An object that may be garbage, or keep others: of the two pointers one is set. */
+typedef struct Node {
+    char *id; /* "kind/space/name" */
+    const MetadataRecord *record;
+    const SnapshotInfo *snapshot;
+    enum {
+        UNREACHED,
+        REACHED_FLAT, /* its own references do not count */
+        REACHED
+    } state;
+} Node;
+
+typedef struct Graph {
+    Node *node; /* sorted by id */
+    size_t n;
+    size_t *work; /* reached, but not followed yet */
+    size_t work_n;
+    int64_t now;
+} Graph;
+
+static int compare_nodes(const void *a, const void *b) {
+    return strcmp(((const Node *)a)->id, ((const Node *)b)->id);
+}
+
+static void reach(Graph *graph, const char *id, bool flat) {
+    const Node key = {.id = (char *)(uintptr_t)id};
+    Node *node = graph->n ? bsearch(&key, graph->node, graph->n, sizeof(key), compare_nodes) : NULL;
+    int state = flat ? REACHED_FLAT : REACHED;
+    if (!node || (int)node->state >= state)
+        return;
+    node->state = state;
+    array_append(graph->work, graph->work_n, (size_t)(node - graph->node));
+}
+
+static void reach_named(
+    Graph *graph, const char *kind, const char *space, const char *name, bool flat) {
+    autofree char *id = text_format("%s/%s/%s", kind, space, name);
+    reach(graph, id, flat);
+}
+
+/* What follows the label's name is free to choose, behind a '.' or '/'; with snapshots it begins
+ * with the snapshotter's name, and we have only one. */
+static void follow_labels(Graph *graph, const char *space, const JsonMap *labels) {
+    static const struct {
+        const char *label, *kind;
+    } rows[] = {
+        {LABEL "ref.content", "content"},
+        {LABEL "ref.snapshot." METADATA_SNAPSHOTTER, "snapshot"},
+        {LABEL "ref.image", "image"},
+    };
+    for (size_t i = 0; i < labels->n; i++)
+        for (size_t j = 0; j < array_size(rows); j++) {
+            size_t n = strlen(rows[j].label);
+            const char *key = labels->key[i];
+            if (text_starts(key, rows[j].label) && strchr("./", key[n])) /* or its end */
+                reach_named(graph, rows[j].kind, space, labels->value[i], false);
+        }
+}
+
+static void follow_lease(Graph *graph, const MetadataRecord *lease) {
+    static const struct {
+        const char *type, *kind;
+    } rows[] = {
+        {"content ", "content"},
+        {"snapshots/" METADATA_SNAPSHOTTER " ", "snapshot"},
+        {"ingests ", "ingest"},
+        {"images ", "image"},
+    };
+    bool flat = json_map_find(&lease->labels, LABEL "flat");
+    for (size_t i = 0; i < lease->resources.n; i++)
+        for (size_t j = 0; j < array_size(rows); j++)
+            if (text_starts(lease->resources.item[i], rows[j].type))
+                reach_named(graph, rows[j].kind, lease->space,
+                    lease->resources.item[i] + strlen(rows[j].type), flat);
+}
+
+static void follow_record(Graph *graph, const MetadataRecord *record, bool flat) {
+    if (record->kind == METADATA_LEASE)
+        follow_lease(graph, record);
+    if (record->digest)
+        reach_named(graph, "content", record->space, record->digest, flat);
+    if (record->container && !text_is_empty(record->container->snapshot_key))
+        reach_named(graph, "snapshot", record->space, record->container->snapshot_key, flat);
+    if (!flat)
+        follow_labels(graph, record->space, &record->labels);
+}
+
+/* Keys are "space/name", and so is what they stand on. */
+static void follow_snapshot(Graph *graph, const SnapshotInfo *snapshot, bool flat) {
+    autofree char *parent = text_format("snapshot/%s", snapshot->parent ? snapshot->parent : "");
+    autofree char *space = text_copy_n(snapshot->key, strcspn(snapshot->key, "/"));
+    reach(graph, parent, flat);
+    if (!flat)
+        follow_labels(graph, space, &snapshot->labels);
+}
+
+static void mark(Graph *graph) {
+    while (graph->work_n > 0) {
+        const Node *node = &graph->node[graph->work[--graph->work_n]];
+        bool flat = node->state == REACHED_FLAT;
+        if (node->record)
+            follow_record(graph, node->record, flat);
+        else
+            follow_snapshot(graph, node->snapshot, flat);
+    }
+}
+
+static bool is_expired(const Graph *graph, const JsonMap *labels) {
+    const char *text = json_map_find(labels, LABEL "expire");
+    int64_t when;
+    Error ignored;
+    return text && time_parse(text, &when, &ignored) == 0 && when < graph->now;
+}
+
+static bool is_root(const Graph *graph, const Node *node) {
+    if (node->snapshot)
+        return json_map_find(&node->snapshot->labels, LABEL "root");
+    const MetadataRecord *record = node->record;
+    switch (record->kind) {
+    case METADATA_CONTAINER:
+    case METADATA_NAMESPACE:
+        return true;
+    case METADATA_IMAGE:
+    case METADATA_LEASE:
+        return !is_expired(graph, &record->labels);
+    case METADATA_INGEST:
+        return graph->now - record->created.value < INGEST_LIFE;
+    case METADATA_CONTENT:
+    case METADATA_KINDS:
+        break;
+    }
+    return json_map_find(&record->labels, LABEL "root");
+}
+
+static void add(Graph *graph, Node node) {
+    array_append(graph->node, graph->n, node);
+}
+
+static void build(Graph *graph, const Metadata *metadata, const SnapshotInfos *snapshots) {
+    for (size_t i = 0; i < metadata->n; i++)
+        add(graph,
+            (Node){.id = text_copy(metadata->record[i]->key), .record = metadata->record[i]});
+    for (size_t i = 0; i < snapshots->n; i++)
+        if (strchr(snapshots->item[i].key, '/'))
+            add(graph, (Node){.id = text_format("snapshot/%s", snapshots->item[i].key),
+                           .snapshot = &snapshots->item[i]});
+    if (graph->n > 0)
+        qsort(graph->node, graph->n, sizeof(*graph->node), compare_nodes);
+    for (size_t i = 0; i < graph->n; i++)
+        if (is_root(graph, &graph->node[i]))
+            reach(graph, graph->node[i].id, false);
+}
+
+/* What stands on others goes first: as long as some go, more may follow. */
+static void sweep_snapshots(Graph *graph, Snapshots *snapshots) {
+    Error in_use;
+    for (bool some = true; some;) {
+        some = false;
+        for (size_t i = 0; i < graph->n; i++) {
+            Node *node = &graph->node[i];
+            if (!node->snapshot || node->state != UNREACHED ||
+                snapshot_remove(snapshots, node->snapshot->key, &in_use) < 0)
+                continue;
+            node->state = REACHED;
+            some = true;
+        }
+    }
+}
+
+static int sweep_records(const Graph *graph, Metadata *metadata, Error *err) {
+    for (size_t i = 0; i < graph->n; i++)
+        if (graph->node[i].record && graph->node[i].state == UNREACHED)
+            TRY(metadata_drop_locked(metadata, graph->node[i].id, err));
+    return 0;
+}
+
+/* With the lock of all records held: nobody takes hold of what is about to go. Clients name a
+ * snapshot in their lease before they make it, so that the snapshots need no lock. */
+static int collect_locked(Metadata *metadata, Snapshots *snapshots, Error *err) {
+    autodone(SnapshotInfos) infos = {};
+    Graph graph = {.now = time_now()};
+    snapshot_list(snapshots, &infos);
+    build(&graph, metadata, &infos);
+    mark(&graph);
+    sweep_snapshots(&graph, snapshots);
+    int code = sweep_records(&graph, metadata, err);
+    for (size_t i = 0; i < graph.n; i++)
+        free(graph.node[i].id);
+    free(graph.node);
+    free(graph.work);
+    return code;
+}
+
+int metadata_collect(Metadata *metadata, Content *content, Snapshots *snapshots, Error *err) {
+    pthread_mutex_lock(&metadata->mutex);
+    int code = collect_locked(metadata, snapshots, err);
+    metadata->changes = 0;
+    pthread_mutex_unlock(&metadata->mutex);
+    return code < 0 ? code : blob_sweep(metadata, content, err);
+}
+
+bool metadata_wants_collection(Metadata *metadata) {
+    pthread_mutex_lock(&metadata->mutex);
+    bool wanted = metadata->changes >= COLLECT_EVERY;
+    pthread_mutex_unlock(&metadata->mutex);
+    return wanted;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/metadata/tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/metadata/check.h"
+#include "engine/metadata/lease.h"
+
+static bool is_own(const char *key) {
+    return !strchr(key, '/');
+}
+
+/* The snapshot's key among all. */
+static char *key_of(const Trees *trees, const char *space, const char *name) {
+    autofree char *key = text_format("%s/%s", space, name);
+    bool own = text_equal(space, METADATA_OWN_SPACE) && is_own(name) &&
+               !snapshot_exists(trees->snapshots, key) && snapshot_exists(trees->snapshots, name);
+    return own ? text_copy(name) : take_ptr(&key);
+}
+
+static int missing(int code, const char *name, Error *err) {
+    return code == ERROR_NOT_FOUND
+               ? error_set(err, code, "snapshot %s does not exist: not found", name)
+               : code;
+}
+
+static int check_foreign(const char *key, Error *err) {
+    if (is_own(key))
+        return error_set(err, ERROR_STATE,
+            "snapshot %s belongs to an image or a container: failed precondition", key);
+    return 0;
+}
+
+int tree_make(const Trees *trees, const char *space, const char *lease, const SnapshotInfo *like,
+    Error *err) {
+    TRY(check_name("key", like->key, err));
+    TRY(check_labels(&like->labels, err));
+    autofree char *key = text_format("%s/%s", space, like->key);
+    autofree char *parent = text_is_empty(like->parent) ? NULL : key_of(trees, space, like->parent);
+    SnapshotInfo made = *like;
+    made.key = key;
+    made.parent = parent;
+    TRY(lease_add(
+        trees->metadata, space, lease, "snapshots/" METADATA_SNAPSHOTTER, like->key, err));
+    TRY(metadata_make_space(trees->metadata, space, err));
+    return snapshot_make(trees->snapshots, &made, err);
+}
+
+int tree_commit(const Trees *trees, const char *space, const char *lease, const char *active,
+    const SnapshotInfo *like, Error *err) {
+    TRY(check_name("name", like->key, err));
+    TRY(check_labels(&like->labels, err));
+    autofree char *key = text_format("%s/%s", space, active);
+    autofree char *name = text_format("%s/%s", space, like->key);
+    if (snapshot_exists(trees->snapshots, name))
+        return error_set(err, ERROR_EXISTS, "target snapshot \"%s\": already exists", like->key);
+    TRY(lease_add(
+        trees->metadata, space, lease, "snapshots/" METADATA_SNAPSHOTTER, like->key, err));
+    return missing(snapshot_commit(trees->snapshots, key, name, &like->labels, err), active, err);
+}
+
+int tree_mounts(
+    const Trees *trees, const char *space, const char *name, SnapshotMount *ret, Error *err) {
+    autofree char *key = key_of(trees, space, name);
+    return missing(snapshot_mounts(trees->snapshots, key, ret, err), name, err);
+}
+
+/* Names as the namespace knows them. */
+static void strip(SnapshotInfo *info, const char *space) {
+    char **names[] = {&info->key, &info->parent};
+    size_t n = strlen(space);
+    for (size_t i = 0; i < array_size(names); i++)
+        if (*names[i] && strncmp(*names[i], space, n) == 0 && (*names[i])[n] == '/')
+            memmove(*names[i], *names[i] + n + 1, strlen(*names[i] + n + 1) + 1);
+}
+
+int tree_stat(
+    const Trees *trees, const char *space, const char *name, SnapshotInfo *ret, Error *err) {
+    autofree char *key = key_of(trees, space, name);
+    TRY(missing(snapshot_stat(trees->snapshots, key, ret, err), name, err));
+    strip(ret, space);
+    return 0;
+}
+
+int tree_label(
+    const Trees *trees, const char *space, const char *name, const JsonMap *labels, Error *err) {
+    autofree char *key = key_of(trees, space, name);
+    TRY(check_labels(labels, err));
+    TRY(check_foreign(key, err));
+    return missing(snapshot_label(trees->snapshots, key, labels, err), name, err);
+}
+
+int tree_usage(
+    const Trees *trees, const char *space, const char *name, SnapshotUsage *ret, Error *err) {
+    autofree char *key = key_of(trees, space, name);
+    return missing(snapshot_usage(trees->snapshots, key, ret, err), name, err);
+}
+
+int tree_remove(const Trees *trees, const char *space, const char *name, Error *err) {
+    autofree char *key = key_of(trees, space, name);
+    TRY(check_foreign(key, err));
+    if (!snapshot_exists(trees->snapshots, key))
+        return missing(ERROR_NOT_FOUND, name, err);
+    int code = snapshot_remove(trees->snapshots, key, err);
+    if (code == ERROR_STATE)
+        error_set(
+            err, code, "cannot remove snapshot \"%s\": it has children: failed precondition", name);
+    return code;
+}
+
+void tree_list(const Trees *trees, const char *space, SnapshotInfos *ret) {
+    autofree char *prefix = text_format("%s/", space);
+    bool own = text_equal(space, METADATA_OWN_SPACE);
+    SnapshotInfos all;
+    snapshot_list(trees->snapshots, &all);
+    *ret = (SnapshotInfos){.item = all.item};
+    for (size_t i = 0; i < all.n; i++) {
+        SnapshotInfo *info = &all.item[i];
+        bool wanted = text_starts(info->key, prefix) || (own && is_own(info->key));
+        if (wanted) {
+            strip(info, space);
+            ret->item[ret->n++] = *info;
+        } else {
+            snapshot_info_done(info);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stock ctr against tared: what containerd's own tool says is the judge. Debian's is 1.6; CTR names others."""
+
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+TOOLS = [tool for tool in (shutil.which("ctr"), os.environ.get("CTR"), "/opt/peers/ctr") if tool and os.access(tool, os.X_OK)]
+
+
+class Ctr:
+    """One namespace of one engine, through one version of the tool."""
+
+    def __init__(self, tool, engine, namespace):
+        self.tool, self.engine, self.namespace = tool, engine, namespace
+        version = subprocess.check_output([tool, "--version"], text=True)
+        self.newer = not re.search(r" v?1\.", version)
+        # the client-side ways, which every version has
+        self.local = ["--local"] if self.newer else []
+
+    def __call__(self, *arguments, code=0, **options):
+        command = [self.tool, "--address", str(self.engine.socket), "--namespace", self.namespace, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+        assert (done.returncode == 0) == (code == 0), f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout if code == 0 else done.stderr
+
+    def rows(self, *arguments):
+        return [line.split() for line in self(*arguments).splitlines()[1:]]
+
+    def names(self, *arguments):
+        return [row[0] for row in self.rows(*arguments)]
+
+
+@pytest.fixture(params=range(len(TOOLS)), ids=lambda index: TOOLS[index].replace("/", "_"))
+def ctr(request, engine):
+    return Ctr(TOOLS[request.param], engine, f"judge{request.param}")
+
+
+@pytest.fixture
+def image(ctr, registry):
+    """A pulled image, gone afterwards with all that belonged to it."""
+    reference = registry.reference("configured:latest")
+    ctr("images", "pull", "--plain-http", *ctr.local, reference)
+    yield reference
+    ctr("images", "rm", "--sync", *ctr("images", "ls", "-q").split())
+
+
+def test_version_and_plugins(ctr):
+    text = ctr("version")
+    assert "UUID" in text and "Server:" in text
+    assert ["io.containerd.snapshotter.v1", "overlayfs"] in [row[:2] for row in ctr.rows("plugins", "ls")]
+
+
+def test_namespaces_have_labels_and_go_only_when_empty(ctr):
+    name = ctr.namespace + "-x"
+    ctr("namespaces", "create", name, "a=b")
+    assert "already exists" in ctr("namespaces", "create", name, code=1)
+    ctr("namespaces", "label", name, "a=c", "d=e")
+    assert [name, "a=c,d=e"] in ctr.rows("namespaces", "ls")
+    inside = Ctr(ctr.tool, ctr.engine, name)
+    inside("content", "ingest", "reference", input="content")
+    assert "must be empty" in ctr("namespaces", "rm", name, code=1)
+    inside("content", "rm", *inside("content", "ls", "-q").split())
+    ctr("namespaces", "rm", name)
+    assert name not in ctr.names("namespaces", "ls")
+
+
+def test_content_is_written_read_labelled_and_removed(ctr):
+    digest = "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
+    ctr("content", "ingest", "--expected-digest", digest, "--expected-size", "6", "reference", input="hello\n")
+    assert ctr("content", "ls", "-q").split() == [digest]
+    assert ctr("content", "get", digest) == "hello\n"
+    ctr("content", "label", digest, "key=value")
+    assert "key=value" in ctr("content", "ls")
+    assert ctr("content", "ls", "-q", "labels.key==value").split() == [digest]
+    assert ctr("content", "ls", "-q", "labels.key==other").split() == []
+    ctr("content", "rm", digest)
+    assert "not found" in ctr("content", "get", digest, code=1)
+    assert "unexpected commit digest" in ctr(
+        "content", "ingest", "--expected-digest", digest, "other", input="something else", code=1
+    )
+    assert ctr("content", "ls", "-q") == ""
+
+
+def test_namespaces_do_not_see_each_other_but_share_bytes(ctr, tmp_path):
+    ctr("content", "ingest", "reference", input="mine")
+    (digest,) = ctr("content", "ls", "-q").split()
+    other = Ctr(ctr.tool, ctr.engine, ctr.namespace + "-other")
+    assert "not found" in other("content", "get", digest, code=1)
+    (tmp_path / "mine").write_text("mine")
+    with open(tmp_path / "mine") as file:
+        other("content", "ingest", "--expected-digest", digest, "reference", stdin=file)
+    ctr("content", "rm", digest)
+    assert other("content", "get", digest) == "mine"
+    other("content", "rm", digest)
+    ctr("namespaces", "rm", other.namespace)
+
+
+def test_leases(ctr):
+    ctr("leases", "create", "--id", "held", "purpose=test")
+    assert "purpose=test" in ctr("leases", "ls")
+    assert "already exists" in ctr("leases", "create", "--id", "held", code=1)
+    ctr("leases", "rm", "--sync", "held")
+    assert "held" not in ctr("leases", "ls")
+
+
+def test_an_image_is_pulled_listed_checked_tagged_and_removed(ctr, image):
+    assert image in ctr("images", "ls")
+    assert f"{image}" in ctr("images", "check", f"name=={image}") and "complete" in ctr("images", "check")
+    tag = ["--local"] if ctr.newer else []
+    ctr("images", "tag", *tag, image, "example.org/other:1")
+    assert "already exists" in ctr("images", "tag", *tag, image, "example.org/other:1", code=1)
+    assert ctr("images", "ls", "-q", "name==example.org/other:1").split() == ["example.org/other:1"]
+    ctr("images", "label", image, "key=value")
+    assert "key=value" in ctr("images", "ls")
+    ctr("images", "rm", "--sync", image)
+    assert ctr("images", "ls", "-q").split() == ["example.org/other:1"]
+    assert "complete" in ctr("images", "check")
+
+
+def test_what_no_image_needs_is_collected(ctr, image):
+    assert ctr("content", "ls", "-q") and ctr("snapshots", "ls")
+    ctr("images", "tag", *(["--local"] if ctr.newer else []), image, "example.org/last:1")
+    ctr("images", "rm", "--sync", image)
+    assert len(ctr.names("snapshots", "ls")) == 2
+    ctr("images", "rm", "--sync", "example.org/last:1")
+    assert ctr.names("snapshots", "ls") == []
+    assert ctr("content", "ls", "-q") == ""
+    ctr("content", "ingest", "reference", input="so that the fixture has something to remove")
+    digest = ctr("content", "ls", "-q").strip()
+    ctr("content", "rm", digest)
+    ctr("images", "pull", "--plain-http", *ctr.local, image)
+
+
+def test_snapshots_stack_mount_commit_and_go(ctr, image, tmp_path):
+    base = ctr.names("snapshots", "ls")
+    top = next(row[0] for row in ctr.rows("snapshots", "ls") if row[0] not in [r[1] for r in ctr.rows("snapshots", "ls")])
+    mounts = ctr("snapshots", "prepare", "--target", tmp_path, "active", top)
+    assert "overlay" in mounts
+    subprocess.run(["sh", "-c", mounts], check=True)
+    try:
+        assert (tmp_path / "work/file").read_text() == "from the second layer\n"
+        (tmp_path / "new").write_text("in the upper layer")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert "already exists" in ctr("snapshots", "prepare", "active", top, code=1)
+    assert "Active" in ctr("snapshots", "info", "active") and "1" in ctr("snapshots", "usage", "active")
+    ctr("snapshots", "commit", "committed", "active")
+    assert "not found" in ctr("snapshots", "info", "active", code=1)
+    subprocess.run(["sh", "-c", ctr("snapshots", "view", "--target", tmp_path, "seen", "committed")], check=True)
+    try:
+        assert (tmp_path / "new").read_text() == "in the upper layer"
+        with pytest.raises(OSError):
+            (tmp_path / "more").write_text("")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert "committed" in ctr("snapshots", "tree")
+    ctr("snapshots", "label", "committed", "key=value")
+    assert '"key": "value"' in ctr("snapshots", "info", "committed")
+    assert "children" in ctr("snapshots", "rm", "committed", code=1)
+    ctr("snapshots", "rm", "seen")
+    ctr("snapshots", "rm", "committed")
+    assert sorted(ctr.names("snapshots", "ls")) == sorted(base)
+
+
+def test_images_mount(ctr, image, tmp_path):
+    ctr("images", "mount", image, tmp_path)
+    assert (tmp_path / "work/file").exists()
+    ctr("images", "unmount", "--rm", tmp_path)
+
+
+def test_export_import_and_push(ctr, image, registry, tmp_path):
+    ctr("images", "export", *ctr.local, tmp_path / "image.tar", image)
+    ctr("images", "push", "--plain-http", *ctr.local, registry.reference(f"pushed-{ctr.namespace}:1"), image)
+    ctr("images", "rm", "--sync", image)
+    ctr("images", "import", *ctr.local, tmp_path / "image.tar")
+    assert image in ctr("images", "ls", "-q")
+    assert "complete" in ctr("images", "check")
+    pushed = registry.reference(f"pushed-{ctr.namespace}:1")
+    ctr("images", "pull", "--plain-http", *ctr.local, pushed)
+    assert pushed in ctr("images", "ls", "-q")
+
+
+def test_everything_survives_the_engine(ctr, image):
+    before = ctr("images", "ls"), ctr("content", "ls", "-q"), ctr("snapshots", "ls")
+    ctr.engine.kill()
+    ctr.engine.start()
+    assert (ctr("images", "ls"), ctr("content", "ls", "-q"), ctr("snapshots", "ls")) == before
+    assert "complete" in ctr("images", "check")
