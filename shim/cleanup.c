@@ -25,51 +25,59 @@
 
 /* `delete`: the server was killed, or has only lost its last connection about this container. Ends
  * what is left of it, of a dead shim also the other containers, and prints a DeleteResponse.
- * Every step is tried whatever became of the others. */
+ * Every step is tried whatever became of the others; when one fails, so does the command, and the
+ * record of the container stays, by which the next attempt finds the rest. */
 
 enum {
     KILLED = 128 + SIGKILL
 };
 
-static void warn(int r, const Error *err) {
-    if (r < 0)
-        log_failure(LOG_LEVEL_WARNING, err);
-}
-
-static void run_delete(const char *id, const ShimRecord *record, const char *bundle) {
-    Error err = {};
+static int run_delete(const char *id, const ShimRecord *record, const char *bundle, Error *err) {
     Runtime runtime = {.bundle = text_copy(bundle),
         .log = path_join(bundle, "log.json"),
         .root = text_copy(record->runtime_root),
         .systemd_cgroup = record->systemd_cgroup.value};
-    int r = runtime_find(record->runtime, &runtime.binary, &err);
+    int r = runtime_find(record->runtime, &runtime.binary, err);
     if (r >= 0)
-        r = runtime_delete(&runtime, id, &err);
-    warn(r, &err);
+        r = runtime_delete(&runtime, id, err);
     runtime_done(&runtime);
+    return r;
 }
 
-/* A record that is there tells how it ended before the shim was killed. */
-static ExitRecord find_exit(const ShimRecord *record, const char *bundle) {
-    Error err = {};
-    ExitRecord ended = {KILLED, time_now(), false};
+/* A record that is there tells how it ended before the shim was killed. Where its directory is gone
+ * nobody wants to know. */
+static int find_exit(const ShimRecord *record, const char *bundle, ExitRecord *ended, Error *err) {
     autofree char *fallback = path_join(bundle, "exit.json");
     const char *path = record->exit_record ? record->exit_record : fallback;
-    if (exit_record_load(path, &ended, &err) < 0)
-        warn(exit_record_save(path, &ended, &err), &err);
-    return ended;
+    if (exit_record_load(path, ended, err) >= 0)
+        return 0;
+    int r = exit_record_save(path, ended, err);
+    return r == ERROR_NOT_FOUND ? 0 : r;
 }
 
-static ExitRecord end_container(const char *id, const ShimRecord *record, const char *bundle) {
+/* The first failure is the one to tell of. */
+static void note(int r, const Error *why, Error *first) {
+    if (r >= 0)
+        return;
+    log_failure(LOG_LEVEL_WARNING, why);
+    if (!first->code)
+        *first = *why;
+}
+
+static ExitRecord end_container(
+    const char *id, const ShimRecord *record, const char *bundle, Error *first) {
     autofree char *rootfs = path_join(bundle, "rootfs");
-    Error err = {};
+    ExitRecord ended = {KILLED, time_now(), .orphaned = true};
+    Error why = {};
     bool created = record->runtime;
     if (created)
-        run_delete(id, record, bundle);
-    warn(mount_remove_all(rootfs, &err), &err);
+        note(run_delete(id, record, bundle, &why), &why, first);
+    note(mount_remove_all(rootfs, &why), &why, first);
+    if (created)
+        note(find_exit(record, bundle, &ended, &why), &why, first);
     if (record->attach_socket)
-        warn(file_remove(AT_FDCWD, record->attach_socket, &err), &err);
-    return created ? find_exit(record, bundle) : (ExitRecord){KILLED, time_now(), false};
+        note(file_remove(AT_FDCWD, record->attach_socket, &why), &why, first);
+    return ended;
 }
 
 static bool is_served(const char *socket) {
@@ -78,40 +86,40 @@ static bool is_served(const char *socket) {
     return fd_connect(socket, &fd, &ignored) >= 0;
 }
 
-static void end_member(const char *bundle, const char *socket) {
+static void end_member(const char *bundle, const char *socket, Error *first) {
     Error ignored;
     ShimRecord record = {};
     if (shim_record_load(bundle, &record, &ignored) < 0)
         return;
     if (record.socket && text_equal(record.socket, socket))
-        end_container(path_name(bundle), &record, bundle);
+        end_container(path_name(bundle), &record, bundle, first);
     shim_record_done(&record);
 }
 
 /* containerd may call `delete` for one container of a group only, the one for which it had called
  * `start`. The others lie beside it, in directories with their ids as names. */
-static void end_members(const char *bundle, const ShimRecord *record) {
+static void end_members(const char *bundle, const ShimRecord *record, Error *first) {
     autofree char *parent = path_parent(bundle);
     DIR *stream = opendir(parent);
     for (struct dirent *entry; stream && (entry = readdir(stream));) {
         autofree char *sibling = path_join(parent, entry->d_name);
         if (entry->d_name[0] != '.' && !text_equal(sibling, bundle))
-            end_member(sibling, record->socket);
+            end_member(sibling, record->socket, first);
     }
     if (stream)
         closedir(stream);
 }
 
 /* A shim that lives has other containers, or is about to end by itself. */
-static void end_shim(const char *bundle, const ShimRecord *record) {
-    Error err = {};
+static void end_shim(const char *bundle, const ShimRecord *record, Error *first) {
+    Error why = {};
     if (!record->socket || is_served(record->socket))
         return;
-    warn(file_remove(AT_FDCWD, record->socket, &err), &err);
+    note(file_remove(AT_FDCWD, record->socket, &why), &why, first);
     if (!record->group)
         return;
     group_forget(record->group, record->socket);
-    end_members(bundle, record);
+    end_members(bundle, record, first);
 }
 
 static int print_response(const ShimRecord *record, const ExitRecord *ended, Error *err) {
@@ -131,13 +139,18 @@ int shim_delete(const ShimArguments *arguments, Error *err) {
     autofree char *bundle =
         path_absolute(text_is_empty(arguments->bundle) ? "." : arguments->bundle);
     ShimRecord record = {};
-    Error problem = {};
+    Error problem = {}, first = {};
     if (text_is_empty(arguments->id))
         return error_set(err, ERROR_INVALID, "no container id: -id is missing");
-    warn(shim_record_load(bundle, &record, &problem), &problem);
-    ExitRecord ended = end_container(arguments->id, &record, bundle);
-    end_shim(bundle, &record);
+    if (shim_record_load(bundle, &record, &problem) < 0)
+        log_failure(LOG_LEVEL_WARNING, &problem);
+    ExitRecord ended = end_container(arguments->id, &record, bundle, &first);
+    end_shim(bundle, &record, &first);
     int r = print_response(&record, &ended, err);
     shim_record_done(&record);
+    if (first.code) {
+        *err = first;
+        return err->code;
+    }
     return r;
 }

@@ -243,6 +243,11 @@ static int create(Container *container, const Containerd__Task__V3__CreateTaskRe
     return container->checkpoint ? 0 : make_task(container, create_init, err);
 }
 
+static void warn(int r, const Error *err) {
+    if (r < 0)
+        log_failure(LOG_LEVEL_WARNING, err);
+}
+
 int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *request,
     Container **ret, Error *err) {
     TaskOptions options = {};
@@ -278,6 +283,8 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
     int r = create(container, request, &options, err);
     task_options_done(&options);
     if (r < 0) {
+        Error problem = {};
+        warn(container_end(container, &problem), &problem);
         container_free(container);
         return r;
     }
@@ -285,9 +292,10 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
     return 0;
 }
 
-static void warn(int r, const Error *err) {
-    if (r < 0)
-        log_failure(LOG_LEVEL_WARNING, err);
+int container_end(Container *container, Error *err) {
+    if (container->runtime.log)
+        TRY(runtime_delete(&container->runtime, container->id, err));
+    return container->rootfs ? mount_remove_all(container->rootfs, err) : 0;
 }
 
 static void leave(const Container *container) {
@@ -299,22 +307,17 @@ static void leave(const Container *container) {
 }
 
 Container *container_free(Container *container) {
-    Error err = {};
     Shim *shim = container->shim;
     leave(container);
     loop_disarm(&shim->loop, &container->restart_timer);
     container->health = health_free(container->health);
     container_changed(container); /* those who watch find it gone */
-    if (container->runtime.log)
-        warn(runtime_delete(&container->runtime, container->id, &err), &err);
     while (container->execs)
         container_remove_exec(container, container->execs);
     attach_server_forget(container->attach, container->init.stdio);
     attach_server_close(container->attach, &shim->farewells);
     process_done(&container->init);
     container->log = log_sink_free(container->log);
-    if (container->rootfs)
-        warn(mount_remove_all(container->rootfs, &err), &err);
     cgroup_done(&container->cgroup);
     runtime_done(&container->runtime);
     free(container->id);

@@ -41,7 +41,9 @@ Process *container_find_process(const Shim *shim, pid_t pid);
 int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *request,
     Container **ret, Error *err);
 
-/* Undoes it; the processes have ended. Best effort: what fails is logged. */
+/* Undoes it, once the processes have ended: nothing of it is left on the machine. May be repeated
+ * when it fails. */
+int container_end(Container *container, Error *err);
 Container *container_free(Container *container);
 
 Process *container_find_exec(Container *container, const char *id); /* or NULL */

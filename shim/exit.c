@@ -18,13 +18,14 @@
 typedef struct RecordText {
     JsonInt status;
     char *at;
-    JsonBool oom_killed;
+    JsonBool oom_killed, orphaned;
 } RecordText;
 #define T RecordText
 static const JsonField record_fields[] = {
     {"exitStatus", JSON_INT, JSON_AT(status), .flags = JSON_REQUIRED},
     {"exitedAt", JSON_TEXT, JSON_AT(at), .flags = JSON_REQUIRED},
     {"oomKilled", JSON_BOOL, JSON_AT(oom_killed), .flags = JSON_ALWAYS},
+    {"orphaned", JSON_BOOL, JSON_AT(orphaned)},
     {},
 };
 static const JsonType record_type = {sizeof(T), record_fields};
@@ -43,7 +44,8 @@ int exit_record_load(const char *path, ExitRecord *ret, Error *err) {
     if (r >= 0)
         r = time_parse(record.at, &at, err);
     if (r >= 0)
-        *ret = (ExitRecord){(int)record.status.value, at, record.oom_killed.value};
+        *ret = (ExitRecord){
+            (int)record.status.value, at, record.oom_killed.value, record.orphaned.value};
     json_done(&record_type, &record);
     return r < 0 ? error_prefix(err, "exit record '%s'", path) : 0;
 }
@@ -59,15 +61,15 @@ static int link_record(int directory, const char *name, const char *text, Error 
     if (r >= 0 && linkat(directory, temporary, directory, name, 0) < 0)
         r = error_set_errno(err, errno, "cannot link it into place");
     unlinkat(directory, temporary, 0);
-    if (r >= 0)
-        fsync(directory);
+    if (r >= 0 && fsync(directory) < 0)
+        r = error_set_errno(err, errno, "cannot make its name durable");
     return r;
 }
 
 int exit_record_save(const char *path, const ExitRecord *record, Error *err) {
     char when[TIME_TEXT_SIZE];
-    const RecordText fields = {
-        {true, record->status}, (char *)time_format(record->at, when), {true, record->oom_killed}};
+    const RecordText fields = {{true, record->status}, (char *)time_format(record->at, when),
+        {true, record->oom_killed}, {record->orphaned, record->orphaned}};
     autofree char *text = json_encode(&record_type, &fields, 0);
     autofree char *parent = path_parent(path);
     autoclose int directory = -1;

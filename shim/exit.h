@@ -12,6 +12,7 @@ typedef struct ExitRecord {
     int status; /* as a shell has it */
     int64_t at;
     bool oom_killed;
+    bool orphaned; /* nobody saw the end: the shim was gone, and what was left was killed */
 } ExitRecord;
 
 int exit_record_load(const char *path, ExitRecord *ret, Error *err); /* ERROR_NOT_FOUND */

@@ -248,6 +248,7 @@ static void answer_delete(const Process *process, const TaskRequest *request) {
 }
 
 static int delete_container(Process *process, const TaskRequest *request, Error *err) {
+    TRY(container_end(process->container, err));
     answer_delete(process, request);
     notice_deleted(process);
     container_free(process->container);

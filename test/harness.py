@@ -115,10 +115,10 @@ class Engine:
             [self.programs / "tared"], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
         log.close()
-        wait_until(lambda: self._answers() or self._check_alive(), timeout, "tared to listen")
+        wait_until(lambda: self.answers() or self._check_alive(), timeout, "tared to listen")
         return self
 
-    def _answers(self):
+    def answers(self):
         with socket.socket(socket.AF_UNIX) as client:
             try:
                 client.connect(str(self.socket))

@@ -9,7 +9,6 @@
 #include <sys/vfs.h>
 
 #include "base/file.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
@@ -114,11 +113,9 @@ int bundle_make(Containers *containers, const ContainerRecord *record, Error *er
     return spec_write(containers, record, &identity, bundle, err);
 }
 
-void bundle_remove(Containers *containers, const char *id) {
-    Error err = {};
+int bundle_remove(Containers *containers, const char *id, Error *err) {
     autofree char *path = path_bundle(containers, id);
-    if (file_remove_tree(AT_FDCWD, path, &err) < 0)
-        log_warning("container %.12s: %s", id, err.message);
+    return file_remove_tree(AT_FDCWD, path, err);
 }
 
 /* The root file system is mounted in the bundle while the container runs. */

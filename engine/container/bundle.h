@@ -8,7 +8,7 @@
 #define BUNDLE_HEALTH_FILE "health.json" /* the process of a health check */
 int bundle_write_files(Containers *containers, const ContainerRecord *record, Error *err);
 int bundle_make(Containers *containers, const ContainerRecord *record, Error *err);
-void bundle_remove(Containers *containers, const char *id);
+int bundle_remove(Containers *containers, const char *id, Error *err);
 
 /* The process document of an exec in a running container. New string. */
 int bundle_exec_process(Containers *containers, const ContainerRecord *record,

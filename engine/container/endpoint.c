@@ -56,3 +56,13 @@ void endpoint_decode(const ContainerEndpoint *from, const char *container, Endpo
     ret->sandbox = text_copy(from->sandbox);
     ret->ports = ports_decode(&from->ports, &ret->ports_n);
 }
+
+int endpoint_leave(Containers *containers, const ContainerRecord *record, Error *err) {
+    autodone(Endpoint) endpoint = {};
+    if (!record->state->endpoint)
+        return 0;
+    endpoint_decode(record->state->endpoint, record->id, &endpoint);
+    if (network_detach(containers->with.network, &endpoint, err) < 0)
+        return error_prefix(err, "network");
+    return 0;
+}

@@ -95,11 +95,12 @@ int start_again(Containers *containers, Container *container, Error *err);
 
 /* exit.c. exit_watch: from now on the monitor tells exit_ended, which takes operation, about the
  * task (exec_id "") or exec. exit_handle, under operation: the program of a running container has
- * ended, or its shim is gone. exit_clean_up, under operation: nothing of a task is left. */
+ * ended, or its shim is gone; false: nobody saw how it ended. exit_clean_up, under operation:
+ * nothing of a task is left; when it fails, the bundle is, and leads the next attempt. */
 int exit_watch(Containers *containers, Container *container, const char *exec_id, Error *err);
 void exit_ended(void *containers, const MonitorWatch *watch, const MonitorNews *news);
 bool exit_handle(Containers *containers, Container *container, const TaskExit *exit);
-void exit_clean_up(Containers *containers, Container *container);
+int exit_clean_up(Containers *containers, Container *container, Error *err);
 
 /* exec.c */
 void exec_ended(
@@ -108,9 +109,12 @@ void exec_ended(
 /* endpoint.c: the network's endpoint and the record's. */
 ContainerEndpoint *endpoint_encode(const Endpoint *endpoint);
 void endpoint_decode(const ContainerEndpoint *from, const char *container, Endpoint *ret);
+int endpoint_leave(Containers *containers, const ContainerRecord *record, Error *err);
 PortBinding *ports_decode(const JsonObjects *ports, size_t *ret_n);
 
 /* remove.c, under operation: the rest of a removal, however far it had come. */
 int remove_finish(Containers *containers, Container *container, Error *err);
 
+/* revive.c, under operation: goes on if its restart policy says so. */
+void revive_orphan(Containers *containers, Container *container);
 void container_event(Containers *containers, const ContainerRecord *record, const char *action);

@@ -74,9 +74,7 @@ static int drop_endpoint(Containers *containers, Container *container, Error *er
     autoptr(ContainerRecord) record = table_record(containers, container);
     if (!record->state->endpoint)
         return 0;
-    autodone(Endpoint) endpoint = {};
-    endpoint_decode(record->state->endpoint, record->id, &endpoint);
-    TRY(network_detach(containers->with.network, &endpoint, err));
+    TRY(endpoint_leave(containers, record, err));
     ContainerRecord *changed = container_record_copy(record);
     autofree char *error = take_ptr(&changed->state->error);
     container_state_reset(changed->state);
@@ -101,7 +99,7 @@ static int recover_one(Containers *containers, Container *container, Error *err)
         container->orphaned = !exit_handle(containers, container, &(TaskExit){});
         return 0;
     }
-    exit_clean_up(containers, container);
+    TRY(exit_clean_up(containers, container, err));
     TRY(drop_endpoint(containers, container, err));
     if (record->settings->auto_remove.value)
         return remove_finish(containers, container, err);
@@ -138,7 +136,9 @@ static void sweep_task(Containers *containers, const char *id) {
     memcpy(container->id, id, 64);
     pthread_mutex_init(&container->operation, NULL);
     atomic_init(&container->references, 1);
-    exit_clean_up(containers, container);
+    Error err = {};
+    if (exit_clean_up(containers, container, &err) < 0)
+        log_warning("container %.12s: %s", id, err.message);
     container_unref(container);
 }
 

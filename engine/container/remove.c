@@ -17,7 +17,7 @@ int remove_finish(Containers *containers, Container *container, Error *err) {
     }
     if (container->has_task)
         start_abandon(containers, container);
-    exit_clean_up(containers, container);
+    TRY(exit_clean_up(containers, container, err));
     TRY(snapshot_remove(containers->with.snapshots, container->id, err));
     TRY(file_remove_tree(AT_FDCWD, directory, err));
     TRY(store_remove(containers->with.store, STORE_CONTAINER, container->id, err));

@@ -25,19 +25,28 @@ static bool is_interrupted(Containers *containers) {
     return interrupted;
 }
 
+static void revive_one(Containers *containers, Container *container) {
+    Error err = {};
+    if (!is_interrupted(containers) && is_wanted(containers, container)) {
+        log_info("container %.12s: its restart policy starts it", container->id);
+        if (start_again(containers, container, &err) < 0)
+            log_error("container %.12s: cannot start it again: %s", container->id, err.message);
+    }
+    container->orphaned = false;
+}
+
+void revive_orphan(Containers *containers, Container *container) {
+    container->orphaned = true;
+    revive_one(containers, container);
+}
+
 static void *revive(void *argument) {
     Containers *containers = argument;
     size_t n;
     Container **all = table_all(containers, &n);
     for (size_t i = 0; i < n; i++) {
-        Error err = {};
         pthread_mutex_lock(&all[i]->operation);
-        if (!is_interrupted(containers) && is_wanted(containers, all[i])) {
-            log_info("container %.12s: its restart policy starts it", all[i]->id);
-            if (start_again(containers, all[i], &err) < 0)
-                log_error("container %.12s: cannot start it again: %s", all[i]->id, err.message);
-        }
-        all[i]->orphaned = false;
+        revive_one(containers, all[i]);
         pthread_mutex_unlock(&all[i]->operation);
         container_unref(all[i]);
     }

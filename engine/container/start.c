@@ -54,7 +54,7 @@ static int sources_make(Start *start, Error *err) {
 /* The exit record of the last run must not be taken for this one's. */
 static int traces_remove(Start *start, Error *err) {
     autofree char *exit = container_path(start->containers, start->container->id, "exit.json");
-    exit_clean_up(start->containers, start->container);
+    TRY(exit_clean_up(start->containers, start->container, err));
     return file_remove(AT_FDCWD, exit, err);
 }
 
@@ -78,14 +78,14 @@ static int network_connect(Start *start, Error *err) {
     return r;
 }
 
+static void warn(const Start *start, int r, const Error *err) {
+    if (r < 0)
+        log_warning("container %.12s: %s", start->container->id, err->message);
+}
+
 static void network_disconnect(Start *start) {
     Error err = {};
-    if (!start->record->state->endpoint)
-        return;
-    autodone(Endpoint) endpoint = {};
-    endpoint_decode(start->record->state->endpoint, start->record->id, &endpoint);
-    if (network_detach(start->containers->with.network, &endpoint, &err) < 0)
-        log_warning("network of container %.12s: %s", start->record->id, err.message);
+    warn(start, endpoint_leave(start->containers, start->record, &err), &err);
 }
 
 static int files_write(Start *start, Error *err) {
@@ -96,8 +96,10 @@ static int bundle_step(Start *start, Error *err) {
     return bundle_make(start->containers, start->record, err);
 }
 
-static void bundle_undo(Start *start) {
-    bundle_remove(start->containers, start->container->id);
+/* With whatever task there is: a shim may have started and not be reachable. */
+static void task_undo(Start *start) {
+    Error err = {};
+    warn(start, exit_clean_up(start->containers, start->container, &err), &err);
 }
 
 static int shim_step(Start *start, Error *err) {
@@ -105,14 +107,6 @@ static int shim_step(Start *start, Error *err) {
         shim_of(start->containers, start->container, start->bundle, start->socket);
     TRY(task_shim_start(&shim, err));
     return ttrpc_client_connect(start->socket, &start->client, err);
-}
-
-/* Also after a shim that started but could not be reached. */
-static void shim_undo(Start *start) {
-    Error err = {};
-    if (start->client && task_shutdown(start->client, start->container->id, &err) == 0)
-        return;
-    exit_clean_up(start->containers, start->container);
 }
 
 static int task_step(Start *start, Error *err) {
@@ -163,9 +157,13 @@ typedef struct Step {
 } Step;
 
 static const Step steps[] = {
-    {traces_remove, NULL}, {sources_make, NULL}, {network_connect, network_disconnect},
-    {files_write, NULL}, {bundle_step, bundle_undo}, {shim_step, shim_undo},
-    {task_step, NULL}, /* a task that was not made leaves nothing; else shim_undo ends it */
+    {traces_remove, NULL},
+    {sources_make, NULL},
+    {network_connect, network_disconnect},
+    {files_write, NULL},
+    {bundle_step, task_undo},
+    {shim_step, NULL},
+    {task_step, NULL},
 };
 
 static void start_init(Start *start, Containers *containers, Container *container) {
@@ -190,8 +188,7 @@ static void failure_record(Start *start, const Error *err) {
     container_state_reset(changed->state);
     changed->state->error = text_copy(err->message);
     changed->state->exit_code = (JsonInt){true, command_failure_exit_code(err)};
-    if (update(start, changed, &why) < 0)
-        log_warning("container %.12s: %s", start->container->id, why.message);
+    warn(start, update(start, changed, &why), &why);
 }
 
 int start_prepare(Containers *containers, Container *container, Error *err) {
@@ -216,11 +213,8 @@ int start_prepare(Containers *containers, Container *container, Error *err) {
 void start_abandon(Containers *containers, Container *container) {
     autodone(Start) start;
     start_init(&start, containers, container);
-    Error ignored = {};
     container->has_task = false;
-    ttrpc_client_connect(start.socket, &start.client, &ignored);
-    shim_undo(&start);
-    bundle_undo(&start);
+    task_undo(&start);
     network_disconnect(&start);
 }
 
