@@ -98,7 +98,7 @@ static int plan_unit(Cgroup *cgroup, const CgroupRequest *request, char **ret_pa
     return 0;
 }
 
-int cgroup_plan(Cgroup *cgroup, const CgroupRequest *request, Error *err) {
+int cgroup_locate(Cgroup *cgroup, const CgroupRequest *request, Error *err) {
     autodone(Hierarchies) found = {};
     autofree char *unit_path = NULL;
     *cgroup = (Cgroup){.rootless = request->rootless,
@@ -118,6 +118,11 @@ int cgroup_plan(Cgroup *cgroup, const CgroupRequest *request, Error *err) {
             return error_set(err, ERROR_INVALID, "linux.cgroupsPath: expected more than \"/\"");
         add(cgroup, h->controllers, text_copy(h->mount), path_join(h->mount, inside));
     }
+    return 0;
+}
+
+int cgroup_plan(Cgroup *cgroup, const CgroupRequest *request, Error *err) {
+    TRY(cgroup_locate(cgroup, request, err));
     return check_unused(cgroup, err);
 }
 

@@ -46,8 +46,11 @@ typedef struct CgroupRequest {
 bool cgroup_is_rootless(void);
 
 /* Finds the hierarchies and decides the paths; touches nothing. An absolute path starts at a
- * hierarchy's root, a relative one at our own cgroup; NULL is the relative path `id`. A cgroup that
- * others live in, or that is frozen, is refused: ERROR_STATE. */
+ * hierarchy's root, a relative one at our own cgroup; NULL is the relative path `id`. */
+int cgroup_locate(Cgroup *cgroup, const CgroupRequest *request, Error *err);
+
+/* The same for a new container: a cgroup that others live in, or that is frozen, is refused:
+ * ERROR_STATE. */
 int cgroup_plan(Cgroup *cgroup, const CgroupRequest *request, Error *err);
 
 /* The directory of a path inside a hierarchy, as cgroup_plan computes it: `own` is our own cgroup

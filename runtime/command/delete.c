@@ -24,6 +24,21 @@ static int delete_loaded(Container *container, bool force, Error *err) {
     return container_destroy(container, NULL, err);
 }
 
+/* err: why its record cannot be read, which is said also when all is gone, as by runc. */
+static int delete_remains(Container *container, bool force, Error *err) {
+    Error problem = *err;
+    Cgroup cgroup;
+    container_salvage(container);
+    container_load_cgroup(container, &cgroup);
+    bool lives = !cgroup_is_empty(&cgroup);
+    cgroup_done(&cgroup);
+    if (lives && !force)
+        return error_prefix(err, "cannot delete a container that has processes");
+    TRY(delete_loaded(container, force, err));
+    *err = problem;
+    return force ? 0 : err->code;
+}
+
 static int run(const Globals *globals, int argc, char **argv, Error *err) {
     autodone(Container) container = {.dir = -1};
     DeleteOptions parsed = {};
@@ -34,10 +49,8 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     r = container_load(&container, globals->root, argv[first], err);
     if (r == ERROR_NOT_FOUND && parsed.force)
         return 0;
-    if (r == ERROR_CORRUPT) { /* its maker died before there was anything but a directory */
-        TRY(container_forget(&container, err));
-        return parsed.force ? 0 : r;
-    }
+    if (r == ERROR_CORRUPT)
+        return delete_remains(&container, parsed.force, err);
     TRY(r);
     return delete_loaded(&container, parsed.force, err);
 }

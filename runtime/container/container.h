@@ -46,9 +46,14 @@ typedef enum ContainerStatus {
 /* New directory with a first record. ERROR_EXISTS. */
 int container_make(Container *container, const char *root, const char *id, Error *err);
 
-/* ERROR_NOT_FOUND: no such container. A directory without a record (its maker died) is
- * ERROR_CORRUPT, with id, root and dir set. */
+/* ERROR_NOT_FOUND: no such container. A directory without a record that can be read (its maker
+ * died, the file is cut off) is ERROR_CORRUPT, with id, root and dir set. */
 int container_load(Container *container, const char *root, const char *id, Error *err);
+
+/* For `delete`, after ERROR_CORRUPT: fills the record with what is left, of state.json up to where
+ * it breaks off, and of the cgroups that config.json names. Without such a name the cgroup is
+ * guessed from our own: then it counts if the container's process lives there, or nobody. */
+void container_salvage(Container *container);
 
 /* Fills the record of a container that is being made by this process, whose standard streams its
  * program gets. */

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from bundle import cgroups_of
+from bundle import cgroupfs_only, cgroups_of
 
 
 def processes_of(marker):
@@ -127,3 +127,56 @@ def test_many_at_once(runtime):
     for process in processes:
         _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
+
+
+def spoil(path, how):
+    text = path.read_text()
+    path.unlink()
+    if how == "garbage":
+        path.write_bytes(bytes(range(256)) * 4)
+    elif how == "directory":
+        path.mkdir()
+    elif how != "absent":
+        path.write_text(text[:int(len(text) * how)])
+
+
+HOW = [0, 0.1, 0.3, 0.5, 0.8, 0.99, "garbage", "absent", "directory"]
+
+
+@cgroupfs_only
+@pytest.mark.parametrize("how", HOW)
+def test_force_cleans_up_behind_a_record_that_cannot_be_read(runtime, how):
+    parent = f"{runtime.directory.name}-{os.getpid()}"
+    bundle = runtime.bundle().args("/bin/sleep", "12345")
+    bundle.config["linux"]["cgroupsPath"] = f"/{parent}/it"
+    name = runtime.start(bundle)
+    pid = runtime.state(name)["pid"]
+    assert cgroups_of(parent)
+    spoil(runtime.root / name / "state.json", how)
+    assert runtime("delete", name).code == 1
+    assert runtime.last_error()["msg"].startswith("cannot delete a container that has processes: container")
+    assert state_of(pid) not in "ZX" and (runtime.root / name).exists()
+    assert runtime.quiet("delete", "--force", name) == 0
+    gone([pid])
+    assert not (runtime.root / name).exists()
+    for place in cgroups_of(parent):
+        os.rmdir(place)
+
+
+@cgroupfs_only
+@pytest.mark.parametrize("how", HOW)
+def test_a_cgroup_that_is_only_a_guess(runtime, how):
+    """Without linux.cgroupsPath it could be that of a container of the same name, of another root."""
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "12345"))
+    pid = runtime.state(name)["pid"]
+    spoil(runtime.root / name / "state.json", how)
+    assert runtime.quiet("delete", "--force", name) == 0
+    assert not (runtime.root / name).exists()
+    if how in (0.5, 0.8, 0.99):  # the pid was still to be read
+        gone([pid])
+    elif state_of(pid) not in "ZX":
+        assert "is left alone: it may be another container's" in runtime.log.read_text()
+        os.kill(pid, signal.SIGKILL)
+        gone([pid])
+        for place in cgroups_of(name):
+            os.rmdir(place)
