@@ -10,8 +10,8 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "proto/containerd/runc/v1/options.pb-c.h"
 #include "proto/containerd/runtime/bootstrap/v1/bootstrap.pb-c.h"
+#include "shim/options.h"
 
 typedef Containerd__Runtime__Bootstrap__V1__BootstrapParams Params;
 typedef Containerd__Runtime__Bootstrap__V1__BootstrapResult Result;
@@ -22,21 +22,20 @@ enum {
     VERSION = 3
 };
 
-/* The runtime's options, which Create repeats; here only where the shim itself is to live. */
-static void take_options(const Google__Protobuf__Any *any, Bootstrap *ret) {
-    const ProtobufCMessageDescriptor *type = &containerd__runc__v1__options__descriptor;
-    if (!any || strcmp(path_name(any->type_url), type->name) != 0)
+/* The runtime's options: Create brings them again, and finds what is wrong with them. */
+static void take_options(
+    const ShimArguments *arguments, const Google__Protobuf__Any *any, Bootstrap *ret) {
+    TaskOptions options = {};
+    Error ignored;
+    if (task_options_decode(any, arguments->name_space, &options, &ignored) < 0)
         return;
-    ProtobufCMessage *message =
-        protobuf_c_message_unpack(type, NULL, any->value.len, any->value.data);
-    const Containerd__Runc__V1__Options *options = (const Containerd__Runc__V1__Options *)message;
-    if (options && !text_is_empty(options->shim_cgroup))
-        ret->cgroup = text_copy(options->shim_cgroup);
-    if (message)
-        protobuf_c_message_free_unpacked(message, NULL);
+    if (options.shim_cgroup)
+        ret->cgroup = take_ptr(&options.shim_cgroup);
+    task_options_done(&options);
 }
 
-static int take_params(const Params *params, Bootstrap *ret, Error *err) {
+static int take_params(
+    const ShimArguments *arguments, const Params *params, Bootstrap *ret, Error *err) {
     ret->form = BOOTSTRAP_PROTOBUF;
     ret->debug = ret->debug || params->log_level <= LEVEL_DEBUG;
     ret->address = text_copy(params->containerd_grpc_address);
@@ -44,7 +43,7 @@ static int take_params(const Params *params, Bootstrap *ret, Error *err) {
     if (*params->containerd_ttrpc_address)
         setenv("TTRPC_ADDRESS", params->containerd_ttrpc_address, 1);
     for (size_t i = 0; i < params->n_extensions; i++)
-        take_options(params->extensions[i]->value, ret);
+        take_options(arguments, params->extensions[i]->value, ret);
     if (!*params->socket_dir)
         return 0;
     if (!path_is_absolute(params->socket_dir))
@@ -63,7 +62,7 @@ static int take_input(
         containerd__runtime__bootstrap__v1__bootstrap_params__unpack(NULL, input->length, data);
     if (params && text_equal(params->instance_id, arguments->id) &&
         text_equal(params->namespace_, arguments->name_space)) {
-        int r = take_params(params, ret, err);
+        int r = take_params(arguments, params, ret, err);
         containerd__runtime__bootstrap__v1__bootstrap_params__free_unpacked(params, NULL);
         return r;
     }
@@ -71,7 +70,7 @@ static int take_input(
         containerd__runtime__bootstrap__v1__bootstrap_params__free_unpacked(params, NULL);
     Google__Protobuf__Any *any = google__protobuf__any__unpack(NULL, input->length, data);
     if (any)
-        take_options(any, ret);
+        take_options(arguments, any, ret);
     if (any)
         google__protobuf__any__free_unpacked(any, NULL);
     return 0;

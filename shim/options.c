@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/options.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "proto/containerd/runc/v1/options.pb-c.h"
+#include "proto/containerd/runtimeoptions/v1/options.pb-c.h"
 #include "proto/tare/shim/v1/options.pb-c.h"
+#include "shim/toml_options.h"
+
+enum {
+    CONFIG_MAX = 1 << 20
+};
 
 static char *copy_or_null(const char *text) {
     return text_is_empty(text) ? NULL : text_copy(text);
@@ -81,9 +90,32 @@ static int take_runc(
     const Containerd__Runc__V1__Options *from = (const Containerd__Runc__V1__Options *)message;
     *ret = (TaskOptions){.runtime = copy_or_null(from->binary_name),
         .runtime_root = containerd_root(from->root, name_space),
+        .shim_cgroup = copy_or_null(from->shim_cgroup),
         .systemd_cgroup = from->systemd_cgroup,
         .no_pivot = from->no_pivot_root,
         .no_new_keyring = from->no_new_keyring};
+    return 0;
+}
+
+static int take_generic(
+    const ProtobufCMessage *message, const char *name_space, TaskOptions *ret, Error *err) {
+    const Runtimeoptions__V1__Options *from = (const Runtimeoptions__V1__Options *)message;
+    autodone(Text) file = {};
+    TomlOptions toml = {};
+    if (*from->config_path) {
+        TRY(file_read(AT_FDCWD, from->config_path, CONFIG_MAX, &file, err));
+        if (toml_options_decode(file.data, file.length, &toml, err) < 0)
+            return error_prefix(err, "'%s'", from->config_path);
+    } else
+        TRY(toml_options_decode(
+            (const char *)from->config_body.data, from->config_body.len, &toml, err));
+    *ret = (TaskOptions){.runtime = take_ptr(&toml.binary_name),
+        .runtime_root = containerd_root(toml.root, name_space),
+        .shim_cgroup = take_ptr(&toml.shim_cgroup),
+        .systemd_cgroup = toml.systemd_cgroup,
+        .no_pivot = toml.no_pivot_root,
+        .no_new_keyring = toml.no_new_keyring};
+    toml_options_done(&toml);
     return 0;
 }
 
@@ -94,6 +126,7 @@ static const struct {
 } kinds[] = {
     {&tare__shim__v1__options__descriptor, take_tare},
     {&containerd__runc__v1__options__descriptor, take_runc},
+    {&runtimeoptions__v1__options__descriptor, take_generic},
 };
 
 static int check(const TaskOptions *options, Error *err) {
@@ -131,6 +164,7 @@ int task_options_decode(
 void task_options_done(TaskOptions *options) {
     free(options->runtime);
     free(options->runtime_root);
+    free(options->shim_cgroup);
     log_done(&options->log);
     free(options->attach_socket);
     free(options->exit_record);

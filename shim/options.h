@@ -19,9 +19,10 @@ typedef struct TaskLog {
 } TaskLog;
 
 /* CreateTaskRequest.options, whoever wrote them: tare.shim.v1.Options, containerd.runc.v1.Options,
- * or none. */
+ * runtimeoptions.v1.Options with the same in TOML, or none. */
 typedef struct TaskOptions {
     char *runtime, *runtime_root;      /* NULL: default */
+    char *shim_cgroup;                 /* NULL: the caller's */
     char *attach_socket, *exit_record; /* absolute; NULL: none, or the bundle's */
     TaskLog log;
     bool open_stdin, stdin_once, systemd_cgroup, no_pivot, no_new_keyring;

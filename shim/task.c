@@ -203,6 +203,18 @@ static int list_pids(Process *process, const TaskRequest *request, Error *err) {
     return 0;
 }
 
+/* When it comes back, containerd (up to 2.2) deletes a task that has no process, unheard: its exit
+ * status would be lost. The one that has ended is still the task's, as a zombie is its parent's. */
+static int list_ended(Process *process, const TaskRequest *request, Error *err) {
+    Containerd__Task__V3__PidsResponse *response = request->response;
+    Containerd__V1__Types__ProcessInfo *info = ttrpc_call_memory(request->call, sizeof *info);
+    containerd__v1__types__process_info__init(info);
+    info->pid = (uint32_t)process->pid;
+    response->processes = ttrpc_call_memory(request->call, sizeof *response->processes);
+    response->processes[response->n_processes++] = info;
+    return 0;
+}
+
 static int report_state(Process *process, const TaskRequest *request, Error *err) {
     static const Containerd__V1__Types__Status statuses[PROCESS_STATES] = {
         [PROCESS_CREATED] = CONTAINERD__V1__TYPES__STATUS__CREATED,
@@ -375,7 +387,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_KILL] = refuse_kill,
             [TASK_RESIZE] = resize,
             [TASK_CLOSE_IO] = close_io,
-            [TASK_PIDS] = list_pids,
+            [TASK_PIDS] = list_ended,
             [TASK_STATE] = report_state,
             [TASK_WAIT] = wait_later,
             [TASK_DRAINED] = announce_end,
@@ -395,6 +407,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_KILL] = refuse_kill,
             [TASK_RESIZE] = resize,
             [TASK_CLOSE_IO] = close_io,
+            [TASK_PIDS] = list_ended,
             [TASK_STATE] = report_state,
             [TASK_WAIT] = report_exit,
         },

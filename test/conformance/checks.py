@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import subprocess
 import time
 
 from engine import Skip, wait_for
@@ -571,9 +572,15 @@ def ctr_sh(engine, script, *options, code=0):
     return result.out.strip()
 
 
-def ctr_status(engine, name):
+def ctr_row(engine, name):
+    """name, pid and status; or None"""
     rows = [line.split() for line in engine.ok("task", "ls").splitlines()]
-    return next((row[2] for row in rows if row[0] == name), "")
+    return next((row for row in rows if row[0] == name), None)
+
+
+def ctr_status(engine, name):
+    row = ctr_row(engine, name)
+    return row[2] if row else ""
 
 
 @check(CTR)
@@ -688,4 +695,82 @@ def ctr_checkpoint_and_restore(engine):
     assert int(engine.ok("task", "exec", "--exec-id", "r2", other, *read)) <= last + 50
 
 
-CHECKS = {"podman": CLI, "docker": CLI, "containerd": CTR}
+@check(CTR)
+def ctr_attach_and_detach(engine):
+    script = "while read x; do echo got $x; done"
+    name = engine.new_name()
+    engine.terminal(*engine.run("-d", "-t", name=name, command=("sh", "-c", script)))
+    engine.terminal("task", "attach", name, input="word\n", until="got word")
+    assert ctr_status(engine, name) == "RUNNING"
+
+
+@check(CTR)
+def ctr_null_io(engine):
+    ctr_sh(engine, "echo nowhere", "--null-io")
+
+
+@check(CTR)
+def ctr_log_file(engine):
+    path = engine.directory / "logs" / "file"
+    engine.ok(*engine.run("-d", "--log-uri", f"file://{path}", command=("sh", "-c", "echo out; echo err >&2")))
+    wait_for(lambda: path.exists() and sorted(path.read_text().split()) == ["err", "out"])
+
+
+@check(CTR)
+def ctr_log_program(engine):
+    program, path = engine.directory / "logger", engine.directory / "logged"
+    program.write_text(f"#!/bin/sh\nexec 5>&-\necho $CONTAINER_ID $CONTAINER_NAMESPACE $1 >{path}\ncat <&3 >>{path}\n")
+    program.chmod(0o755)
+    name = engine.new_name()
+    engine.ok(*engine.run("-d", "--log-uri", f"binary://{program}?word", name=name, command=("echo", "logged")))
+    wait_for(lambda: path.exists() and path.read_text() == f"{name} default word\nlogged\n")
+
+
+@check(CTR)
+def ctr_events(engine):
+    listener = subprocess.Popen([engine.program, *engine.words, "events"], stdout=subprocess.PIPE, text=True)
+    try:
+        time.sleep(0.5)
+        name = engine.new_name()
+        engine.ok(*engine.run("--rm", name=name, command=("true",)))
+        wanted = ["/tasks/create", "/tasks/start", "/tasks/exit", "/tasks/delete"]
+        while wanted:
+            line = listener.stdout.readline()
+            if name in line and wanted[0] in line:
+                wanted.pop(0)
+    finally:
+        listener.kill()
+        listener.wait()
+
+
+def ctr_shim_of(engine, name):
+    return int(field(pathlib.Path(f"/proc/{ctr_row(engine, name)[1]}/status").read_text(), "PPid"))
+
+
+@check(CTR)
+def ctr_pod(engine):
+    """Containers of a group: one shim, and each ends by itself."""
+    names = [ctr_detached(engine, "--annotation", "io.containerd.runc.v2.group=pod") for _ in range(3)]
+    shims = {ctr_shim_of(engine, name) for name in names}
+    assert len(shims) == 1, shims
+    for name in names[:2]:
+        engine.ok("task", "rm", "-f", name)
+        engine.ok("container", "rm", name)
+    assert ctr_status(engine, names[2]) == "RUNNING"
+    assert engine.ok("task", "exec", "--exec-id", "e1", names[2], "echo", "alive") == "alive"
+    engine("task", "rm", "-f", names[2])
+    wait_for(lambda: not any(os.path.exists(f"/proc/{shim}") for shim in shims))
+
+
+@check(CTR)
+def ctr_killed_shim(engine):
+    """containerd notices, and nothing stays behind."""
+    name = ctr_detached(engine)
+    pid = ctr_row(engine, name)[1]
+    os.kill(ctr_shim_of(engine, name), 9)
+    wait_for(lambda: ctr_status(engine, name) in ("", "STOPPED") and not os.path.exists(f"/proc/{pid}/exe"))
+    engine("task", "rm", name)
+    engine.ok("container", "rm", name)
+
+
+CHECKS = {"podman": CLI, "docker": CLI, "containerd": CTR, "containerd-shim": CTR}

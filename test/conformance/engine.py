@@ -79,8 +79,9 @@ class Engine:
         assert result.code == 0, result
         return result.out.strip()
 
-    def terminal(self, *words, input="", rows=24, columns=80):
-        """Runs one command at a terminal; what it wrote there, and its exit status."""
+    def terminal(self, *words, input="", until=None):
+        """Runs one command at a terminal; what it wrote there, and its exit status. input is typed after a prompt, or,
+        with `until`, at once; the command is killed when it has written that."""
         pid, fd = pty.fork()
         if pid == 0:
             os.execvpe(self.program, [self.program, *self.words, *map(str, words)], self.environment)
@@ -95,7 +96,10 @@ class Engine:
                     if not data:
                         break
                     out += data
-                if not sent and b"#" in out:
+                if until and until.encode() in out.split(input.encode().rstrip(), 1)[-1]:
+                    os.kill(pid, signal.SIGKILL)
+                    break
+                if not sent and (until or b"#" in out):
                     os.write(fd, input.encode())
                     sent = True
             else:
@@ -208,8 +212,7 @@ class Containerd(Engine):
             'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.runtime"]\n'
             f'[grpc]\naddress = "{socket}"\n[ttrpc]\naddress = "{socket}.ttrpc"\n')
         self.words = ["-a", str(socket)]
-        self.daemon("containerd", "--config", configuration)
-        wait_for(lambda: self("version").code == 0, 60)
+        self.begin()
         layout = images.Layout(self.directory / "layout")
         layout.image("latest", [images.busybox_tar()], images.BUSYBOX_CONFIG)
         self.ok("image", "import", "--base-name", self.image.rsplit(":", 1)[0],
@@ -222,12 +225,55 @@ class Containerd(Engine):
             self("container", "rm", name)
         super().stop()
 
+    def begin(self):
+        self.daemon("containerd", "--config", self.directory / "containerd.toml")
+        wait_for(lambda: self("version").code == 0, 60)
+
+    def kill(self):
+        """Without a word of farewell; what it has started goes on. `begin` starts the next one."""
+        process = self.daemons.pop()
+        process.kill()
+        process.wait()
+
+    def runtime_words(self, name):
+        words = ["--runc-binary", self.runtime]
+        return [*words, "--runc-systemd-cgroup", "--cgroup", f"system.slice:judged:{name}"] if self.manager == "systemd" else words
+
     def run(self, *options, command=(), name=None, image=None):
         """The words of `ctr run` with our runtime."""
         name = name or self.new_name()
-        if self.manager == "systemd":
-            options = ("--runc-systemd-cgroup", "--cgroup", f"system.slice:judged:{name}", *options)
-        return ["run", "--runc-binary", self.runtime, *options, image or self.image, name, *command]
+        return ["run", *self.runtime_words(name), *options, image or self.image, name, *command]
 
 
-ENGINES = (Podman, Docker, Containerd)
+class ContainerdShim(Containerd):
+    """containerd with our shim, and our runtime below it."""
+
+    name = "containerd-shim"
+    shim = "containerd-shim-tare-v2"
+
+    def start(self):
+        programs = self.directory / "bin"
+        programs.mkdir()
+        shutil.copy2(self.runtime, programs / "tare-runtime")
+        shutil.copy2(shutil.which(self.shim) or pathlib.Path(self.runtime).parents[1] / "shim" / self.shim, programs)
+        self.environment.update(PATH=f"{programs}:{os.environ['PATH']}", TARE_STATE=str(self.directory / "tare"))
+        super().start()
+
+    def runtime_words(self, name):
+        return ["--runtime", "io.containerd.tare.v2"]
+
+    def shims(self):
+        """The pids of those that run."""
+        program = str(self.directory / "bin" / self.shim)
+        return sorted(int(path.name) for path in pathlib.Path("/proc").iterdir()
+                      if path.name.isdigit() and self._program(path) == program)
+
+    @staticmethod
+    def _program(process):
+        try:
+            return os.readlink(process / "exe")
+        except OSError:
+            return None
+
+
+ENGINES = (Podman, Docker, Containerd, ContainerdShim)

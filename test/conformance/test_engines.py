@@ -4,12 +4,11 @@ long one, with newer engines too."""
 
 import os
 import pathlib
-import shutil
-import subprocess
 
 import checks
+import leftovers
 import pytest
-from engine import Containerd, Podman, Skip
+from engine import Containerd, ContainerdShim, Podman, Skip
 
 SHORT = {
     Podman: (
@@ -23,36 +22,20 @@ SHORT = {
         checks.ctr_run, checks.ctr_run_at_a_terminal, checks.ctr_missing_program, checks.ctr_exec,
         checks.ctr_kill_and_delete, checks.ctr_pause_and_resume, checks.ctr_processes, checks.ctr_limits,
         checks.ctr_security, checks.ctr_mounts_and_namespaces),
+    ContainerdShim: (
+        checks.ctr_run, checks.ctr_run_at_a_terminal, checks.ctr_missing_program, checks.ctr_exec,
+        checks.ctr_kill_and_delete, checks.ctr_pause_and_resume, checks.ctr_processes, checks.ctr_limits,
+        checks.ctr_attach_and_detach, checks.ctr_null_io, checks.ctr_log_file, checks.ctr_log_program, checks.ctr_events,
+        checks.ctr_pod, checks.ctr_killed_shim),
 }
 ROWS = [(kind, function) for kind, functions in SHORT.items() for function in functions]
-
-
-# What engines leave behind on the machine, whatever their own directories are.
-LEFT_IN_RUN = ("containerd", "containers", "netns", "tare-runtime")
-LEFT_CGROUPS = ("default", "libpod_parent", "machine.slice")
-LEFT_TABLES = ("ip filter", "ip nat", "ip6 filter", "ip6 nat", "inet netavark")
-
-
-def left_behind():
-    places = [pathlib.Path("/run", name) for name in LEFT_IN_RUN]
-    places += [point / name for point in pathlib.Path("/sys/fs/cgroup").iterdir() for name in LEFT_CGROUPS]
-    return {place for place in places if place.exists()}
-
-
-def remove(place):
-    if str(place).startswith("/run/"):
-        subprocess.run(["umount", "-R", place], stderr=subprocess.DEVNULL)
-        shutil.rmtree(place)
-        return
-    for directory, _, _ in os.walk(place, topdown=False):
-        os.rmdir(directory)
 
 
 @pytest.fixture(scope="module")
 def engines(tmp_path_factory):
     """Started engines by class; they are stopped, and what they hold is removed, after the last test."""
     program = pathlib.Path(os.environ["TARE_BUILD"]) / "runtime/tare-runtime"
-    started, before = {}, left_behind()
+    started = {}
 
     def get(kind):
         if not kind.installed():
@@ -61,13 +44,10 @@ def engines(tmp_path_factory):
             started[kind] = kind(tmp_path_factory.mktemp(kind.name), program)
             started[kind].start()
         return started[kind]
-    yield get
-    for engine in started.values():
-        engine.stop()
-    for place in left_behind() - before:
-        remove(place)
-    for table in LEFT_TABLES if started else ():
-        subprocess.run(["nft", "delete", "table", *table.split()], stderr=subprocess.DEVNULL)
+    with leftovers.cleared_up():
+        yield get
+        for engine in started.values():
+            engine.stop()
 
 
 @pytest.mark.parametrize("kind, function", ROWS, ids=lambda x: getattr(x, "__name__", str(x)))

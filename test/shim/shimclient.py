@@ -27,7 +27,8 @@ class Messages:
                  "containerd/runc/v1/options.proto", "containerd/types/introspection.proto",
                  "containerd/cgroups/v1.proto", "containerd/cgroups/v2.proto",
                  "containerd/services/events/ttrpc/v1/events.proto", "tare/shim/v1/options.proto",
-                 "tare/shim/v1/shim.proto", "containerd/runtime/bootstrap/v1/bootstrap.proto"]
+                 "tare/shim/v1/shim.proto", "containerd/runtime/bootstrap/v1/bootstrap.proto",
+                 "containerd/runtimeoptions/v1/options.proto"]
         packed = subprocess.check_output(
             ["protoc", f"-I{PROTO}", "--include_imports", "--descriptor_set_out=/dev/stdout", *files])
         self.pool = descriptor_pool.DescriptorPool()

@@ -4,10 +4,11 @@
 import json
 import os
 import pathlib
+import subprocess
 
 import pytest
 
-from shim.shimclient import MESSAGES
+from shim.shimclient import MESSAGES, CallError, spec
 from shim.test_group import Pod, pod, shut_down  # noqa: F401
 
 PACKAGE = "containerd.runtime.bootstrap.v1."
@@ -97,3 +98,46 @@ def test_when_memory_is_short_the_shim_goes_first(pod):  # noqa: F811
     own = int(pathlib.Path("/proc/self/oom_score_adj").read_text())
     assert int(pathlib.Path(f"/proc/{one.pid}/oom_score_adj").read_text()) == min(own + 1, 1000)
     shut_down(one)
+
+
+def generic(**fields):
+    value = MESSAGES.type("runtimeoptions.v1.Options")(**fields).SerializeToString()
+    return {"type_url": "runtimeoptions.v1.Options", "value": value}
+
+
+def test_options_in_containerds_configuration(shim):
+    """What containerd gives to shims of other names than its own."""
+    root = shim.directory / "elsewhere"
+    text = f"BinaryName = '{shim.runtime}'\nRoot = \"{root}\"\nSystemdCgroup = false\n"
+    path = shim.directory / "options.toml"
+    path.write_text(text)
+    for options in (generic(config_body=text.encode()), generic(config_path=str(path))):
+        shim.create(spec(["sleep", "1000"]), options=options)
+        assert [entry.name for entry in (root / "test").iterdir() if entry.is_dir()] == ["c1"]
+        shim.call("Kill", signal=9)
+        shim.call("Wait")
+        shim.call("Delete")
+    path.write_text("BinaryName: yes\n")
+    for options, words in ((generic(config_path=str(path)), f"'{path}': line 1 of the runtime's options"),
+                           (generic(config_body=b"BinaryName = '/no/such'"), "'/no/such'")):
+        with pytest.raises(CallError, match=words):
+            shim.create(spec(["true"]), options=options)
+
+
+def test_info_tells_the_features_of_the_runtime(shim, runtime):
+    def info(options):
+        text = subprocess.check_output([shim.program, "-info"], input=options)
+        return MESSAGES.type("containerd.types.RuntimeInfo").FromString(text)
+    options = MESSAGES.type("google.protobuf.Any")(**generic(config_body=f"BinaryName = '{runtime}'".encode()))
+    for told in (info(b""), info(options.SerializeToString())):
+        assert told.features.type_url.endswith("/runtime-spec/1/features/Features")
+        assert "createRuntime" in json.loads(told.features.value)["hooks"]
+    assert told.options == options
+
+
+def test_an_ended_process_is_listed_until_it_is_deleted(shim):
+    """Else containerd, when it comes back, deletes the task and forgets its exit status."""
+    pid = shim.create(spec(["true"]))
+    shim.call("Start")
+    shim.call("Wait")
+    assert [process.pid for process in shim.call("Pids").processes] == [pid]
