@@ -4,9 +4,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -15,6 +17,7 @@
 #include "base/mountinfo.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "shim/loop.h"
 
 enum {
     DEPTH_MAX = 16
@@ -134,8 +137,10 @@ int cgroup_open(Cgroup *cgroup, pid_t pid, Error *err) {
     TRY(read_tables(pid, &mounts, &cgroups, err));
     for (size_t i = 0; i < array_size(hierarchies); i++)
         if (keep(cgroup, open_directory(mounts.data, cgroups.data, hierarchies[i].controller),
-                hierarchies[i].counter))
+                hierarchies[i].counter)) {
+            cgroup->v1 = *hierarchies[i].controller;
             return 0;
+        }
     if (cgroup->directory < 0)
         return error_set(err, ERROR_NOT_FOUND, "process %d is in no cgroup that counts", (int)pid);
     return 0;
@@ -149,9 +154,49 @@ void cgroup_done(Cgroup *cgroup) {
     *cgroup = (Cgroup)CGROUP_NULL;
 }
 
-bool cgroup_oom_killed(const Cgroup *cgroup) {
+uint64_t cgroup_oom_kills(const Cgroup *cgroup) {
     unsigned long now;
-    return cgroup->counter >= 0 && read_counter(cgroup->counter, &now) == 0 && now > cgroup->before;
+    if (cgroup->counter < 0 || read_counter(cgroup->counter, &now) < 0 || now < cgroup->before)
+        return 0;
+    return now - cgroup->before;
+}
+
+/* cgroup-v1/memory.rst, chapter 10: an eventfd, made known with the file that it is about. */
+static int open_notice_v1(const Cgroup *cgroup) {
+    Error ignored;
+    autoclose int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    autofree char *line = text_format("%d %d", fd, cgroup->counter);
+    if (fd < 0 || file_write_kernel(cgroup->directory, "cgroup.event_control", line, &ignored) < 0)
+        return -1;
+    return take_fd(&fd);
+}
+
+/* kernfs wakes those who poll for priority events; reading the file is what takes them. */
+int cgroup_open_oom_notice(const Cgroup *cgroup, uint32_t *ret_events) {
+    if (cgroup->counter < 0)
+        return -1;
+    *ret_events = cgroup->v1 ? EPOLLIN : EPOLLPRI;
+    return cgroup->v1 ? open_notice_v1(cgroup) : fcntl(cgroup->counter, F_DUPFD_CLOEXEC, 0);
+}
+
+bool cgroup_take_oom_notice(int fd) {
+    char text[1024];
+    return pread(fd, text, sizeof text, 0) > 0 || (errno == ESPIPE && read(fd, text, 8) == 8);
+}
+
+static uint64_t read_bytes(int directory, const char *file) {
+    autodone(Text) text = {};
+    Error ignored;
+    uint64_t value;
+    if (file_read(directory, file, 64, &text, &ignored) < 0)
+        return 0;
+    return sscanf(text.data, "%" SCNu64, &value) == 1 ? value : 0; /* "max" is none */
+}
+
+void cgroup_memory(const Cgroup *cgroup, uint64_t *ret_peak, uint64_t *ret_limit) {
+    int at = cgroup->directory;
+    *ret_peak = read_bytes(at, cgroup->v1 ? "memory.max_usage_in_bytes" : "memory.peak");
+    *ret_limit = read_bytes(at, cgroup->v1 ? "memory.limit_in_bytes" : "memory.max");
 }
 
 static int list_directory(int directory, int depth, pid_t **pids, size_t *n, Error *err) {

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -13,6 +14,7 @@ typedef struct Cgroup {
     int directory;        /* of the memory controller or of v2, or -1 */
     int counter;          /* the file with the oom_kill line, or -1 */
     unsigned long before; /* its value when the container began: cgroups may be shared */
+    bool v1;              /* what the counter is of */
 } Cgroup;
 
 #define CGROUP_NULL                                                                                \
@@ -22,7 +24,16 @@ typedef struct Cgroup {
 int cgroup_open(Cgroup *cgroup, pid_t pid, Error *err);
 void cgroup_done(Cgroup *cgroup);
 
-bool cgroup_oom_killed(const Cgroup *cgroup);
+/* Kills for lack of memory since then. */
+uint64_t cgroup_oom_kills(const Cgroup *cgroup);
+
+/* A descriptor for the loop, to be watched for *ret_events, or -1. A notice is to be taken from it;
+ * false: there will be none any more. */
+int cgroup_open_oom_notice(const Cgroup *cgroup, uint32_t *ret_events);
+bool cgroup_take_oom_notice(int fd);
+
+/* In bytes; 0: not known, or no limit. */
+void cgroup_memory(const Cgroup *cgroup, uint64_t *ret_peak, uint64_t *ret_limit);
 
 /* Appends the pids in the cgroup and below; the caller frees *pids. */
 int cgroup_list_pids(const Cgroup *cgroup, pid_t **pids, size_t *n, Error *err);

@@ -231,6 +231,8 @@ static int make_task(Container *container, RunProcess make, Error *err) {
     TRY(run_process(container, &container->init, make, init_pid_file, err));
     if (cgroup_open(&container->cgroup, container->init.pid, &ignored) < 0)
         log_failure(LOG_LEVEL_DEBUG, &ignored);
+    container->oom_killed = false;
+    oom_begin(&container->oom, container);
     return save_record(container, err);
 }
 
@@ -318,6 +320,7 @@ Container *container_free(Container *container) {
     attach_server_close(container->attach, &shim->farewells);
     process_done(&container->init);
     container->log = log_sink_free(container->log);
+    oom_done(&container->oom);
     cgroup_done(&container->cgroup);
     runtime_done(&container->runtime);
     free(container->id);
@@ -343,6 +346,7 @@ void container_forget_life(Container *container) {
     attach_server_forget(container->attach, init->stdio);
     init->stdio = stdio_free(init->stdio);
     warn(open_stdio(init, size, &err), &err);
+    oom_done(&container->oom);
     cgroup_done(&container->cgroup);
     init->pid = 0;
 }

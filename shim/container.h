@@ -6,6 +6,7 @@
 #include "proto/tare/shim/v1/shim.pb-c.h"
 #include "shim/cgroup.h"
 #include "shim/health.h"
+#include "shim/oom.h"
 #include "shim/process.h"
 #include "shim/restart.h"
 #include "shim/runtime.h"
@@ -20,6 +21,7 @@ struct Container {
     char *checkpoint; /* images that the first life begins from; NULL: none */
     Runtime runtime;
     Cgroup cgroup;
+    Oom oom;
     LogSink *log;
     AttachServer *attach; /* NULL: none */
     Process init;

@@ -15,10 +15,28 @@
 #include "base/text.h"
 #include "base/time.h"
 
+typedef struct VictimText {
+    JsonUint kills, peak, limit, pid, usage;
+    char *exec;
+} VictimText;
+#define T VictimText
+static const JsonField victim_fields[] = {
+    {"kills", JSON_UINT, JSON_AT(kills)},
+    {"peak", JSON_UINT, JSON_AT(peak)},
+    {"limit", JSON_UINT, JSON_AT(limit)},
+    {"pid", JSON_UINT, JSON_AT(pid)},
+    {"exec", JSON_TEXT, JSON_AT(exec)},
+    {"usage", JSON_UINT, JSON_AT(usage)},
+    {},
+};
+static const JsonType victim_type = {sizeof(T), victim_fields};
+#undef T
+
 typedef struct RecordText {
     JsonInt status;
     char *at;
     JsonBool oom_killed, orphaned;
+    VictimText *oom;
 } RecordText;
 #define T RecordText
 static const JsonField record_fields[] = {
@@ -26,6 +44,7 @@ static const JsonField record_fields[] = {
     {"exitedAt", JSON_TEXT, JSON_AT(at), .flags = JSON_REQUIRED},
     {"oomKilled", JSON_BOOL, JSON_AT(oom_killed), .flags = JSON_ALWAYS},
     {"orphaned", JSON_BOOL, JSON_AT(orphaned)},
+    {"oom", JSON_OBJECT, JSON_AT(oom), &victim_type},
     {},
 };
 static const JsonType record_type = {sizeof(T), record_fields};
@@ -44,8 +63,10 @@ int exit_record_load(const char *path, ExitRecord *ret, Error *err) {
     if (r >= 0)
         r = time_parse(record.at, &at, err);
     if (r >= 0)
-        *ret = (ExitRecord){
-            (int)record.status.value, at, record.oom_killed.value, record.orphaned.value};
+        *ret = (ExitRecord){.status = (int)record.status.value,
+            .at = at,
+            .oom_killed = record.oom_killed.value,
+            .orphaned = record.orphaned.value};
     json_done(&record_type, &record);
     return r < 0 ? error_prefix(err, "exit record '%s'", path) : 0;
 }
@@ -66,10 +87,27 @@ static int link_record(int directory, const char *name, const char *text, Error 
     return r;
 }
 
+static JsonUint known(uint64_t value) {
+    return (JsonUint){value > 0, value};
+}
+
+static VictimText describe(const OomRecord *oom) {
+    return (VictimText){.kills = known(oom->kills),
+        .peak = known(oom->peak),
+        .limit = known(oom->limit),
+        .pid = known((uint64_t)oom->pid),
+        .exec = *oom->exec ? (char *)oom->exec : NULL,
+        .usage = known(oom->usage)};
+}
+
 int exit_record_save(const char *path, const ExitRecord *record, Error *err) {
     char when[TIME_TEXT_SIZE];
-    const RecordText fields = {{true, record->status}, (char *)time_format(record->at, when),
-        {true, record->oom_killed}, {record->orphaned, record->orphaned}};
+    VictimText oom = record->oom ? describe(record->oom) : (VictimText){};
+    const RecordText fields = {.status = {true, record->status},
+        .at = (char *)time_format(record->at, when),
+        .oom_killed = {true, record->oom_killed},
+        .orphaned = {record->orphaned, record->orphaned},
+        .oom = oom.kills.set ? &oom : NULL};
     autofree char *text = json_encode(&record_type, &fields, 0);
     autofree char *parent = path_parent(path);
     autoclose int directory = -1;

@@ -27,7 +27,10 @@ int life_begin_anew(Container *container, Error *err) {
 static void save_exit(const Container *container) {
     const Process *init = &container->init;
     Error err = {};
-    ExitRecord record = {init->exit_status, init->exited_at, container->oom_killed};
+    const ExitRecord record = {.status = init->exit_status,
+        .at = init->exited_at,
+        .oom_killed = container->oom_killed,
+        .oom = &container->oom.record};
     if (exit_record_save(container->exit_record, &record, &err) < 0)
         log_failure(LOG_LEVEL_ERROR, &err);
 }
@@ -54,11 +57,9 @@ static void rest(Container *container, int64_t delay) {
 void life_end(Container *container) {
     const Process *init = &container->init;
     int64_t delay;
-    container->oom_killed = cgroup_oom_killed(&container->cgroup);
+    oom_look(&container->oom);
     for (int stream = 0; container->log && stream < LOG_STREAMS; stream++)
         log_sink_flush(container->log, (LogStream)stream);
-    if (container->oom_killed)
-        notice_oom(container);
     notice_exited(init);
     if (init->started_at && restart_decide(&container->restart, init->exit_status,
                                 init->exited_at - init->started_at, &delay))

@@ -46,9 +46,12 @@ static bool was_probe(const Shim *shim, pid_t pid, int status) {
 static void reap(Shim *shim) {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    struct rusage usage;
+    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
         Error err = {};
         Process *process = container_find_process(shim, pid);
+        if (process && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+            oom_killed(&process->container->oom, process, &usage);
         if (!publisher_reaped(shim->publisher, pid) && !was_probe(shim, pid, status) && process)
             task_handle(process, TASK_EXITED, &(TaskRequest){.status = status}, &err);
     }

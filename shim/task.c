@@ -78,6 +78,8 @@ static int start_exec(Process *exec, const TaskRequest *request, Error *err) {
 static int kill_container(Process *process, const TaskRequest *request, Error *err) {
     const Containerd__Task__V3__KillRequest *message = request->message;
     Container *container = process->container;
+    if (message->signal == SIGKILL)
+        oom_close(&container->oom);
     return runtime_kill(
         &container->runtime, container->id, (int)message->signal, message->all, err);
 }
@@ -85,6 +87,8 @@ static int kill_container(Process *process, const TaskRequest *request, Error *e
 /* Our child, not yet reaped: the pid is still its own. */
 static int kill_exec(Process *exec, const TaskRequest *request, Error *err) {
     const Containerd__Task__V3__KillRequest *message = request->message;
+    if (message->signal == SIGKILL)
+        oom_close(&exec->container->oom);
     if (kill(exec->pid, (int)message->signal) < 0)
         return error_set_errno(
             err, errno, "cannot send signal %u to exec '%s'", message->signal, exec->id);

@@ -328,18 +328,3 @@ def test_read_only_bind_rootfs(shim, lower):
     shim.call("Start")
     assert client.read_all()[0].endswith(b"no\n")
     assert not (lower / "x").exists()
-
-
-def test_kill_for_lack_of_memory_is_told(shim):
-    """The kernel's count of the container's memory cgroup, v1 or v2."""
-    config = spec(["sh", "-c", "tail /dev/zero"], linux={"resources": {"memory": {"limit": 16 << 20, "swap": 16 << 20}}})
-    config["mounts"].insert(2, {"destination": "/dev/zero", "type": "bind", "source": "/dev/zero", "options": ["bind"]})
-    try:
-        shim.create(config)
-    except CallError as error:
-        if "memory" in error.message:
-            pytest.skip(f"no memory limit here: {error.message}")
-        raise
-    shim.call("Start")
-    assert shim.call("Wait").exit_status == 137
-    assert json.loads(shim.exit_record.read_text())["oomKilled"] is True
