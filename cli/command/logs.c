@@ -10,7 +10,7 @@
 #include "proto/tare/v1/container.pb-c.h"
 
 typedef struct LogsOptions {
-    bool follow, timestamps;
+    bool follow, timestamps, details;
     const char *tail, *since, *until;
 } LogsOptions;
 
@@ -40,21 +40,18 @@ typedef struct LogOutput {
     bool inside_line;
 } LogOutput;
 
-static void write_message(
-    LogOutput *output, const Tare__V1__LogsResponse *message, bool timestamps) {
-    const char *at = (const char *)message->data.data;
-    size_t left = message->data.len;
-    while (left) {
-        char time[TIME_TEXT_SIZE];
-        if (timestamps && !output->inside_line)
-            fprintf(output->out, "%s ", time_format_fixed(message->time, time));
-        const char *end = memchr(at, '\n', left);
-        size_t n = end ? (size_t)(end - at) + 1 : left;
-        fwrite(at, 1, n, output->out);
-        output->inside_line = !end;
-        at += n;
-        left -= n;
-    }
+static void write_entry(
+    LogOutput *output, const Tare__V1__LogsEntry *entry, const LogsOptions *options) {
+    char time[TIME_TEXT_SIZE];
+    const ProtobufCBinaryData *data = &entry->data;
+    if (data->len == 0)
+        return;
+    if (options->timestamps && !output->inside_line)
+        fprintf(output->out, "%s ", time_format_fixed(entry->time, time));
+    if (options->details && !output->inside_line)
+        fprintf(output->out, "%s ", entry->details);
+    fwrite(data->data, 1, data->len, output->out);
+    output->inside_line = data->data[data->len - 1] != '\n';
 }
 
 static int relay(ClientStream *stream, const LogsOptions *options, Error *err) {
@@ -64,9 +61,13 @@ static int relay(ClientStream *stream, const LogsOptions *options, Error *err) {
         int received = client_receive(stream, &message, err);
         if (received <= 0)
             return received;
-        write_message(message->stderr ? &error : &out, message, options->timestamps);
-        // both streams may be one terminal: keep their order
-        if (options->follow || message->stderr)
+        for (size_t i = 0; i < message->n_entries; i++) {
+            const Tare__V1__LogsEntry *entry = message->entries[i];
+            if (entry->stderr) // both streams may be one terminal: keep their order
+                fflush(stdout);
+            write_entry(entry->stderr ? &error : &out, entry, options);
+        }
+        if (options->follow)
             fflush(stdout);
         if (ferror(stdout))
             return error_set(err, ERROR_UNKNOWN, "cannot write to standard output");
@@ -93,6 +94,7 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
 
 #define T LogsOptions
 static const Option options[] = {
+    {0, "details", OPTION_FLAG, offsetof(T, details), NULL, "Show extra details provided to logs"},
     {'f', "follow", OPTION_FLAG, offsetof(T, follow), NULL, "Follow log output"},
     {0, "since", OPTION_TEXT, offsetof(T, since), "string",
         "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\")"},

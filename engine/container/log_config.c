@@ -114,6 +114,18 @@ static void add_attributes(const ContainerRecord *record, JsonMap *ret) {
     add_named(names, &settings->environment, ret);
 }
 
+/* By name, as Docker has them. */
+static void sort(JsonMap *map) {
+    for (size_t i = 1; i < map->n; i++)
+        for (size_t k = i; k > 0 && strcmp(map->key[k - 1], map->key[k]) > 0; k--) {
+            char *key = map->key[k], *value = map->value[k];
+            map->key[k] = map->key[k - 1];
+            map->value[k] = map->value[k - 1];
+            map->key[k - 1] = key;
+            map->value[k - 1] = value;
+        }
+}
+
 int log_config_load(
     const ContainerRecord *record, const char *directory, LogConfig *ret, Error *err) {
     OutputDriver driver = log_config_driver(record);
@@ -126,6 +138,7 @@ int log_config_load(
     if ((driver == OUTPUT_JSON_FILE || driver == OUTPUT_LOCAL) &&
         !text_is_empty(json_map_find(&record->settings->log_options, "tag")))
         json_map_set(&ret->attributes, "tag", ret->tag);
+    sort(&ret->attributes);
     return 0;
 }
 

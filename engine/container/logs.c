@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "base/time.h"
 #include "engine/container/log_config.h"
-#include "engine/container/log_files.h"
 #include "engine/container/private.h"
+#include "output/reader.h"
 
 /* Woken by inotify on the container's directory; the timeouts are for what inotify does not tell
  * (a state that changed without a file), and for hosts that have run out of inotify instances. */
@@ -23,50 +23,42 @@ typedef struct Reader {
     Containers *containers;
     Container *container;
     const ContainerLogs *logs;
-    LogFiles *files;
-    LogRecord record;
+    OutputReader *reader;
     int inotify;
     char *exit_path;
 } Reader;
 
 static void reader_done(Reader *reader) {
-    if (reader->files)
-        log_files_close(reader->files);
+    output_reader_close(reader->reader);
     if (reader->inotify >= 0)
         close(reader->inotify);
-    text_done(&reader->record.data);
     free(reader->exit_path);
     container_unref(reader->container);
 }
 CLEANUP_DEFINE_DONE(Reader, reader_done)
 
 /* 1: beyond `until`, nothing more will be wanted. */
-static int pass_on(Reader *reader, Error *err) {
+static int pass_on(Reader *reader, const OutputLine *line, Error *err) {
     const ContainerLogs *logs = reader->logs;
-    const LogRecord *record = &reader->record;
-    if (logs->until && record->time > logs->until)
+    if (logs->until && line->time > logs->until)
         return 1;
-    if (record->time < logs->since ||
-        (record->is_stderr ? !logs->wants_stderr : !logs->wants_stdout))
+    if (line->time < logs->since || (line->is_stderr ? !logs->wants_stderr : !logs->wants_stdout))
         return 0;
-    return logs->sink(logs->user, record, err);
+    return logs->sink(logs->user, line, err);
 }
 
-/* Everything that is there. A line that is no entry (a disk that was full) is left out. */
+/* Everything that is there. */
 static int read_all(Reader *reader, Error *err) {
-    for (;;) {
-        const char *line;
-        size_t n;
-        Error ignored;
-        TRY(log_files_next(reader->files, &line, &n, err));
-        if (!line)
-            return 0;
-        if (log_record_parse(line, n, &reader->record, &ignored) < 0)
-            continue;
-        int r = pass_on(reader, err);
+    OutputLine line;
+    int r;
+    while ((r = output_reader_next(reader->reader, &line, err)) > 0) {
+        r = pass_on(reader, &line, err);
         if (r != 0)
-            return r;
+            break;
     }
+    TRY(r);
+    TRY(reader->logs->sink(reader->logs->user, NULL, err));
+    return r;
 }
 
 /* The exit record is written after the last output and before the engine hears of the end. */
@@ -116,7 +108,7 @@ int container_logs(
         return error_set(
             err, ERROR_UNSUPPORTED, "configured logging driver does not support reading");
     reader.exit_path = container_path(containers, id, "exit.json");
-    int64_t tail = LOG_TAIL_ALL;
+    int64_t tail = OUTPUT_TAIL_ALL;
     if (logs->has_tail)
         tail = logs->tail > INT64_MAX ? INT64_MAX : (int64_t)logs->tail;
     if (logs->follow) {
@@ -125,7 +117,9 @@ int container_logs(
             inotify_add_watch(reader.inotify, directory,
                 IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
     }
-    TRY(log_files_open(path, tail, &reader.files, err));
+    const OutputReaderOptions options = {
+        .driver = log_config_driver(record), .path = path, .tail = tail, .since = logs->since};
+    TRY(output_reader_open(&options, &reader.reader, err));
     int r = logs->follow ? follow(&reader, err) : read_all(&reader, err);
     return r < 0 ? r : 0;
 }

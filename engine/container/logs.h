@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "engine/container/container.h"
-#include "engine/container/log_record.h"
+#include "output/reader.h"
 
 /* Reading what a container wrote. Blocks; following ends when the container has stopped and all is
  * read, when `cancel_fd` is readable, or when the sink returns a negative value, which is passed
@@ -12,7 +12,8 @@ typedef struct ContainerLogs {
     uint64_t tail;
     int64_t since, until; /* ns; 0: none */
     int cancel_fd;
-    int (*sink)(void *user, const LogRecord *record, Error *err);
+    /* line NULL: there is no more at the moment */
+    int (*sink)(void *user, const OutputLine *line, Error *err);
     void *user;
 } ContainerLogs;
 

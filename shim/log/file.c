@@ -3,24 +3,30 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "output/record.h"
+#include "shim/log/rotation.h"
 
 enum {
-    BATCH_MAX = 65536 /* encoded bytes that wait for one write(2) */
+    BATCH_MAX = 128 << 10, /* encoded bytes that wait for one write(2) */
+    BATCH_KEPT = 64 << 10, /* memory that stays when nothing waits */
+    BLOCK = 64 << 10,
 };
 
 struct LogFile {
     LogFileOptions with;
     char *path;
+    LogRotation *rotation;
     int64_t size;
     int fd;
     Text batch; /* whole entries */
@@ -28,22 +34,13 @@ struct LogFile {
     int lost_errno;
 };
 
-static int open_file(LogFile *file, int flags, Error *err) {
+static int open_file(LogFile *file, Error *err) {
     struct stat status;
-    TRY(file_open(
-        AT_FDCWD, file->path, O_WRONLY | O_APPEND | O_CREAT | flags, 0640, &file->fd, err));
+    TRY(file_open(AT_FDCWD, file->path, O_RDWR | O_APPEND | O_CREAT, 0640, &file->fd, err));
     file->size = fstat(file->fd, &status) < 0 ? 0 : status.st_size;
+    if (file->size == 0 && file->with.head && file->batch.length == 0)
+        text_append_bytes(&file->batch, file->with.head->data, file->with.head->length);
     return 0;
-}
-
-/* path.1 → path.2, …, path → path.1; the oldest disappears. */
-static void shift_files(const LogFile *file) {
-    for (int i = file->with.max_files - 1; i > 0; i--) {
-        autofree char *from =
-            i == 1 ? text_copy(file->path) : text_format("%s.%d", file->path, i - 1);
-        autofree char *to = text_format("%s.%d", file->path, i);
-        rename(from, to);
-    }
 }
 
 static void rotate(LogFile *file) {
@@ -51,8 +48,8 @@ static void rotate(LogFile *file) {
     if (file->fd >= 0)
         close(file->fd);
     file->fd = -1;
-    shift_files(file);
-    if (open_file(file, O_TRUNC, &err) < 0)
+    log_rotation_shift(file->rotation);
+    if (open_file(file, &err) < 0)
         log_failure(LOG_LEVEL_ERROR, &err);
 }
 
@@ -91,11 +88,11 @@ static void note_loss(LogFile *file) {
 }
 
 void log_file_write_out(LogFile *file) {
-    if (file->batch.length == 0)
+    if (file->batch_entries == 0)
         return;
     if (file->fd < 0) {
         Error err = {};
-        open_file(file, 0, &err);
+        open_file(file, &err);
     }
     if (file->lost)
         note_loss(file);
@@ -109,7 +106,7 @@ void log_file_write_out(LogFile *file) {
 }
 
 void log_file_add(LogFile *file, const LogPiece *piece) {
-    int64_t max = file->with.max_size;
+    int64_t max = file->with.settings.max_size;
     if (max > 0 && file->size + (int64_t)file->batch.length >= max) {
         log_file_write_out(file);
         if (file->size >= max)
@@ -121,22 +118,54 @@ void log_file_add(LogFile *file, const LogPiece *piece) {
         log_file_write_out(file);
 }
 
+/* A shim that was killed, or a machine that lost power, may have left half an entry. */
+static int cut_half(LogFile *file, const OutputFormat *format, Error *err) {
+    autodone(Text) text = {};
+    off_t whole = 0, at = 0; /* `text` are the bytes from `whole` on */
+    ssize_t n;
+    if (format->by_line && file->size > OUTPUT_ENTRY_MAX)
+        whole = at = file->size - OUTPUT_ENTRY_MAX; /* then no newline in so much is no log */
+    do {
+        text_reserve(&text, BLOCK);
+        n = pread(file->fd, text.data + text.length, BLOCK, at);
+        if (n < 0)
+            return error_set_errno(err, errno, "cannot read '%s'", file->path);
+        at += n;
+        text.length += (size_t)n;
+        size_t used = 0;
+        for (size_t one; used < text.length; used += one)
+            if ((one = format->measure(text.data + used, text.length - used)) == 0)
+                break;
+        whole += (off_t)used;
+        text.length -= used;
+        memmove(text.data, text.data + used, text.length);
+    } while (n > 0 && text.length <= OUTPUT_ENTRY_MAX);
+    if (whole < file->size && ftruncate(file->fd, whole) < 0)
+        return error_set_errno(err, errno, "cannot cut '%s'", file->path);
+    file->size = whole;
+    return 0;
+}
+
+static const OutputFormat *format_of(OutputDriver driver) {
+    return driver == OUTPUT_LOCAL ? &output_local
+           : driver == OUTPUT_CRI ? &output_cri
+                                  : &output_json_file;
+}
+
 int log_file_open(const LogFileOptions *options, LogFile **ret, Error *err) {
     LogFile *file = new (LogFile);
     *file = (LogFile){.with = *options, .path = text_copy(options->path), .fd = -1};
-    int r = open_file(file, 0, err);
-    if (r < 0) {
-        log_file_free(file);
-        return r;
-    }
     *ret = file;
-    return 0;
+    file->rotation = log_rotation_new(options->path, &options->settings, options->loop);
+    TRY(open_file(file, err));
+    return cut_half(file, format_of(options->settings.driver), err);
 }
 
 void log_file_free(LogFile *file) {
     if (!file)
         return;
     log_file_write_out(file);
+    log_rotation_free(file->rotation);
     if (file->fd >= 0)
         close(file->fd);
     text_done(&file->batch);

@@ -1,24 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/time.h"
+#include "shim/log/escape.h"
 #include "shim/log/line_sink.h"
+#include "shim/log/moment.h"
 
-/* Docker's json-file format: one JSON object a line, {"log","stream","time"}. A line of the program
- * that is longer than 16 KiB becomes several entries, of which only the last one's text ends with a
- * newline; so does output that ends without one. */
+/* Docker's json-file format: one JSON object a line, {"log","stream","attrs","time"}. A line of the
+ * program that is longer than 16 KiB becomes several entries, of which only the last one's text
+ * ends with a newline; so does output that ends without one. Bytes that are no UTF-8 are in "raw",
+ * as base64, besides: Docker's readers pass over it, and ours gives the bytes back. */
+typedef struct JsonFile {
+    LogLineSink line_sink; /* first */
+    LogMoment moment;
+    char *middle[LOG_STREAMS]; /* from "stream" to the time */
+    size_t middle_n[LOG_STREAMS];
+} JsonFile;
+
+static void append(Text *out, const char *bytes, size_t n) {
+    text_append_bytes(out, bytes, n);
+}
 
 static void encode(void *owner, const LogPiece *piece, Text *out) {
-    char when[TIME_TEXT_SIZE];
-    text_append(out, "{\"log\":");
-    json_append_string(out, piece->bytes, piece->n);
-    text_append_format(out, ",\"stream\":\"%s\",\"time\":\"%s\"}\n", log_stream_name(piece->stream),
-        time_format(piece->time, when));
+    JsonFile *json = owner;
+    append(out, "{\"log\":\"", 8);
+    bool good = log_escape(out, piece->bytes, piece->n);
+    if (!good) {
+        append(out, "\",\"raw\":\"", 9);
+        log_append_base64(out, piece->bytes, piece->n);
+    }
+    append(out, json->middle[piece->stream], json->middle_n[piece->stream]);
+    log_moment_append(&json->moment, piece->time, out);
+    append(out, "\"}\n", 3);
+}
+
+static char *middle_of(LogStream stream, const JsonMap *attributes) {
+    Text out = {};
+    text_append_format(&out, "\",\"stream\":\"%s\",", log_stream_name(stream));
+    for (size_t i = 0; i < attributes->n; i++) {
+        text_append(&out, i ? "," : "\"attrs\":{");
+        json_append_string(&out, attributes->key[i], strlen(attributes->key[i]));
+        text_append(&out, ":");
+        json_append_string(&out, attributes->value[i], strlen(attributes->value[i]));
+    }
+    text_append(&out, attributes->n ? "},\"time\":\"" : "\"time\":\"");
+    return text_take(&out);
+}
+
+static void close_sink(LogSink *sink) {
+    JsonFile *json = (JsonFile *)sink;
+    char *middle[] = {json->middle[LOG_STDOUT], json->middle[LOG_STDERR]};
+    log_line_sink_close(sink); /* may have something to write yet */
+    for (int i = 0; i < LOG_STREAMS; i++)
+        free(middle[i]);
 }
 
 static int open_sink(const LogSinkOptions *options, LogSink **ret, Error *err) {
-    return log_line_sink_open(new (LogLineSink), options, encode, ret, err);
+    JsonFile *json = new (JsonFile);
+    for (LogStream stream = LOG_STDOUT; stream < LOG_STREAMS; stream++) {
+        json->middle[stream] = middle_of(stream, &options->attributes);
+        json->middle_n[stream] = strlen(json->middle[stream]);
+    }
+    int r = log_line_sink_open(&json->line_sink, options, encode, err);
+    if (r < 0) {
+        close_sink(&json->line_sink.sink);
+        return r;
+    }
+    *ret = &json->line_sink.sink;
+    return 0;
 }
 
-const LogDriver log_json_file = {
-    open_sink, log_line_sink_write, log_line_sink_flush, log_line_sink_close};
+const LogDriver log_json_file = {open_sink, log_line_sink_write, log_line_sink_flush, close_sink};

@@ -27,18 +27,12 @@ void log_line_sink_close(LogSink *sink) {
 }
 
 int log_line_sink_open(LogLineSink *line_sink, const LogSinkOptions *options,
-    void (*encode)(void *owner, const LogPiece *piece, Text *out), LogSink **ret, Error *err) {
+    void (*encode)(void *owner, const LogPiece *piece, Text *out), Error *err) {
     const LogFileOptions file = {.path = options->path,
-        .max_size = options->settings.max_size,
-        .max_files = options->settings.max_files,
+        .settings = options->settings,
         .encode = encode,
-        .owner = line_sink};
+        .owner = line_sink,
+        .loop = options->loop};
     line_sink->lines = (LogLines){.take = take, .owner = line_sink};
-    int r = log_file_open(&file, &line_sink->file, err);
-    if (r < 0) {
-        log_line_sink_close(&line_sink->sink);
-        return r;
-    }
-    *ret = &line_sink->sink;
-    return 0;
+    return log_file_open(&file, &line_sink->file, err);
 }

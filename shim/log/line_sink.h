@@ -12,9 +12,9 @@ typedef struct LogLineSink {
     LogFile *file;
 } LogLineSink;
 
-/* `line_sink` is zeroed memory of the heap, taken; owner of `encode`. */
+/* `line_sink` is zeroed memory of the heap, which log_line_sink_close frees; owner of `encode`. */
 int log_line_sink_open(LogLineSink *line_sink, const LogSinkOptions *options,
-    void (*encode)(void *owner, const LogPiece *piece, Text *out), LogSink **ret, Error *err);
+    void (*encode)(void *owner, const LogPiece *piece, Text *out), Error *err);
 void log_line_sink_write(LogSink *sink, LogStream stream, const char *bytes, size_t n);
 void log_line_sink_flush(LogSink *sink, LogStream stream);
 void log_line_sink_close(LogSink *sink);

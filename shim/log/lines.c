@@ -5,7 +5,15 @@
 
 #include "base/time.h"
 
+/* What one read brought is told apart by a nanosecond a piece, so that a time names a line. A clock
+ * that was set back is followed. */
+static int64_t time_after(int64_t last) {
+    int64_t now = time_now();
+    return now <= last && last - now < TIME_SECOND ? last + 1 : now;
+}
+
 static void emit(LogLines *lines, LogPiece piece) {
+    piece.time = lines->last++;
     unsigned *ordinal = &lines->partial[piece.stream].ordinal;
     piece.ends_line = piece.bytes[piece.n - 1] == '\n';
     piece.ordinal = *ordinal;
@@ -48,7 +56,7 @@ static size_t add(LogLines *lines, LogPiece piece) {
 
 void log_lines_write(LogLines *lines, LogStream stream, const char *bytes, size_t n) {
     const Text *partial = &lines->partial[stream].text;
-    int64_t now = time_now();
+    lines->last = time_after(lines->last);
     while (n > 0) {
         size_t room = LOG_PIECE_MAX - partial->length;
         size_t span = n < room ? n : room;
@@ -59,7 +67,7 @@ void log_lines_write(LogLines *lines, LogStream stream, const char *bytes, size_
             text_append_bytes(&lines->partial[stream].text, bytes, span);
             break;
         }
-        span = add(lines, (LogPiece){.stream = stream, .time = now, .bytes = bytes, .n = span});
+        span = add(lines, (LogPiece){.stream = stream, .bytes = bytes, .n = span});
         bytes += span;
         n -= span;
     }
@@ -67,10 +75,9 @@ void log_lines_write(LogLines *lines, LogStream stream, const char *bytes, size_
 
 void log_lines_flush(LogLines *lines, LogStream stream) {
     Text *text = &lines->partial[stream].text;
+    lines->last = time_after(lines->last);
     if (text->length > 0)
-        emit(lines,
-            (LogPiece){
-                .stream = stream, .time = time_now(), .bytes = text->data, .n = text->length});
+        emit(lines, (LogPiece){.stream = stream, .bytes = text->data, .n = text->length});
     lines->partial[stream].ordinal = 0;
     text_done(text);
 }

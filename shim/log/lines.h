@@ -14,7 +14,7 @@ typedef struct LogPiece {
     LogStream stream;
     bool ends_line;    /* then the last byte is the newline */
     unsigned ordinal;  /* of the piece in its line, from 0 */
-    int64_t time;      /* of the read that ended it */
+    int64_t time;      /* of the read that ended it; two pieces never have the same */
     const char *bytes; /* borrowed */
     size_t n;
 } LogPiece;
@@ -26,6 +26,7 @@ enum {
 typedef struct LogLines {
     void (*take)(void *owner, const LogPiece *piece);
     void *owner;
+    int64_t last; /* time of the last piece */
     struct {
         Text text; /* since the last piece; less than LOG_PIECE_MAX */
         unsigned ordinal;

@@ -6,6 +6,7 @@
 
 static const LogDriver *const drivers[OUTPUT_DRIVERS] = {
     [OUTPUT_JSON_FILE] = &log_json_file,
+    [OUTPUT_LOCAL] = &log_local,
     [OUTPUT_CRI] = &log_cri,
 };
 

@@ -222,7 +222,7 @@ def test_inspect_by_template(tare, documents):
 
 
 def log(pb, data, stderr=False, at=1700000000 * SECOND):
-    return pb.LogsResponse(data=data, stderr=stderr, time=at)
+    return pb.LogsResponse(entries=[pb.LogsEntry(data=data, stderr=stderr, time=at)])
 
 
 def test_logs_keep_streams_apart_and_bytes_as_they_are(fake, tare):
@@ -234,7 +234,7 @@ def test_logs_keep_streams_apart_and_bytes_as_they_are(fake, tare):
 
 def test_logs_times_stand_before_lines_only(fake, tare):
     pb = fake.messages["container"]
-    messages = [log(pb, b"one\ntw"), log(pb, b"err\n", True), log(pb, b"o\n", at=1700000000 * SECOND + 5)]
+    messages = [log(pb, b"one\n"), log(pb, b"tw"), log(pb, b"err\n", True), log(pb, b"o\n", at=1700000000 * SECOND + 5)]
     fake.on("Containers", "Logs", lambda request: iter(messages))
     result = tare.run("logs", "-t", "c")
     stamp = "2023-11-14T22:13:20.000000000Z"

@@ -3,6 +3,7 @@
 
 import json
 import pathlib
+import subprocess
 
 import pytest
 
@@ -40,6 +41,57 @@ def test_no_log(engine, run):
     shown = inspect(engine, container)
     assert shown["HostConfig"]["LogConfig"] == {"Type": "none", "Config": {}} and shown["LogPath"] == ""
     assert "configured logging driver does not support reading" in engine.tare("logs", container, code=1).stderr
+
+
+def same(got, wanted):
+    """Says where they differ; pytest's own comparison takes minutes with so much."""
+    if got != wanted:
+        at = next((i for i, (a, b) in enumerate(zip(got, wanted)) if a != b), min(len(got), len(wanted)))
+        raise AssertionError(f"{len(got)} instead of {len(wanted)}; at {at}: {got[at:at + 60]!r} instead of {wanted[at:at + 60]!r}")
+
+
+def check_numbers(lines, count):
+    same([line for line in lines[:count]], [str(i) for i in range(1, count + 1)])
+    assert len(lines) == count
+
+
+FILE_DRIVERS = [("json-file", []), ("local", []), ("cri", []),
+                ("json-file", ["--log-opt", "max-size=20k", "--log-opt", "max-file=500", "--log-opt", "compress=true"]),
+                ("local", ["--log-opt", "max-size=20k", "--log-opt", "max-file=500"])]
+
+
+@pytest.mark.parametrize("driver, options", FILE_DRIVERS)
+def test_output_comes_back_byte_for_byte(engine, run, driver, options):
+    script = r"head -c 300000 /dev/urandom | tee /data; head -c 1048576 /dev/zero | tr '\0' x; echo; sleep 0.3; seq 1 20000; printf end"
+    container = run("--log-driver", driver, *options, script=script)
+    engine.tare("wait", container)
+    read = lambda *words: subprocess.run([engine.programs / "tare", "logs", *words, container], env=engine.environment, capture_output=True, check=True, timeout=60).stdout  # noqa: E731
+    everything = read()
+    numbers = "".join(f"{i}\n" for i in range(1, 20001)).encode() + b"end"
+    same(everything[300000:], b"x" * 1048576 + b"\n" + numbers)
+    same(read("-f"), everything)
+    lines = numbers.splitlines(keepends=True)
+    for tail in (1, 2, 1000, 20001):
+        same(read("--tail", str(tail)), b"".join(lines[-tail:]))
+    assert read("--tail", "0") == b""
+    stamped = read("-t", "--tail", "3").splitlines()
+    when, text = stamped[-2].decode().split()
+    assert read("--since", when) == f"{text}\nend".encode()
+    assert read("--until", when, "--tail", "5").splitlines()[-1].decode() == text
+
+
+@pytest.mark.parametrize("driver", ["json-file", "local"])
+def test_details(engine, run, driver):
+    container = run("--log-driver", driver, "--log-opt", "labels=a", "--log-opt", "env=E", "--log-opt", "tag={{.Name}}/x", "--name", f"tagged-{driver}",
+                    "-l", "a=1", "-e", "E=2", script="echo hello")
+    engine.tare("wait", container)
+    assert engine.tare("logs", "--details", container).stdout == f"E=2,a=1,tag=tagged-{driver}/x hello\n"
+
+
+@pytest.mark.parametrize("driver, more", [("json-file", []), ("json-file", ["--log-opt", "compress=true"]), ("local", []), ("cri", [])])
+def test_follower_sees_every_line_of_many_rotations(engine, run, driver, more):
+    container = run("--log-driver", driver, "--log-opt", "max-size=50k", "--log-opt", "max-file=2", *more, script="sleep 0.3; seq 1 300000")
+    check_numbers(engine.tare("logs", "-f", container).stdout.splitlines(), 300000)
 
 
 @pytest.mark.parametrize("words, message", [

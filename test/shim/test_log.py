@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log in Docker's json-file format."""
 
+import base64
+import gzip
 import json
 import os
 import re
 import subprocess
 
+from harness import wait_until
 from shim.shimclient import spec
 
 
@@ -23,11 +26,12 @@ def run(shim, command, **options):
 def test_entries_look_like_dockers(shim):
     run(shim, r"""printf 'a "quoted"\tline\n'; printf 'bad \377 byte\n' >&2; printf '\n'; printf unfinished""")
     lines = shim.log.read_text().splitlines()
-    assert all(re.fullmatch(r'\{"log":".*","stream":"(stdout|stderr)","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"\}', line)
+    assert all(re.fullmatch(r'\{"log":".*",("raw":".*",)?"stream":"(stdout|stderr)","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"\}', line)
                for line in lines)
     out = [entry["log"] for entry in shim.log_entries() if entry["stream"] == "stdout"]
     assert out == ['a "quoted"\tline\n', "\n", "unfinished"]
-    assert [entry["log"] for entry in shim.log_entries() if entry["stream"] == "stderr"] == ["bad \ufffd byte\n"]
+    (error,) = [entry for entry in shim.log_entries() if entry["stream"] == "stderr"]
+    assert error["log"] == "bad \ufffd byte\n" and base64.b64decode(error["raw"]) == b"bad \xff byte\n"
 
 
 def test_long_lines_are_split_at_16_kib(shim):
@@ -84,3 +88,24 @@ def test_log_goes_on_after_a_restart(shim):
     shim.call("Delete")
     run(shim, "echo two")
     assert [entry["log"] for entry in shim.log_entries()] == ["one\n", "two\n"]
+
+
+def test_rotated_files_are_compressed(shim):
+    run(shim, "seq 1 3000; sleep 1; seq 3001 4000; sleep 1", log=log(max_size="40000", max_file="9", compress="true"))
+    wait_until(lambda: any(name.endswith(".gz") for name in os.listdir(shim.directory)), what="a compressed file")
+    entries = []
+    for number in range(9, -1, -1):
+        plain = shim.directory / (f"log.{number}" if number else "log")
+        packed = shim.directory / f"log.{number}.gz"
+        assert not (plain.exists() and packed.exists())
+        text = plain.read_text() if plain.exists() else gzip.open(packed, "rt").read() if packed.exists() else ""
+        entries += [json.loads(line)["log"] for line in text.splitlines()]
+    assert [int(entry) for entry in entries] == list(range(1, 4001))
+
+
+def test_cri_format(shim):
+    run(shim, r"printf 'one\n\000\377\n' ; head -c 20000 /dev/zero | tr '\0' y; printf err >&2", log=log("cri"))
+    lines = [line.split(b" ", 3) for line in shim.log.read_bytes().split(b"\n")[:-1]]
+    assert all(re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z", line[0]) for line in lines)
+    assert [line[2:] for line in lines if line[1] == b"stdout"] == [[b"F", b"one"], [b"F", b"\0\xff"], [b"P", b"y" * 16384], [b"P", b"y" * 3616]]
+    assert [line[2:] for line in lines if line[1] == b"stderr"] == [[b"P", b"err"]]

@@ -1,32 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/container/logs.h"
 
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
 #include "engine/api/tare/containers.h"
 #include "engine/api/tare/services.h"
 
 enum {
-    CHUNK = 64 * 1024
+    BATCH_BYTES = 64 * 1024,
+    BATCH_ENTRIES = 1024,
 };
 
-static int send_record(void *user, const LogRecord *record, Error *err) {
-    RpcCall *call = user;
-    size_t sent = 0;
-    do {
-        Tare__V1__LogsResponse response = TARE__V1__LOGS_RESPONSE__INIT;
-        size_t n = record->data.length - sent;
-        response.data.len = n > CHUNK ? CHUNK : n;
-        response.data.data = (uint8_t *)record->data.data + sent;
-        response.stderr = record->is_stderr;
-        response.time = record->time;
-        TRY(rpc_call_send(call, &response.base, err));
-        sent += response.data.len;
-    } while (sent < record->data.length);
+/* Lines that wait for one message: a message a line would cost more than the reading. */
+typedef struct Batch {
+    RpcCall *call;
+    Text bytes, details;
+    size_t n;
+    Tare__V1__LogsEntry entries[BATCH_ENTRIES];
+    size_t data_at[BATCH_ENTRIES], details_at[BATCH_ENTRIES];
+} Batch;
+
+static int send_batch(Batch *batch, Error *err) {
+    Tare__V1__LogsResponse response = TARE__V1__LOGS_RESPONSE__INIT;
+    Tare__V1__LogsEntry *entries[BATCH_ENTRIES];
+    if (batch->n == 0)
+        return 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        entries[i] = &batch->entries[i];
+        entries[i]->data.data = (uint8_t *)batch->bytes.data + batch->data_at[i];
+        entries[i]->details = batch->details.data + batch->details_at[i];
+    }
+    response.entries = entries;
+    response.n_entries = batch->n;
+    int r = rpc_call_send(batch->call, &response.base, err);
+    batch->n = 0;
+    text_clear(&batch->bytes);
+    text_clear(&batch->details);
+    return r;
+}
+
+static void add(Batch *batch, const OutputLine *line, const char *bytes, size_t n) {
+    Tare__V1__LogsEntry *entry = &batch->entries[batch->n];
+    tare__v1__logs_entry__init(entry);
+    entry->data.len = n;
+    entry->stderr = line->is_stderr;
+    entry->time = line->time;
+    batch->data_at[batch->n] = batch->bytes.length;
+    batch->details_at[batch->n++] = batch->details.length;
+    text_append_bytes(&batch->bytes, bytes, n);
+    text_append_bytes(&batch->details, line->details, strlen(line->details) + 1);
+}
+
+static int take_line(void *user, const OutputLine *line, Error *err) {
+    Batch *batch = user;
+    if (!line)
+        return send_batch(batch, err);
+    for (size_t sent = 0; sent < line->n;) {
+        size_t n = line->n - sent < BATCH_BYTES ? line->n - sent : BATCH_BYTES;
+        add(batch, line, line->bytes + sent, n);
+        sent += n;
+        if (batch->n == BATCH_ENTRIES || batch->bytes.length + batch->details.length >= BATCH_BYTES)
+            TRY(send_batch(batch, err));
+    }
     return 0;
 }
 
 int api_containers_logs(RpcCall *call, const Tare__V1__LogsRequest *request,
     Tare__V1__LogsResponse *response, Error *err) {
     bool both = !request->stdout && !request->stderr;
+    autofree Batch *batch = new (Batch);
+    batch->call = call;
     const ContainerLogs logs = {
         .follow = request->follow,
         .wants_stdout = request->stdout || both,
@@ -36,9 +81,12 @@ int api_containers_logs(RpcCall *call, const Tare__V1__LogsRequest *request,
         .since = request->since,
         .until = request->until,
         .cancel_fd = rpc_call_cancel_fd(call),
-        .sink = send_record,
-        .user = call,
+        .sink = take_line,
+        .user = batch,
     };
-    return container_logs(
+    int r = container_logs(
         ((TareServices *)rpc_call_user(call))->containers, request->container, &logs, err);
+    text_done(&batch->bytes);
+    text_done(&batch->details);
+    return r;
 }

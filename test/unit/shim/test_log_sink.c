@@ -12,12 +12,14 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "output/reader.h"
 #include "shim/log/sink.h"
 
 #include <cmocka.h>
 
 static char directory[32];
 static char *path;
+static OutputDriver driver; /* json-file */
 
 static int set_up(void **state) {
     strcpy(directory, "/tmp/tare-log-XXXXXX");
@@ -33,11 +35,17 @@ static int tear_down(void **state) {
     return file_remove_tree(AT_FDCWD, directory, &err);
 }
 
+static void clear_directory(void) {
+    Error err = {};
+    assert_int_equal(file_remove_tree(AT_FDCWD, directory, &err), 0);
+    assert_int_equal(file_make_dirs(directory, 0700, &err), 0);
+}
+
 static LogSink *open_log(int64_t max_size, int max_files) {
     LogSink *log = NULL;
     Error err = {};
     const LogSinkOptions options = {
-        .path = path, .settings = {.max_size = max_size, .max_files = max_files}};
+        .path = path, .settings = {.driver = driver, .max_size = max_size, .max_files = max_files}};
     assert_int_equal(log_sink_open(&options, &log, &err), 0);
     return log;
 }
@@ -169,6 +177,118 @@ static void an_existing_log_is_continued(void **state) {
                               "{\"log\":\"again\\n\",\"stream\":\"stdout\"\n");
 }
 
+/* Everything that is in the log, of one stream. */
+static char *read_back(bool of_stderr, size_t *ret_n) {
+    const OutputReaderOptions options = {.driver = driver, .path = path, .tail = OUTPUT_TAIL_ALL};
+    OutputReader *reader = NULL;
+    OutputLine line;
+    Text out = {};
+    Error err = {};
+    int64_t last = 0;
+    assert_int_equal(output_reader_open(&options, &reader, &err), 0);
+    while (output_reader_next(reader, &line, &err) == 1) {
+        assert_true(line.time > last);
+        last = line.time;
+        if (line.is_stderr == of_stderr)
+            text_append_bytes(&out, line.bytes, line.n);
+    }
+    output_reader_close(reader);
+    *ret_n = out.length;
+    return text_take(&out);
+}
+
+/* Text of many scripts, long lines, NULs, bytes that are no UTF-8: in pieces of any size. */
+static void what_was_written_comes_back_byte_for_byte(void **state) {
+    static const char *const words[] = {"plain ", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\n",
+        "\"\\\t\x1b[0m", "\xff\xfe\xc3", "\n\n"};
+    enum {
+        SIZE = 3 << 20
+    };
+    autofree char *bytes = memory_new(SIZE + 16);
+    size_t n = 0;
+    srand(1);
+    while (n < SIZE / 2) {
+        const char *word = words[(size_t)rand() % array_size(words)];
+        memcpy(bytes + n, word, strlen(word));
+        n += strlen(word);
+    }
+    memset(bytes + n, 'x', 1 << 20); /* one line */
+    n += 1 << 20;
+    while (n < SIZE)
+        bytes[n++] = (char)rand();
+    for (driver = OUTPUT_JSON_FILE; driver <= OUTPUT_CRI; driver++) {
+        LogSink *log = open_log(100000, 1000);
+        for (size_t at = 0, step; at < n; at += step) {
+            step = 1 + (size_t)rand() % 70000;
+            step = step < n - at ? step : n - at;
+            log_sink_write(log, LOG_STDOUT, bytes + at, step);
+            if (rand() % 8 == 0)
+                write_text(log, LOG_STDERR, "between\n");
+        }
+        log_sink_free(log);
+        size_t back_n = 0;
+        autofree char *back = read_back(false, &back_n);
+        assert_int_equal(back_n, n);
+        assert_memory_equal(back, bytes, n);
+        autofree char *between = read_back(true, &back_n);
+        assert_memory_equal(between, "between\nbetween\n", 16);
+        clear_directory();
+    }
+    driver = OUTPUT_JSON_FILE;
+}
+
+/* As a shim that was killed while it wrote. */
+static void half_an_entry_is_cut_off(void **state) {
+    static const char *const halves[] = {[OUTPUT_JSON_FILE] = "{\"log\":\"ha",
+        [OUTPUT_LOCAL] = "\x89TLg\xff\0",
+        [OUTPUT_CRI] = "2026-"};
+    for (driver = OUTPUT_JSON_FILE; driver <= OUTPUT_CRI; driver++) {
+        unlink(path);
+        LogSink *log = open_log(0, 1);
+        write_text(log, LOG_STDOUT, "one\n");
+        log_sink_free(log);
+        autoclose int fd = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+        assert_int_equal(write(fd, halves[driver], 5), 5);
+        log = open_log(0, 1);
+        write_text(log, LOG_STDOUT, "two\n");
+        log_sink_free(log);
+        size_t n = 0;
+        autofree char *back = read_back(false, &n);
+        assert_string_equal(back, "one\ntwo\n");
+    }
+    driver = OUTPUT_JSON_FILE;
+}
+
+/* However far behind it is, and with one file as with many. */
+static void a_follower_loses_nothing_by_rotation(void **state) {
+    for (int files = 1; files <= 3; files++) {
+        LogSink *log = open_log(1000, files);
+        OutputReader *reader = NULL;
+        OutputLine line;
+        Error err = {};
+        int next = 0;
+        const OutputReaderOptions options = {.path = path, .tail = OUTPUT_TAIL_ALL};
+        assert_int_equal(output_reader_open(&options, &reader, &err), 0);
+        for (int i = 0; i < 3000; i++) {
+            autofree char *text = text_format("%d\n", i);
+            write_text(log, LOG_STDOUT, text);
+            for (int k = 0; i % 700 < 300 && k < 4 && output_reader_next(reader, &line, &err) == 1;
+                 k++)
+                assert_int_equal(atoi(line.bytes), next++);
+        }
+        while (output_reader_next(reader, &line, &err) == 1)
+            assert_int_equal(atoi(line.bytes), next++);
+        assert_int_equal(next, 3000);
+        output_reader_close(reader);
+        for (int i = 0; i < 100; i++)
+            write_text(log, LOG_STDOUT, "more\n");
+        log_sink_free(log);
+        autofree char *kept = text_format("%s.%d", path, files);
+        assert_false(file_exists(AT_FDCWD, kept));
+        clear_directory();
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lines_become_entries, set_up, tear_down),
@@ -179,6 +299,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             rotation_keeps_every_line_of_the_newest_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_existing_log_is_continued, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_was_written_comes_back_byte_for_byte, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(half_an_entry_is_cut_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_follower_loses_nothing_by_rotation, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("shim/log_sink", tests, NULL, NULL);
 }

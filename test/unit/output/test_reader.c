@@ -12,9 +12,11 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "engine/container/log_files.h"
+#include "output/reader.h"
 
 #include <cmocka.h>
+
+#define ENTRY "2026-01-01T00:00:00Z stdout F "
 
 static char directory[32];
 static char *path;
@@ -42,8 +44,8 @@ static void append(const char *text) {
 
 static void append_numbers(int n) {
     for (int i = 0; i < n; i++) {
-        char line[32];
-        snprintf(line, sizeof line, "%d\n", next_number++);
+        char line[64];
+        snprintf(line, sizeof line, ENTRY "%d\n", next_number++);
         append(line);
     }
 }
@@ -56,24 +58,25 @@ static void rotate(void) {
     append("");
 }
 
-static LogFiles *open_log(int64_t tail) {
-    LogFiles *files = NULL;
+static OutputReader *open_log(int64_t tail) {
+    OutputReader *reader = NULL;
     Error err = {};
-    if (log_files_open(path, tail, &files, &err) < 0)
+    const OutputReaderOptions options = {.driver = OUTPUT_CRI, .path = path, .tail = tail};
+    if (output_reader_open(&options, &reader, &err) < 0)
         fail_msg("%s", err.message);
-    return files;
+    return reader;
 }
 
 /* Reads what there is: numbers from `first` on, one a line. Returns the number after the last. */
-static int expect_numbers(LogFiles *files, int first) {
+static int expect_numbers(OutputReader *reader, int first) {
     for (;; first++) {
-        const char *line;
-        size_t n;
+        OutputLine line;
         Error err = {};
-        assert_int_equal(log_files_next(files, &line, &n, &err), 0);
-        if (!line)
+        int r = output_reader_next(reader, &line, &err);
+        if (r == 0)
             return first;
-        autofree char *copy = text_copy_n(line, n);
+        assert_int_equal(r, 1);
+        autofree char *copy = text_copy_n(line.bytes, line.n);
         assert_int_equal(strtol(copy, NULL, 10), first);
     }
 }
@@ -84,21 +87,21 @@ static void all_files_are_read_oldest_first(void **state) {
     append_numbers(10);
     rotate();
     append_numbers(5);
-    autoptr(LogFiles) files = open_log(LOG_TAIL_ALL);
-    assert_int_equal(expect_numbers(files, 0), 25);
+    autoptr(OutputReader) reader = open_log(OUTPUT_TAIL_ALL);
+    assert_int_equal(expect_numbers(reader, 0), 25);
 }
 
 static void a_missing_log_is_empty_until_it_appears(void **state) {
-    autoptr(LogFiles) files = open_log(LOG_TAIL_ALL);
-    assert_int_equal(expect_numbers(files, 0), 0);
+    autoptr(OutputReader) reader = open_log(OUTPUT_TAIL_ALL);
+    assert_int_equal(expect_numbers(reader, 0), 0);
     append_numbers(3);
-    assert_int_equal(expect_numbers(files, 0), 3);
+    assert_int_equal(expect_numbers(reader, 0), 3);
 }
 
 static void rotations_while_reading_lose_nothing(void **state) {
     append_numbers(4);
-    autoptr(LogFiles) files = open_log(LOG_TAIL_ALL);
-    int seen = expect_numbers(files, 0);
+    autoptr(OutputReader) reader = open_log(OUTPUT_TAIL_ALL);
+    int seen = expect_numbers(reader, 0);
     for (int round = 0; round < 20; round++) {
         append_numbers(3);
         rotate();
@@ -106,19 +109,19 @@ static void rotations_while_reading_lose_nothing(void **state) {
         if (round % 2)
             rotate();
         append_numbers(2);
-        seen = expect_numbers(files, seen);
+        seen = expect_numbers(reader, seen);
         assert_int_equal(seen, next_number);
     }
 }
 
 static void a_line_written_before_the_rotation_is_not_skipped(void **state) {
     append_numbers(1);
-    autoptr(LogFiles) files = open_log(LOG_TAIL_ALL);
-    assert_int_equal(expect_numbers(files, 0), 1);
+    autoptr(OutputReader) reader = open_log(OUTPUT_TAIL_ALL);
+    assert_int_equal(expect_numbers(reader, 0), 1);
     append_numbers(1);
     rotate();
     append_numbers(1);
-    assert_int_equal(expect_numbers(files, 1), 3);
+    assert_int_equal(expect_numbers(reader, 1), 3);
 }
 
 static void tail_counts_across_files(void **state) {
@@ -129,54 +132,54 @@ static void tail_counts_across_files(void **state) {
     append_numbers(5);
     const int tails[] = {0, 1, 4, 5, 6, 15, 16, 25, 26, 1000};
     for (size_t i = 0; i < array_size(tails); i++) {
-        autoptr(LogFiles) files = open_log(tails[i]);
+        autoptr(OutputReader) reader = open_log(tails[i]);
         int first = tails[i] > 25 ? 0 : 25 - tails[i];
-        assert_int_equal(expect_numbers(files, first), 25);
+        assert_int_equal(expect_numbers(reader, first), 25);
     }
 }
 
 static void tail_of_a_large_file_is_found_backwards(void **state) {
     append_numbers(40000);
-    autoptr(LogFiles) files = open_log(30001);
-    assert_int_equal(expect_numbers(files, 40000 - 30001), 40000);
+    autoptr(OutputReader) reader = open_log(30001);
+    assert_int_equal(expect_numbers(reader, 40000 - 30001), 40000);
 }
 
 static void an_unfinished_line_waits_for_its_end(void **state) {
-    append("0\n1");
-    autoptr(LogFiles) files = open_log(LOG_TAIL_ALL);
-    assert_int_equal(expect_numbers(files, 0), 1);
-    append("\n2\n");
-    assert_int_equal(expect_numbers(files, 1), 3);
+    append(ENTRY "0\n" ENTRY "1");
+    autoptr(OutputReader) reader = open_log(OUTPUT_TAIL_ALL);
+    assert_int_equal(expect_numbers(reader, 0), 1);
+    append("\n" ENTRY "2\n");
+    assert_int_equal(expect_numbers(reader, 1), 3);
 }
 
 static void truncation_starts_anew(void **state) {
     append_numbers(100);
-    autoptr(LogFiles) files = open_log(LOG_TAIL_ALL);
-    assert_int_equal(expect_numbers(files, 0), 100);
+    autoptr(OutputReader) reader = open_log(OUTPUT_TAIL_ALL);
+    assert_int_equal(expect_numbers(reader, 0), 100);
     assert_int_equal(truncate(path, 0), 0);
     append_numbers(2);
-    assert_int_equal(expect_numbers(files, 100), 102);
+    assert_int_equal(expect_numbers(reader, 100), 102);
 }
 
 static void long_lines_are_read_whole_up_to_a_limit(void **state) {
-    const char *line;
-    size_t n;
+    OutputLine line;
     Error err = {};
     size_t size = 300 * 1024;
     autofree char *text = memory_new(5 << 20);
+    append(ENTRY);
     memset(text, 'x', size);
     text[size] = '\n';
     append(text);
     memset(text, 'y', (5 << 20) - 2);
     text[(5 << 20) - 2] = '\n';
     append(text);
-    append("end\n");
-    autoptr(LogFiles) files = open_log(LOG_TAIL_ALL);
-    assert_int_equal(log_files_next(files, &line, &n, &err), 0);
-    assert_int_equal(n, size);
-    assert_int_equal(log_files_next(files, &line, &n, &err), 0);
-    assert_int_equal(n, 3);
-    assert_memory_equal(line, "end", 3);
+    append(ENTRY "end\n");
+    autoptr(OutputReader) reader = open_log(OUTPUT_TAIL_ALL);
+    assert_int_equal(output_reader_next(reader, &line, &err), 1);
+    assert_int_equal(line.n, size + 1);
+    assert_int_equal(output_reader_next(reader, &line, &err), 1);
+    assert_int_equal(line.n, 4);
+    assert_memory_equal(line.bytes, "end\n", 4);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

@@ -5,19 +5,19 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "engine/container/log_record.h"
+#include "output/record.h"
 
 #include <cmocka.h>
 
 static void parse(const char *line, const void *data, size_t n, bool is_stderr) {
-    LogRecord record = {};
+    OutputRecord record = {};
     Error err = {};
-    if (log_record_parse(line, strlen(line), &record, &err) < 0)
+    if (output_json_file.parse(line, strlen(line), &record, &err) < 0)
         fail_msg("%s: %s", line, err.message);
     assert_int_equal(record.data.length, n);
     assert_memory_equal(record.data.data, data, n);
     assert_int_equal(record.is_stderr, is_stderr);
-    text_done(&record.data);
+    output_record_done(&record);
 }
 
 #define T ",\"stream\":\"stdout\",\"time\":\"2026-01-02T03:04:05.000000006Z\"}"
@@ -42,11 +42,11 @@ static void fields_come_in_any_order(void **state) {
 
 static void time_is_nanoseconds(void **state) {
     static const char line[] = "{\"log\":\"\"" T;
-    LogRecord record = {};
+    OutputRecord record = {};
     Error err = {};
-    assert_int_equal(log_record_parse(line, strlen(line), &record, &err), 0);
+    assert_int_equal(output_json_file.parse(line, strlen(line), &record, &err), 0);
     assert_int_equal(record.time, INT64_C(1767323045000000006));
-    text_done(&record.data);
+    output_record_done(&record);
 }
 
 static void damage_is_noticed(void **state) {
@@ -55,11 +55,11 @@ static void damage_is_noticed(void **state) {
         "{\"log\":\"\\ud800\\u0041\"}", "{\"log\":1}", "{\"log\":\"x\",\"time\":\"yesterday\"}",
         "\"log\"", "[]"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        LogRecord record = {};
+        OutputRecord record = {};
         Error err = {};
-        if (log_record_parse(lines[i], strlen(lines[i]), &record, &err) != ERROR_CORRUPT)
+        if (output_json_file.parse(lines[i], strlen(lines[i]), &record, &err) != ERROR_CORRUPT)
             fail_msg("accepted: %s", lines[i]);
-        text_done(&record.data);
+        output_record_done(&record);
     }
 }
 

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "shim/log/escape.h"
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    WIDTH = 16,
+    EXPANSION = 6 /* \u0000 */
+};
+
+/* GCC's and clang's vectors: SSE2, NEON, or plain words elsewhere. */
+typedef uint8_t Bytes __attribute__((vector_size(WIDTH)));
+typedef uint64_t Words __attribute__((vector_size(WIDTH)));
+
+/* Bytes before the first that cannot stand as it is, or 16. They are stored in any case. */
+static size_t copy_plain(char *to, const char *from) {
+    Bytes bytes;
+    memcpy(&bytes, from, WIDTH);
+    memcpy(to, &bytes, WIDTH);
+    /* controls and what has the highest bit set are, less 0x20, at least 0x60 */
+    Bytes special = (Bytes)(bytes - 0x20 >= 0x60) | (Bytes)(bytes == '"') | (Bytes)(bytes == '\\');
+    Words words = (Words)special;
+    if (words[0])
+        return (size_t)__builtin_ctzll(le64toh(words[0])) / 8;
+    return words[1] ? 8 + (size_t)__builtin_ctzll(le64toh(words[1])) / 8 : WIDTH;
+}
+
+/* Length of the character at the beginning, without overlong forms and surrogates (RFC 3629);
+ * 0: it is none. */
+static size_t character(const unsigned char *at, size_t n) {
+    unsigned char c = at[0];
+    size_t length = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0U;
+    if (length == 0 || length > n)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((at[i] & 0xc0) != 0x80)
+            return 0;
+    if ((c == 0xe0 && at[1] < 0xa0) || (c == 0xed && at[1] > 0x9f) || (c == 0xf0 && at[1] < 0x90) ||
+        (c == 0xf4 && at[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+static char *escape_control(char *to, unsigned char c) {
+    static const char digits[] = "0123456789abcdef", names[] = "btn\0fr"; /* from \b on */
+    char name = c == '"' || c == '\\' ? (char)c : c >= '\b' && c <= '\r' ? names[c - '\b'] : '\0';
+    *to++ = '\\';
+    if (name) {
+        *to++ = name;
+        return to;
+    }
+    memcpy(to, "u00", 3);
+    to[3] = digits[c >> 4];
+    to[4] = digits[c & 15];
+    return to + 5;
+}
+
+bool log_escape(Text *out, const char *bytes, size_t n) {
+    static const char replacement[] = "\xef\xbf\xbd";
+    bool good = true;
+    text_reserve(out, EXPANSION * n + WIDTH);
+    char *to = out->data + out->length;
+    for (size_t at = 0; at < n;) {
+        if (n - at >= WIDTH) {
+            size_t plain = copy_plain(to, bytes + at);
+            to += plain;
+            at += plain;
+            if (plain == WIDTH)
+                continue;
+        }
+        unsigned char c = (unsigned char)bytes[at];
+        size_t length = character((const unsigned char *)bytes + at, n - at);
+        if (c < 0x20 || c == '"' || c == '\\') {
+            to = escape_control(to, c);
+        } else if (length > 0) {
+            for (size_t i = 0; i < length; i++)
+                *to++ = bytes[at + i];
+        } else {
+            memcpy(to, replacement, 3);
+            to += 3;
+            good = false;
+        }
+        at += length ? length : 1;
+    }
+    out->length = (size_t)(to - out->data);
+    return good;
+}
+
+void log_append_base64(Text *out, const char *bytes, size_t n) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t at = 0; at < n; at += 3) {
+        size_t left = n - at;
+        uint32_t bits = (uint32_t)(unsigned char)bytes[at] << 16;
+        bits |= left > 1 ? (uint32_t)(unsigned char)bytes[at + 1] << 8 : 0;
+        bits |= left > 2 ? (uint32_t)(unsigned char)bytes[at + 2] : 0;
+        const char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
+            left > 1 ? digits[bits >> 6 & 63] : '=', left > 2 ? digits[bits & 63] : '='};
+        text_append_bytes(out, four, sizeof four);
+    }
+}
