@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/command/command.h"
+#include "runtime/init/message.h"
 #include "runtime/security/executable.h"
 #include "runtime/security/seccomp.h"
 #include "version.h"
@@ -99,6 +100,12 @@ static int find_root(const Globals *globals, char **ret, Error *err) {
     return 0;
 }
 
+/* Who has put us in runc's place has programs that look for its words, down to the beginning of an
+ * error. To everybody else they say nothing. */
+static bool is_runc(void) {
+    return text_equal(command_program, "runc");
+}
+
 static const Command *find_command(const char *name) {
     for (size_t i = 0; i < array_size(commands); i++)
         if (strcmp(commands[i]->name, name) == 0)
@@ -121,7 +128,9 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
     if (!command)
         return error_set(
             err, ERROR_INVALID, "No help topic for '%s': there is no such command", argv[first]);
-    globals->failure = command->failure;
+    globals->command = command;
+    if (is_runc())
+        message_name_failures("unable to start container process: error during container init");
     autofree char *root = NULL;
     TRY(find_root(globals, &root, err));
     globals->root_is_given = globals->root;
@@ -136,13 +145,16 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
  * whatever words of others it quotes. */
 static int fail(const Globals *globals, Error *err) {
     bool to_file = !text_is_empty(globals->log);
+    const Command *command = globals->command;
+    if (is_runc() && command && command->as_runc)
+        error_prefix(err, "%s", command->as_runc);
     for (char *c = err->message; *c; c++)
         *c = *c == '\n' || *c == '\r' ? ' ' : *c;
     if (to_file || logs_json(globals))
         log_failure(LOG_LEVEL_ERROR, err);
     if (to_file || !logs_json(globals))
         fprintf(stderr, "%s\n", err->message);
-    return globals->failure ? globals->failure : 1;
+    return command && command->failure ? command->failure : 1;
 }
 
 static void survey_descriptors(void) {

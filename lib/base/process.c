@@ -168,16 +168,30 @@ int process_run(const ProcessSpawn *spawn, size_t limit, int64_t timeout, Text *
     return 0;
 }
 
-int process_start_time(pid_t pid, uint64_t *ret, Error *err) {
+static int read_stat(pid_t pid, char *ret_state, uint64_t *ret_start, Error *err) {
     char path[32];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     autodone(Text) stat = {};
     TRY(file_read(AT_FDCWD, path, 4096, &stat, err));
     /* field 2, the command, may hold anything: count from the last ')' */
-    const char *p = strrchr(stat.data, ')');
+    const char *command = strrchr(stat.data, ')'), *p = command;
     for (int field = 2; p && field < 22; field++)
         p = strchr(p + 1, ' ');
-    if (!p || sscanf(p, " %lu", ret) != 1)
+    if (!p || sscanf(p, " %lu", ret_start) != 1)
         return error_set(err, ERROR_CORRUPT, "cannot read '%s': unexpected form", path);
+    *ret_state = command[2];
     return 0;
+}
+
+int process_start_time(pid_t pid, uint64_t *ret, Error *err) {
+    char state;
+    return read_stat(pid, &state, ret, err);
+}
+
+bool process_is_alive(pid_t pid, uint64_t start_time) {
+    Error ignored;
+    uint64_t start;
+    char state;
+    return pid > 0 && read_stat(pid, &state, &start, &ignored) >= 0 && start == start_time &&
+           state != 'Z' && state != 'X';
 }

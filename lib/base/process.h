@@ -46,6 +46,10 @@ int process_run(const ProcessSpawn *spawn, size_t limit, int64_t timeout, Text *
 /* Start time in clock ticks since boot (proc_pid_stat(5) field 22): with the pid, an identity. */
 int process_start_time(pid_t pid, uint64_t *ret, Error *err);
 
+/* Whether the process of this identity lives. A zombie is as dead as a reaped process: its parent
+ * may take its time. */
+bool process_is_alive(pid_t pid, uint64_t start_time);
+
 /* Signal names as kill(1): "KILL", "SIGKILL", "9", "RTMIN+3". ERROR_INVALID. */
 int signal_parse(const char *text, int *ret, Error *err);
 const char *signal_name(int number); /* "SIGKILL", or NULL */

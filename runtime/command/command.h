@@ -8,7 +8,7 @@ typedef struct Globals {
     const char *root, *log, *log_format, *rootless;
     bool debug, systemd_cgroup, version, help;
     bool root_is_given;
-    int failure; /* the exit code that the command wants for errors */
+    const struct Command *command;
 } Globals;
 
 typedef struct Command {
@@ -18,6 +18,7 @@ typedef struct Command {
     const Option *options;
     bool meets_container; /* one of its processes enters a container */
     int failure;          /* exit code of an error; 0: the usual 1 */
+    const char *as_runc;  /* how runc begins every error of this command; NULL: with nothing */
 } Command;
 
 extern const Command command_checkpoint, command_create, command_delete, command_events,

@@ -23,4 +23,4 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
 
 const Command command_create = {"create", "ID",
     "make a container, up to the moment before its program runs", run, options,
-    .meets_container = true};
+    .meets_container = true, .as_runc = "runc create failed"};

@@ -208,4 +208,4 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
 
 const Command command_exec = {"exec", "ID COMMAND [ARGUMENT…]",
     "run another program in a running container", run, options, .meets_container = true,
-    .failure = 255};
+    .failure = 255, .as_runc = "exec failed"};

@@ -86,5 +86,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     return run_attached(&launch, &parsed, terminal ? console[0] : -1, err);
 }
 
-const Command command_run = {
-    "run", "ID", "make a container and run its program", run, options, .meets_container = true};
+const Command command_run = {"run", "ID", "make a container and run its program", run, options,
+    .meets_container = true, .as_runc = "runc run failed"};

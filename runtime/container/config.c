@@ -16,6 +16,7 @@
 #include "runtime/namespace/namespace.h"
 #include "runtime/namespace/network_device.h"
 #include "runtime/security/label.h"
+#include "runtime/security/seccomp.h"
 
 /* Also the bound of what an engine may hand us: profiles and mounts make a hundred kilobytes. */
 enum {
@@ -23,11 +24,22 @@ enum {
 };
 #define ID_MAX UINT64_C(0xfffffffe) /* 2^32 - 1 means "no id" to the kernel */
 
+/* crun's annotation says what listenerPath says, where that is absent. */
+static void apply_annotations(OciSpec *spec) {
+    OciSeccomp *seccomp = spec->linux ? spec->linux->seccomp : NULL;
+    if (seccomp && text_is_empty(seccomp->listener_path)) {
+        free(seccomp->listener_path);
+        seccomp->listener_path =
+            text_copy(json_map_find(&spec->annotations, "run.oci.seccomp.receiver"));
+    }
+}
+
 int config_load_at(int dir, const char *name, OciSpec *ret, Error *err) {
     autodone(Text) text = {};
     TRY(file_read(dir, name, CONFIG_MAX, &text, err));
     if (json_decode(&oci_spec_type, text.data, text.length, ret, err) < 0)
         return error_prefix(err, "%s", name);
+    apply_annotations(ret);
     return 0;
 }
 
@@ -43,6 +55,7 @@ int config_load(
     TRY(r);
     if (json_decode(&oci_spec_type, text.data, text.length, ret, err) < 0)
         return error_prefix(err, "config.json");
+    apply_annotations(ret);
     if (ret_text)
         *ret_text = text_take(&text);
     return 0;
@@ -161,6 +174,8 @@ static int check_linux(const OciSpec *spec, Error *err) {
     if ((config->masked_paths.n || config->readonly_paths.n) && !has_namespace(spec, "mount"))
         return error_set(err, ERROR_INVALID,
             "config.json: linux.maskedPaths and linux.readonlyPaths need a mount namespace");
+    if (json_map_find(&spec->annotations, "run.oci.seccomp_fail_unknown_syscall"))
+        TRY(seccomp_check_names(config->seccomp, err));
     TRY(memory_policy_check(config->memory_policy, err));
     TRY(network_devices_check(config, has_namespace(spec, "network"), err));
     return resctrl_check(config->intel_rdt, err);

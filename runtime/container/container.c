@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -147,22 +146,9 @@ char *container_path(const Container *container, const char *name) {
     return text_format("%s/%s/%s", container->root, container->id, name);
 }
 
-/* A zombie is as dead as a reaped process: its parent may take its time. */
 bool container_is_alive(const Container *container) {
-    Error ignored;
-    uint64_t start;
-    char path[64], state = 0;
-    autodone(Text) stat = {};
-    if (container->record.pid.value <= 0 ||
-        process_start_time((pid_t)container->record.pid.value, &start, &ignored) < 0 ||
-        start != container->record.start_time.value)
-        return false;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)container->record.pid.value);
-    if (file_read(AT_FDCWD, path, 4096, &stat, &ignored) < 0)
-        return false;
-    const char *end = strrchr(stat.data, ')');
-    state = end && end[1] ? end[2] : 'Z';
-    return state != 'Z' && state != 'X';
+    const ContainerRecord *record = &container->record;
+    return process_is_alive((pid_t)record->pid.value, record->start_time.value);
 }
 
 ContainerStatus container_status(const Container *container) {

@@ -142,7 +142,9 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
     TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));
     TRY(open_agent(spec, plan, err));
     TRY(open_hook_output(spec, &plan->init.hook_output, err));
-    TRY(pidfd_connect(plan->options->pidfd_socket, &plan->pidfd_socket, err));
+    const char *receiver = plan->options->pidfd_socket;
+    receiver = receiver ? receiver : json_map_find(&spec->annotations, "run.oci.pidfd_receiver");
+    TRY(pidfd_connect(receiver, &plan->pidfd_socket, err));
     const CgroupRequest cgroup = {.path = spec->linux->cgroups_path,
         .id = launch->container.id,
         .rootless = plan->options->rootless,
@@ -166,20 +168,13 @@ static bool delegates_cgroup(const OciSpec *spec, const Namespaces *namespaces) 
     return false;
 }
 
-static unsigned host_uid(const OciLinux *config, const OciUser *user) {
-    const OciIdMapping *map = config->uid_mappings.item;
-    uint64_t uid = user ? user->uid.value : 0;
-    for (size_t i = 0; i < config->uid_mappings.n; i++)
-        if (uid >= map[i].container_id.value && uid - map[i].container_id.value < map[i].size.value)
-            return (unsigned)(uid - map[i].container_id.value + map[i].host_id.value);
-    return (unsigned)uid;
-}
-
 static int delegate_cgroup(const Launch *launch, const Plan *plan, Error *err) {
     const OciSpec *spec = &launch->spec;
     if (plan->options->rootless || !delegates_cgroup(spec, &plan->namespaces))
         return 0;
-    return cgroup_delegate(&plan->cgroup, host_uid(spec->linux, spec->process->user), err);
+    uint64_t uid = spec->process->user ? spec->process->user->uid.value : 0;
+    uid = mapping_host_id(&spec->linux->uid_mappings, uid);
+    return cgroup_delegate(&plan->cgroup, (unsigned)uid, err);
 }
 
 static int make_rootfs(Plan *plan, const OciSpec *spec, Error *err) {

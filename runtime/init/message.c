@@ -40,6 +40,12 @@ int message_died(Error *err) {
         err, ERROR_UNAVAILABLE, "the container's init process died while it was set up");
 }
 
+static const char *failure_name;
+
+void message_name_failures(const char *prefix) {
+    failure_name = prefix;
+}
+
 /* A packet is as long as a Message, or it is refused (a longer one would be cut). Both ends write
  * whole messages, so a stream (start.sock) gives them whole, too. */
 int message_receive(int socket, Message *ret, Error *err) {
@@ -56,8 +62,10 @@ int message_receive(int socket, Message *ret, Error *err) {
             err, n < 0 ? errno : EBADMSG, "cannot listen to the runtime's other half");
     ret->error.message[sizeof ret->error.message - 1] = '\0';
     ret->error.reason[sizeof ret->error.reason - 1] = '\0';
-    if (ret->type == MESSAGE_FAILED && ret->error.code < 0)
-        return *err = ret->error, err->code;
+    if (ret->type == MESSAGE_FAILED && ret->error.code < 0) {
+        *err = ret->error;
+        return failure_name ? error_prefix(err, "%s", failure_name) : err->code;
+    }
     return 1;
 }
 

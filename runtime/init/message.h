@@ -68,6 +68,9 @@ int message_send(int socket, MessageType type, int pid, Error *err);
 int message_ask(int socket, MessageType type, int descriptor, int mount, Error *err);
 void message_send_failure(int socket, const Error *failure);
 
+/* What precedes the words of an init that has failed; by default nothing. */
+void message_name_failures(const char *prefix);
+
 /* 0 at the end of file, else 1. MESSAGE_FAILED becomes its error. ERROR_UNAVAILABLE: the peer is
  * gone and has not read all that we said. */
 int message_receive(int socket, Message *ret, Error *err);

@@ -17,6 +17,9 @@
 #include "base/path.h"
 #include "base/text.h"
 
+/* crun's: the program keeps the groups of who calls us, which no mapping could give it. */
+#define KEEP_GROUPS "run.oci.keep_original_groups"
+
 enum {
     PASSWD_MAX = 10 << 20
 };
@@ -157,7 +160,8 @@ int process_set_user(Init *init, Error *err) {
         return error_set_errno(err, errno, "cannot keep capabilities");
     own_streams(uid);
     umask(user->umask.set ? (mode_t)user->umask.value & 07777 : 0022);
-    TRY(set_groups(user, err));
+    if (!json_map_find(&init->spec->annotations, KEEP_GROUPS))
+        TRY(set_groups(user, err));
     if (setresgid(gid, gid, gid) < 0)
         return error_set_errno(err, errno, "cannot become group %u", gid);
     if (setresuid(uid, uid, uid) < 0)

@@ -37,6 +37,14 @@ static char *format(const JsonObjects *mappings) {
     return text_take(&lines);
 }
 
+uint64_t mapping_host_id(const JsonObjects *mappings, uint64_t id) {
+    const OciIdMapping *map = mappings->item;
+    for (size_t i = 0; i < mappings->n; i++)
+        if (id >= map[i].container_id.value && id - map[i].container_id.value < map[i].size.value)
+            return id - map[i].container_id.value + map[i].host_id.value;
+    return id;
+}
+
 /* "newuidmap PID INSIDE OUTSIDE COUNT …": a set-user-ID program, so it gets an empty environment.
  */
 static int run_tool(const MapKind *kind, pid_t pid, const char *lines, Error *err) {

@@ -7,6 +7,10 @@
 
 /* Which ids of the host a user namespace has (user_namespaces(7)). */
 
+/* The host's id of an id inside, by linux.uidMappings or gidMappings; what is not mapped is itself.
+ */
+uint64_t mapping_host_id(const JsonObjects *mappings, uint64_t id);
+
 /* In the parent: uid_map and gid_map of a child in a new user namespace. What our privileges do not
  * allow is left to newuidmap(1) and newgidmap(1), which allow what /etc/subuid and /etc/subgid
  * grant. */

@@ -131,13 +131,6 @@ void namespaces_done(Namespaces *namespaces) {
     }
 }
 
-int namespaces_joined(const Namespaces *namespaces, int flag) {
-    for (int i = 0; i < NAMESPACE_COUNT; i++)
-        if (namespace_types[i].flag == flag)
-            return namespaces->join_fd[i];
-    return -1;
-}
-
 /* A namespace is entered with privileges over it. Those that belong to the host need ours, before
  * the user namespace takes them away; those that belong to the container's user namespace may need
  * what that one gives. So whatever is refused before is tried again after it. */

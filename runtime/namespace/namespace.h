@@ -41,9 +41,6 @@ bool namespace_is_ours(const OciNamespace *wanted);
 /* Enters all of join. */
 int namespaces_enter(const Namespaces *namespaces, Error *err);
 
-/* The descriptor of a namespace to join, or -1. */
-int namespaces_joined(const Namespaces *namespaces, int flag);
-
 /* What is joined as this kind (CLONE_NEW*): borrowed, or -1. */
 int namespaces_joined_fd(const Namespaces *namespaces, int flag);
 

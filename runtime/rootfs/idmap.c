@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -47,29 +48,80 @@ bool idmap_is_wanted(const RootfsMount *mount) {
     return mount->options.id_map || mount->config->uid_mappings.n || mount->config->gid_mappings.n;
 }
 
+/* "FIRST-SECOND-COUNT"; with "@" before it the second is an id of the container. */
+static int parse_range(
+    const char *text, const JsonObjects *container, OciIdMapping *ret, Error *err) {
+    JsonUint *slots[] = {&ret->container_id, &ret->host_id, &ret->size};
+    bool relative = *text == '@';
+    autotexts char **words = texts_split(text + relative, '-');
+    for (size_t i = 0; i < 3; i++) {
+        if (texts_count(words) != 3)
+            return error_set(
+                err, ERROR_INVALID, "idmap: \"%s\": expected FIRST-SECOND-COUNT", text);
+        TRY(text_parse_uint(words[i], "idmap", &slots[i]->value, err));
+        slots[i]->set = true;
+    }
+    if (relative)
+        ret->host_id.value = mapping_host_id(container, ret->host_id.value);
+    return 0;
+}
+
+static int parse_ranges(
+    const char *text, const JsonObjects *container, JsonObjects *ret, Error *err) {
+    autotexts char **ranges = texts_split(text, '#');
+    for (char **range = ranges; *range; range++)
+        TRY(parse_range(*range, container, json_objects_add(ret, &oci_id_mapping_type), err));
+    return 0;
+}
+
+int idmap_parse(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    static const OciLinux none;
+    const OciLinux *container = rootfs->spec->linux ? rootfs->spec->linux : &none;
+    if (!mount->options.id_mapping)
+        return 0;
+    autotexts char **parts = texts_split(mount->options.id_mapping, ';');
+    for (char **part = parts; *part; part++) {
+        const char *value = strchr(*part, '=');
+        if (value && text_starts(*part, "uids="))
+            TRY(parse_ranges(value + 1, &container->uid_mappings, &mount->uid_mappings, err));
+        else if (value && text_starts(*part, "gids="))
+            TRY(parse_ranges(value + 1, &container->gid_mappings, &mount->gid_mappings, err));
+        else
+            return error_set(err, ERROR_INVALID, "idmap: \"%s\": expected uids= or gids=", *part);
+    }
+    return 0;
+}
+
+static const JsonObjects *uids_of(const RootfsMount *mount) {
+    return mount->uid_mappings.n ? &mount->uid_mappings : &mount->config->uid_mappings;
+}
+
+static const JsonObjects *gids_of(const RootfsMount *mount) {
+    return mount->gid_mappings.n ? &mount->gid_mappings : &mount->config->gid_mappings;
+}
+
 /* "idmap" without mappings of its own: the container's. */
 static OciLinux mappings_of(const Rootfs *rootfs, const RootfsMount *mount) {
     OciLinux ret = {};
     const OciLinux *container = rootfs->spec->linux;
-    bool own = mount->config->uid_mappings.n;
+    bool own = uids_of(mount)->n;
     if (own || container) {
-        ret.uid_mappings = own ? mount->config->uid_mappings : container->uid_mappings;
-        ret.gid_mappings = own ? mount->config->gid_mappings : container->gid_mappings;
+        ret.uid_mappings = own ? *uids_of(mount) : container->uid_mappings;
+        ret.gid_mappings = own ? *gids_of(mount) : container->gid_mappings;
     }
     return ret;
 }
 
 /* The user namespace that the container joins has the mapping that it wants. */
 static int joined_namespace(const Rootfs *rootfs, const RootfsMount *mount) {
-    return mount->config->uid_mappings.n ? -1
-                                         : namespaces_joined(rootfs->namespaces, CLONE_NEWUSER);
+    return uids_of(mount)->n ? -1 : namespaces_joined_fd(rootfs->namespaces, CLONE_NEWUSER);
 }
 
 int idmap_check(const Rootfs *rootfs, const RootfsMount *mount, Error *err) {
     OciLinux mappings = mappings_of(rootfs, mount);
     if (!mount->options.bind)
         return error_set(err, ERROR_UNSUPPORTED, "only bind mounts can be id-mapped");
-    if (!mount->config->uid_mappings.n != !mount->config->gid_mappings.n)
+    if (!uids_of(mount)->n != !gids_of(mount)->n)
         return error_set(err, ERROR_INVALID, "uidMappings and gidMappings must come together");
     if (joined_namespace(rootfs, mount) < 0 &&
         (!mappings.uid_mappings.n || !mappings.gid_mappings.n))

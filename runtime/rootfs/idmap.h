@@ -6,6 +6,9 @@
  * mount's own or the container's. */
 bool idmap_is_wanted(const RootfsMount *mount);
 
+/* The mapping of an option "idmap=…", in mount's own lists. ERROR_INVALID. */
+int idmap_parse(const Rootfs *rootfs, RootfsMount *mount, Error *err);
+
 /* Whether config.json holds a mapping for it. */
 int idmap_check(const Rootfs *rootfs, const RootfsMount *mount, Error *err);
 

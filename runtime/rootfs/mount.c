@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,9 +46,23 @@ static int check_target(int target, const char *destination, Error *err) {
     return 0;
 }
 
+/* With option dest-nofollow a symlink that is there is itself mounted on. */
+static int open_target(
+    const Rootfs *rootfs, const RootfsMount *mount, bool directory, int *ret_fd, Error *err) {
+    autofree char *parent = path_parent(mount->destination);
+    autoclose int dir = -1;
+    if (mount->options.destination_nofollow) {
+        TRY(file_make_dirs_in(rootfs->tree, parent, 0755, &dir, err));
+        int r = file_open(dir, path_name(mount->destination), O_PATH | O_NOFOLLOW, 0, ret_fd, err);
+        if (r != ERROR_NOT_FOUND)
+            return r;
+    }
+    return tree_target(rootfs->tree, mount->destination, directory, ret_fd, err);
+}
+
 int mount_attach(Rootfs *rootfs, int tree, const RootfsMount *mount, bool directory, Error *err) {
     autoclose int target = -1;
-    TRY(tree_target(rootfs->tree, mount->destination, directory, &target, err));
+    TRY(open_target(rootfs, mount, directory, &target, err));
     TRY(check_target(target, mount->destination, err));
     return tree_attach(tree, target, "", err);
 }
@@ -110,7 +125,8 @@ static int set_recursive_attributes(const MountOptions *o, int tree, Error *err)
 /* The tree as the mounts before this one have made it. */
 static int open_inside(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     autoclose int place = -1;
-    TRY(file_open_in(rootfs->tree, mount->inside, O_PATH, 0, &place, err));
+    int nofollow = mount->options.source_nofollow ? O_NOFOLLOW : 0;
+    TRY(file_open_in(rootfs->tree, mount->inside, O_PATH | nofollow, 0, &place, err));
     TRY(tree_clone(place, "", mount->options.recursive, &mount->source, err));
     if (!idmap_is_wanted(mount))
         return 0;
@@ -260,8 +276,28 @@ static int mount_new(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     return 0;
 }
 
+/* Option copy-symlink. What is there already must be the same. */
+static int make_link(Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    autofree char *parent = path_parent(mount->destination);
+    autoclose int dir = -1;
+    char found[PATH_MAX];
+    const char *name = path_name(mount->destination);
+    TRY(file_make_dirs_in(rootfs->tree, parent, 0755, &dir, err));
+    if (symlinkat(mount->link, dir, name) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return error_set_errno(err, errno, "cannot make symlink '%s'", mount->destination);
+    ssize_t n = readlinkat(dir, name, found, sizeof found);
+    if (n >= 0 && (size_t)n == strlen(mount->link) && memcmp(found, mount->link, (size_t)n) == 0)
+        return 0;
+    return error_set(err, ERROR_EXISTS, "cannot make symlink '%s' to '%s': something else is there",
+        mount->destination, mount->link);
+}
+
 static MountKind *kind_of(const RootfsMount *mount) {
     const char *type = mount->config->type;
+    if (mount->link)
+        return make_link;
     if (mount->options.bind)
         return mount_bind;
     if (text_equal(type, "cgroup") || text_equal(type, "cgroup2"))

@@ -20,6 +20,9 @@ typedef enum OptionAction {
     ACTION_BIND,
     ACTION_BIND_RECURSIVE,
     ACTION_COPY_UP,
+    ACTION_COPY_SYMLINK,
+    ACTION_SOURCE_NOFOLLOW,
+    ACTION_DESTINATION_NOFOLLOW,
     ACTION_ID_MAP,
     ACTION_ID_MAP_RECURSIVE,
 } OptionAction;
@@ -33,7 +36,9 @@ static const struct {
     {"async", ACTION_DATA, 0},
     {"atime", ACTION_CLEAR_TIME, MOUNT_ATTR_NOATIME},
     {"bind", ACTION_BIND, 0},
+    {"copy-symlink", ACTION_COPY_SYMLINK, 0},
     {"defaults", ACTION_NONE, 0},
+    {"dest-nofollow", ACTION_DESTINATION_NOFOLLOW, 0},
     {"dev", ACTION_CLEAR, MOUNT_ATTR_NODEV},
     {"diratime", ACTION_CLEAR_TIME, MOUNT_ATTR_NODIRATIME},
     {"dirsync", ACTION_DATA, 0},
@@ -86,6 +91,7 @@ static const struct {
     {"shared", ACTION_PROPAGATION, MS_SHARED},
     {"silent", ACTION_NONE, 0},
     {"slave", ACTION_PROPAGATION, MS_SLAVE},
+    {"src-nofollow", ACTION_SOURCE_NOFOLLOW, 0},
     {"strictatime", ACTION_SET_TIME, MOUNT_ATTR_STRICTATIME},
     {"suid", ACTION_CLEAR, MOUNT_ATTR_NOSUID},
     {"symfollow", ACTION_CLEAR, MOUNT_ATTR_NOSYMFOLLOW},
@@ -171,6 +177,15 @@ static void act(MountOptions *o, OptionAction action, uint64_t value, const char
     case ACTION_COPY_UP:
         o->copy_up = true;
         break;
+    case ACTION_COPY_SYMLINK:
+        o->copy_symlink = true;
+        break;
+    case ACTION_SOURCE_NOFOLLOW:
+        o->source_nofollow = true;
+        break;
+    case ACTION_DESTINATION_NOFOLLOW:
+        o->destination_nofollow = true;
+        break;
     case ACTION_ID_MAP_RECURSIVE:
         o->id_map_recursive = true;
         o->id_map = true;
@@ -181,19 +196,32 @@ static void act(MountOptions *o, OptionAction action, uint64_t value, const char
     }
 }
 
+/* "idmap=uids=0-1-10;gids=…": crun's way to give the mapping with the word. */
+static bool take_id_mapping(MountOptions *o, const char *text) {
+    bool recursive = text_starts(text, "ridmap=");
+    if (!recursive && !text_starts(text, "idmap="))
+        return false;
+    o->id_map = true;
+    o->id_map_recursive = recursive;
+    free(o->id_mapping);
+    o->id_mapping = text_copy(strchr(text, '=') + 1);
+    return true;
+}
+
 void mount_options_parse(const JsonTexts *texts, MountOptions *ret) {
     *ret = (MountOptions){};
     for (size_t i = 0; i < texts->n; i++) {
         int row = find(texts->item[i]);
         if (row >= 0)
             act(ret, table[row].action, table[row].value, texts->item[i]);
-        else
+        else if (!take_id_mapping(ret, texts->item[i]))
             mount_options_add(ret, texts->item[i]);
     }
 }
 
 void mount_options_done(MountOptions *options) {
     texts_free(options->data);
+    free(options->id_mapping);
     *options = (MountOptions){};
 }
 

@@ -26,7 +26,10 @@ typedef struct MountOptions {
     bool propagation_recursive;
     bool bind, recursive; /* bind and rbind */
     bool copy_up;         /* tmpcopyup: a tmpfs starts with what it covers */
+    bool copy_symlink;    /* a source that is a symlink is made again, not mounted */
+    bool source_nofollow, destination_nofollow; /* a symlink there is itself what is bound */
     bool id_map, id_map_recursive;
+    char *id_mapping; /* "uids=0-1-10#10-11-10;gids=@0-100-10" of idmap=…; NULL: none */
     char *
         *data; /* NULL-terminated: what the file system itself understands, "key=value" or "flag" */
     size_t data_n;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -52,6 +53,31 @@ static bool takes_label(const RootfsMount *mount) {
     return true;
 }
 
+/* Read with the caller's privileges, like all that is the host's. */
+static int parse_link(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    const MountOptions *o = &mount->options;
+    const char *source = mount->config->source ? mount->config->source : "";
+    char target[PATH_MAX];
+    if (!o->bind || !o->copy_symlink)
+        return 0;
+    if (o->source_nofollow || o->destination_nofollow)
+        return error_set(err, ERROR_INVALID,
+            "copy-symlink cannot be combined with src-nofollow and dest-nofollow");
+    autofree char *path =
+        path_is_absolute(source) ? text_copy(source) : path_join(rootfs->bundle, source);
+    ssize_t n = readlinkat(AT_FDCWD, path, target, sizeof target);
+    if (n >= (ssize_t)sizeof target)
+        return error_set_errno(err, ENAMETOOLONG, "cannot copy symlink '%s'", path);
+    mount->link = n < 0 ? NULL : text_copy_n(target, (size_t)n);
+    return 0;
+}
+
+static int parse_mount(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    TRY(parse_link(rootfs, mount, err));
+    TRY(idmap_parse(rootfs, mount, err));
+    return idmap_is_wanted(mount) ? idmap_check(rootfs, mount, err) : 0;
+}
+
 static int parse_mounts(Rootfs *rootfs, Error *err) {
     OciMount *config = rootfs->spec->mounts.item;
     rootfs->mount = new_array(RootfsMount, rootfs->spec->mounts.n);
@@ -64,7 +90,7 @@ static int parse_mounts(Rootfs *rootfs, Error *err) {
         if (rootfs->context && takes_label(mount))
             mount_options_add(&mount->options, rootfs->context);
         parse_places(rootfs, mount);
-        if (idmap_is_wanted(mount) && idmap_check(rootfs, mount, err) < 0)
+        if (parse_mount(rootfs, mount, err) < 0)
             return error_prefix(err, "mounts[%zu] ('%s')", i, config[i].destination);
     }
     return 0;
@@ -176,6 +202,9 @@ void rootfs_done(Rootfs *rootfs) {
         close_fd(rootfs->mount[i].id_map);
         free(rootfs->mount[i].destination);
         free(rootfs->mount[i].inside);
+        free(rootfs->mount[i].link);
+        free(rootfs->mount[i].uid_mappings.item);
+        free(rootfs->mount[i].gid_mappings.item);
         mount_options_done(&rootfs->mount[i].options);
     }
     for (size_t i = 0; i < rootfs->cgroup_n; i++) {

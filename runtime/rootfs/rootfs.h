@@ -36,8 +36,10 @@ typedef struct RootfsMount {
     MountOptions options;
     char *destination; /* in the container, clean */
     char *inside; /* of a bind whose source is a place of the container's own tree: that place */
+    char *link;   /* option copy-symlink: what the source, a symlink, says; else NULL */
     int source;   /* detached clone of a bind source, else -1 */
-    int id_map;   /* the user namespace of an id-mapped mount, until it is applied; else -1 */
+    JsonObjects uid_mappings, gid_mappings; /* of option idmap=… */
+    int id_map; /* the user namespace of an id-mapped mount, until it is applied; else -1 */
 } RootfsMount;
 
 typedef struct RootfsCgroup {

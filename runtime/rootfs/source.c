@@ -21,15 +21,28 @@
 
 /* What a container takes from the host, as detached clones. */
 
+static bool has_source(const RootfsMount *mount) {
+    return mount->options.bind && !mount->inside && !mount->link;
+}
+
+static int clone_source(const RootfsMount *mount, const char *path, int *ret_fd, Error *err) {
+    const MountOptions *o = &mount->options;
+    autoclose int place = -1;
+    if (!o->source_nofollow)
+        return tree_clone(AT_FDCWD, path, o->recursive, ret_fd, err);
+    TRY(file_open(AT_FDCWD, path, O_PATH | O_NOFOLLOW, 0, &place, err));
+    return tree_clone(place, "", o->recursive, ret_fd, err);
+}
+
 static int open_source(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     if (idmap_is_wanted(mount))
         TRY(idmap_open(rootfs, mount, err));
-    if (mount->inside) /* there is nothing yet */
+    if (!has_source(mount)) /* of what is inside there is nothing yet */
         return 0;
     const char *source = mount->config->source ? mount->config->source : "";
     autofree char *path =
         path_is_absolute(source) ? text_copy(source) : path_join(rootfs->bundle, source);
-    TRY(tree_clone(AT_FDCWD, path, mount->options.recursive, &mount->source, err));
+    TRY(clone_source(mount, path, &mount->source, err));
     return idmap_is_wanted(mount) ? idmap_apply(mount, mount->source, err) : 0;
 }
 
@@ -129,7 +142,7 @@ static int **descriptors(Rootfs *rootfs, size_t *ret_n) {
     slot[n++] = &rootfs->place;
     slot[n++] = &rootfs->null;
     for (size_t i = 0; i < rootfs->mount_n; i++)
-        if (rootfs->mount[i].options.bind && !rootfs->mount[i].inside)
+        if (has_source(&rootfs->mount[i]))
             slot[n++] = &rootfs->mount[i].source;
     for (size_t i = 0; i < rootfs->cgroup_n; i++)
         if (rootfs->cgroup[i].path)

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/process.h"
 #include "runtime/security/remap.h"
 
@@ -73,16 +74,19 @@ int executable_protect(char **argv, Error *err) {
     }
     autoclose int safe = open_readonly_mount();
     if (safe >= 0 && move_to(safe)) {
+        log_debug("this program is now a file of a read-only mount that nobody else can reach");
         protection = take_fd(&safe);
         return 0;
     }
     autofree char *original = realpath("/proc/self/exe", NULL);
     if (original) /* for process_find_program() */
         setenv(PROCESS_ORIGINAL_ENVIRONMENT, original, true);
-    if (safe < 0)
+    bool copied = safe < 0;
+    if (copied)
         safe = open_sealed_copy();
     if (safe < 0)
         return error_set_errno(err, errno, "cannot protect this program from containers");
+    log_debug("this program runs again from a %s", copied ? "sealed copy" : "read-only mount");
     (void)syscall(SYS_execveat, safe, "", argv, environ, AT_EMPTY_PATH);
     return error_set_errno(err, errno, "cannot protect this program from containers");
 }

@@ -277,6 +277,17 @@ int seccomp_connect_agent(const OciSeccomp *config, int *ret_socket, Error *err)
     return 0;
 }
 
+int seccomp_check_names(const OciSeccomp *config, Error *err) {
+    const OciSeccompRule *rule = config ? config->syscalls.item : NULL;
+    for (size_t i = 0; config && i < config->syscalls.n; i++)
+        for (size_t n = 0; n < rule[i].names.n; n++)
+            if (seccomp_syscall_resolve_name(rule[i].names.item[n]) == __NR_SCMP_ERROR)
+                return error_set(err, ERROR_INVALID,
+                    "linux.seccomp.syscalls[%zu].names[%zu]: unknown system call \"%s\"", i, n,
+                    rule[i].names.item[n]);
+    return 0;
+}
+
 /* Whatever decides how the program comes out. */
 static char *cache_key(const OciSeccomp *config) {
     autofree char *text = json_encode(&oci_seccomp_type, config, 0);

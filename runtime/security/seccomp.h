@@ -20,6 +20,10 @@ typedef struct Seccomp {
 /* root: the runtime's directory, which keeps what was compiled. config NULL: no filter. */
 int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Error *err);
 
+/* ERROR_INVALID names the first system call that libseccomp does not know; a filter is compiled
+ * without it. */
+int seccomp_check_names(const OciSeccomp *config, Error *err);
+
 /* Into the kernel, for this process. *ret_listener: the notify descriptor, or -1. */
 int seccomp_install(const Seccomp *seccomp, int *ret_listener, Error *err);
 

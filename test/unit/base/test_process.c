@@ -128,6 +128,9 @@ static void start_time_tells_processes_apart(void **state) {
     assert_int_equal(process_start_time(getpid(), &mine, &err), 0);
     assert_int_equal(process_start_time(getpid(), &again, &err), 0);
     assert_true(mine > 0 && mine == again);
+    assert_true(process_is_alive(getpid(), mine));
+    assert_false(process_is_alive(getpid(), mine + 1));
+    assert_false(process_is_alive(0, 0));
     assert_int_equal(process_start_time(1 << 30, &mine, &err), ERROR_NOT_FOUND);
 }
 
