@@ -19,6 +19,10 @@ enum {
 #define DEFAULT_STATE "/run/tare"
 #define DEFAULT_FILE "/etc/tare/engine.json"
 
+typedef struct ConfigProxies {
+    char *http, *https, *no;
+} ConfigProxies;
+
 /* engine.json as it stands in the file. */
 typedef struct ConfigFile {
     char *data_root, *exec_root, *group, *log_level, *log_format, *log_driver, *default_runtime;
@@ -27,12 +31,24 @@ typedef struct ConfigFile {
     JsonBool debug, icc, ip_masq, ip_forward, no_new_privileges;
     JsonUint max_concurrent_downloads, mtu;
     JsonMap log_opts;
-    JsonObjectMap runtimes;
+    JsonObjectMap runtimes, registries;
+    JsonTexts registry_directories;
+    ConfigProxies *proxies;
 } ConfigFile;
 
 #define T ConfigRuntime
 static const JsonField runtime_fields[] = {{"path", JSON_TEXT, JSON_AT(path)}, {}};
 static const JsonType runtime_type = {sizeof(T), runtime_fields};
+#undef T
+
+#define T ConfigProxies
+static const JsonField proxies_fields[] = {
+    {"http-proxy", JSON_TEXT, JSON_AT(http)},
+    {"https-proxy", JSON_TEXT, JSON_AT(https)},
+    {"no-proxy", JSON_TEXT, JSON_AT(no)},
+    {},
+};
+static const JsonType proxies_type = {sizeof(T), proxies_fields};
 #undef T
 
 #define T ConfigFile
@@ -60,6 +76,9 @@ static const JsonField file_fields[] = {
     {"max-concurrent-downloads", JSON_UINT, JSON_AT(max_concurrent_downloads)},
     {"mtu", JSON_UINT, JSON_AT(mtu)},
     {"no-new-privileges", JSON_BOOL, JSON_AT(no_new_privileges)},
+    {"proxies", JSON_OBJECT, JSON_AT(proxies), &proxies_type},
+    {"registries", JSON_OBJECT_MAP, JSON_AT(registries), &registry_rule_type},
+    {"registry-config-dirs", JSON_TEXTS, JSON_AT(registry_directories)},
     {"registry-mirrors", JSON_TEXTS, JSON_AT(registry_mirrors)},
     {"runtimes", JSON_OBJECT_MAP, JSON_AT(runtimes), &runtime_type},
     {},
@@ -80,6 +99,7 @@ static const struct {
     {"iptables", "packets are filtered with nftables"},
     {"ip6tables", "packets are filtered with nftables"},
     {"live-restore", "containers always outlive the engine"},
+    {"max-concurrent-uploads", "uploads follow one another"},
     {"max-download-attempts", "interrupted downloads are resumed by rules of our own"},
     {"pidfile", "the lock file is STATE/tared.pid"},
     {"storage-driver", "snapshots are overlayfs"},
@@ -258,14 +278,31 @@ static int options_check(const ConfigOptions *options, Error *err) {
     return format_parse(options->log_format, &format, err);
 }
 
+/* Our own directory first, then those that other engines have used on this machine. */
+static void registries_apply(ConfigFile *file, RegistryConfig *registry) {
+    static const char *const usual[] = {
+        "/etc/tare/certs.d", "/etc/containerd/certs.d", "/etc/docker/certs.d"};
+    registry->insecure = TAKE(file->insecure_registries);
+    registry->mirrors = TAKE(file->registry_mirrors);
+    registry->rules = TAKE(file->registries);
+    registry->directories = TAKE(file->registry_directories);
+    bool said = registry->directories.item;
+    for (size_t i = 0; !said && i < array_size(usual); i++)
+        json_texts_add(&registry->directories, usual[i]);
+    if (file->proxies) {
+        registry->http_proxy = TAKE(file->proxies->http);
+        registry->https_proxy = TAKE(file->proxies->https);
+        registry->no_proxy = TAKE(file->proxies->no);
+    }
+}
+
 static int apply(const ConfigOptions *options, ConfigFile *file, Config *config, Error *err) {
     config->root = path_choose(options->root, "TARE_ROOT", file->data_root, DEFAULT_ROOT);
     config->state = path_choose(options->state, "TARE_STATE", file->exec_root, DEFAULT_STATE);
     config->group = TAKE(file->group);
     config->default_runtime = TAKE(file->default_runtime);
     config->runtimes = TAKE(file->runtimes);
-    config->insecure_registries = TAKE(file->insecure_registries);
-    config->registry_mirrors = TAKE(file->registry_mirrors);
+    registries_apply(file, &config->registry);
     config->bridge = TAKE(file->bridge);
     config->bip = TAKE(file->bip);
     config->publish_ip = TAKE(file->ip);
@@ -326,8 +363,6 @@ static const JsonField config_fields[] = {
     {"group", JSON_TEXT, JSON_AT(group)},
     {"default_runtime", JSON_TEXT, JSON_AT(default_runtime)},
     {"runtimes", JSON_OBJECT_MAP, JSON_AT(runtimes), &runtime_type},
-    {"insecure_registries", JSON_TEXTS, JSON_AT(insecure_registries)},
-    {"registry_mirrors", JSON_TEXTS, JSON_AT(registry_mirrors)},
     {"bridge", JSON_TEXT, JSON_AT(bridge)},
     {"bip", JSON_TEXT, JSON_AT(bip)},
     {"publish_ip", JSON_TEXT, JSON_AT(publish_ip)},
@@ -343,5 +378,6 @@ static const JsonType config_type = {sizeof(T), config_fields};
 #undef T
 
 void config_done(Config *config) {
+    registry_config_done(&config->registry);
     json_done(&config_type, config);
 }

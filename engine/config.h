@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "engine/registry/registry.h"
 
 /* What the engine was told: command line, then environment, then engine.json (Docker's daemon.json
  * keys), then defaults. Fixed once main has loaded it; read from any thread. */
@@ -25,7 +26,7 @@ typedef struct Config {
     JsonMap log_options; /* of containers with this driver */
     char *default_runtime;
     JsonObjectMap runtimes; /* name → ConfigRuntime */
-    JsonTexts insecure_registries, registry_mirrors;
+    RegistryConfig registry;
     unsigned max_concurrent_downloads;
     char *bridge, *bip, *publish_ip;
     unsigned mtu;

@@ -37,7 +37,6 @@ struct Engine {
     Store *store;
     Snapshots *snapshots;
     Events *events;
-    RegistryConfig registry;
     Images *images;
     Network *network;
     Containers *containers;
@@ -142,18 +141,13 @@ static bool keep_blob(void *metadata, const char *digest) {
     return blob_is_known(metadata, digest);
 }
 
-/* The registries' lists are the configuration's: borrowed. */
 static int start_images(Engine *engine, Error *err) {
-    engine->registry = (RegistryConfig){
-        .mirrors = engine->config->registry_mirrors,
-        .insecure = engine->config->insecure_registries,
-    };
     const ImagesOptions options = {
         .root = engine->config->root,
         .store = engine->store,
         .snapshots = engine->snapshots,
         .events = engine->events,
-        .registry = &engine->registry,
+        .registry = &engine->config->registry,
         .max_downloads = engine->config->max_concurrent_downloads,
         .keeper = keep_blob,
         .keeper_data = engine->metadata,

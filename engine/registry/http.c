@@ -19,6 +19,7 @@ enum {
 };
 
 typedef struct Exchange {
+    const HttpPool *pool;
     CURL *curl;
     const HttpRequest *request;
     HttpResponse *response;
@@ -35,7 +36,26 @@ void http_pool_done(HttpPool *pool) {
     for (size_t i = 0; i < pool->n; i++)
         curl_easy_cleanup(pool->idle[i]);
     free(pool->idle);
+    free(pool->http_proxy);
+    free(pool->https_proxy);
+    free(pool->no_proxy);
     pthread_mutex_destroy(&pool->mutex);
+}
+
+void http_identity_done(HttpIdentity *identity) {
+    free(identity->ca);
+    free(identity->certificate);
+    free(identity->key);
+    json_map_done(&identity->headers);
+    *identity = (HttpIdentity){};
+}
+
+void http_identity_copy(const HttpIdentity *from, HttpIdentity *to) {
+    to->ca = text_copy(from->ca);
+    to->certificate = text_copy(from->certificate);
+    to->key = text_copy(from->key);
+    for (size_t i = 0; i < from->headers.n; i++)
+        json_map_set(&to->headers, from->headers.key[i], from->headers.value[i]);
 }
 
 static CURL *take_handle(HttpPool *pool) {
@@ -90,6 +110,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *user) {
     keep_header(&response->content_type, line, n, "content-type");
     keep_header(&response->location, line, n, "location");
     keep_header(&response->digest, line, n, "docker-content-digest");
+    autofree char *retry = header_value(line, n, "retry-after");
+    Error ignored;
+    if (retry && text_parse_int(retry, "", &response->retry_after, &ignored) < 0)
+        response->retry_after = 0; /* a date: our own pauses will do */
     autofree char *range = header_value(line, n, "content-range");
     if (range && text_starts(range, "bytes "))
         response->range_from = strtoull(range + 6, NULL, 10);
@@ -143,8 +167,29 @@ static int on_progress(
     return 0;
 }
 
-static struct curl_slist *list_headers(const HttpRequest *request, bool first) {
+static size_t origin_length(const char *url) {
+    const char *host = strstr(url, "://");
+    return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : 0;
+}
+
+static bool same_origin(const char *a, const char *b) {
+    size_t n = origin_length(a);
+    return n > 0 && n == origin_length(b) && strncasecmp(a, b, n) == 0;
+}
+
+/* NULL for an URL elsewhere. */
+static const HttpIdentity *identity_for(const HttpRequest *request, const char *url) {
+    return request->identity && same_origin(request->url, url) ? request->identity : NULL;
+}
+
+static struct curl_slist *list_headers(const HttpRequest *request, const char *url, bool first) {
     struct curl_slist *list = NULL;
+    const HttpIdentity *identity = identity_for(request, url);
+    for (size_t i = 0; identity && i < identity->headers.n; i++) {
+        autofree char *line =
+            text_format("%s: %s", identity->headers.key[i], identity->headers.value[i]);
+        list = curl_slist_append(list, line);
+    }
     autofree char *accept = request->accept ? text_format("Accept: %s", request->accept) : NULL;
     autofree char *authorization = first && request->authorization
                                        ? text_format("Authorization: %s", request->authorization)
@@ -154,6 +199,32 @@ static struct curl_slist *list_headers(const HttpRequest *request, bool first) {
     if (authorization)
         list = curl_slist_append(list, authorization);
     return list;
+}
+
+/* The directory is Debian's own: a CA of the configuration comes on top of it. */
+static void set_identity(CURL *curl, const HttpIdentity *identity) {
+    if (!identity)
+        return;
+    if (identity->ca) {
+        struct curl_blob blob = {identity->ca, strlen(identity->ca), CURL_BLOB_COPY};
+        curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &blob);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, "/etc/ssl/certs");
+    }
+    if (identity->certificate) {
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, identity->certificate);
+        curl_easy_setopt(
+            curl, CURLOPT_SSLKEY, identity->key ? identity->key : identity->certificate);
+    }
+}
+
+static void set_proxy(CURL *curl, const HttpPool *pool, const char *url, bool direct) {
+    const char *proxy = text_starts(url, "https://") ? pool->https_proxy : pool->http_proxy;
+    if (direct)
+        proxy = "";
+    if (proxy)
+        curl_easy_setopt(curl, CURLOPT_PROXY, proxy);
+    if (pool->no_proxy)
+        curl_easy_setopt(curl, CURLOPT_NOPROXY, pool->no_proxy);
 }
 
 static void set_options(Exchange *exchange, const char *url) {
@@ -180,8 +251,8 @@ static void set_options(Exchange *exchange, const char *url) {
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     }
-    if (request->direct)
-        curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    set_identity(curl, identity_for(request, url));
+    set_proxy(curl, exchange->pool, url, request->direct);
     if (request->form)
         curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, request->form);
     if (request->offset) {
@@ -201,6 +272,10 @@ static int explain(
     const char *host = strstr(url, "://") + 3;
     int n = (int)strcspn(host, "/?");
     const char *why = *detail ? detail : curl_easy_strerror(result);
+    long proxy_said = 0;
+    curl_easy_getinfo(exchange->curl, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
+    if (proxy_said >= 300)
+        result = CURLE_COULDNT_CONNECT; /* a proxy that makes no tunnel */
     switch ((int)result) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
@@ -216,7 +291,7 @@ static int explain(
 
 static int perform_once(Exchange *exchange, const char *url, bool first, Error *err) {
     char detail[CURL_ERROR_SIZE] = "";
-    struct curl_slist *headers = list_headers(exchange->request, first);
+    struct curl_slist *headers = list_headers(exchange->request, url, first);
     set_options(exchange, url);
     curl_easy_setopt(exchange->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(exchange->curl, CURLOPT_ERRORBUFFER, detail);
@@ -262,7 +337,8 @@ static int follow(Exchange *exchange, Error *err) {
 
 int http_perform(HttpPool *pool, const HttpRequest *request, HttpResponse *ret, Error *err) {
     *ret = (HttpResponse){};
-    Exchange exchange = {.curl = take_handle(pool), .request = request, .response = ret};
+    Exchange exchange = {
+        .pool = pool, .curl = take_handle(pool), .request = request, .response = ret};
     int code = follow(&exchange, err);
     give_handle(pool, exchange.curl);
     if (code < 0)

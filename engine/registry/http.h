@@ -17,7 +17,19 @@ typedef struct HttpPool {
     pthread_mutex_t mutex;
     CURL **idle;
     size_t n;
+    char *http_proxy, *https_proxy, *no_proxy; /* NULL: the environment's */
 } HttpPool;
+
+/* Who we are to one host, and whom we believe there. Stays with its origin: a redirect elsewhere
+ * gets nothing of it. */
+typedef struct HttpIdentity {
+    char *ca;                /* PEM certificates, trusted besides the system's; NULL: none */
+    char *certificate, *key; /* files; NULL: none; the key may be in the certificate's */
+    JsonMap headers;
+} HttpIdentity;
+
+void http_identity_done(HttpIdentity *identity);
+void http_identity_copy(const HttpIdentity *from, HttpIdentity *to); /* empty before */
 
 void http_pool_init(HttpPool *pool);
 void http_pool_done(HttpPool *pool);
@@ -32,10 +44,11 @@ typedef struct HttpSink {
 
 typedef struct HttpRequest {
     const char *url;
-    const char *accept;        /* header value, or NULL */
-    const char *authorization; /* header value, or NULL; only to the first URL */
-    const char *form;          /* POST body, or NULL */
-    uint64_t offset;           /* Range: bytes=offset- */
+    const char *accept;           /* header value, or NULL */
+    const char *authorization;    /* header value, or NULL; only to the first URL */
+    const char *form;             /* POST body, or NULL */
+    uint64_t offset;              /* Range: bytes=offset- */
+    const HttpIdentity *identity; /* NULL: none */
     bool verify;
     bool direct;          /* no proxy */
     const HttpSink *sink; /* for 200 and 206; NULL: into body */
@@ -48,7 +61,8 @@ typedef struct HttpResponse {
     char *location, *digest;
     JsonTexts challenges; /* WWW-Authenticate */
     uint64_t range_from;
-    Text body; /* of errors too, at most 64 KiB of those */
+    int64_t retry_after; /* seconds; 0: not said */
+    Text body;           /* of errors too, at most 64 KiB of those */
 } HttpResponse;
 
 /* ERROR_UNAVAILABLE with reason NOT_SENT: no connection was made. Other transport failures are

@@ -20,6 +20,8 @@ enum {
     ATTEMPTS = 5,
 };
 #define FIRST_PAUSE (500 * TIME_MILLISECOND)
+#define SHORT_PAUSE (50 * TIME_MILLISECOND) /* the registry does answer, a piece at a time */
+#define LONGEST_PAUSE (30 * TIME_SECOND)    /* that a registry can ask for */
 
 static const char accept_manifests[] =
     OCI_MEDIA_INDEX ", " OCI_MEDIA_MANIFEST ", " DOCKER_MEDIA_LIST ", " DOCKER_MEDIA_MANIFEST;
@@ -40,11 +42,6 @@ int registry_set_up(Error *err) {
     return 0;
 }
 
-void registry_config_done(RegistryConfig *config) {
-    json_texts_done(&config->mirrors);
-    json_texts_done(&config->insecure);
-}
-
 int registry_open(const RegistryConfig *config, const Reference *reference,
     const RegistryCredentials *credentials, Registry **ret, Error *err) {
     static const RegistryConfig nothing;
@@ -52,6 +49,7 @@ int registry_open(const RegistryConfig *config, const Reference *reference,
     autoptr(Registry) registry = new (Registry);
     pthread_mutex_init(&registry->mutex, NULL);
     http_pool_init(&registry->pool);
+    config = config ? config : &nothing;
     credentials = credentials ? credentials : &nobody;
     registry->username = text_copy(credentials->username);
     registry->password = text_copy(credentials->password);
@@ -59,7 +57,10 @@ int registry_open(const RegistryConfig *config, const Reference *reference,
     registry->path = text_copy(reference->path);
     registry->name = reference_familiar_name(reference);
     registry->version = reference_familiar(reference);
-    TRY(endpoints_list(config ? config : &nothing, reference->domain, &registry->endpoints, err));
+    registry->pool.http_proxy = text_copy(config->http_proxy);
+    registry->pool.https_proxy = text_copy(config->https_proxy);
+    registry->pool.no_proxy = text_copy(config->no_proxy);
+    TRY(endpoints_list(config, reference->domain, reference->path, &registry->endpoints, err));
     registry->authorization = new_array(char *, registry->endpoints.n);
     *ret = take_ptr(&registry);
     return 0;
@@ -112,6 +113,10 @@ static int authenticate(Registry *registry, size_t index, const JsonTexts *chall
         .path = registry->path,
         .pool = &registry->pool,
     };
+    const Endpoint *endpoint = authentication.endpoint;
+    bool anonymous = text_is_empty(registry->username) && text_is_empty(registry->identity_token);
+    if (endpoint->username && (endpoint->mirror || anonymous))
+        credentials = (RegistryCredentials){endpoint->username, endpoint->password, NULL};
     char *value;
     int code = auth_answer(&authentication, challenges, &value, err);
     if (code == ERROR_DENIED)
@@ -127,6 +132,7 @@ static int ask(
     const Endpoint *endpoint = &registry->endpoints.item[index];
     request->verify = endpoint->verify;
     request->direct = endpoint->loopback;
+    request->identity = &endpoint->identity;
     for (int round = 0;; round++) {
         autofree char *authorization = get_authorization(registry, index);
         request->authorization = authorization;
@@ -148,6 +154,12 @@ static bool is_transient(long status) {
     return status == 429 || status == 408 || status >= 500;
 }
 
+/* Ours, or what the registry asks for, within reason. */
+static int64_t wanted_pause(int64_t ours, int64_t seconds) {
+    int64_t theirs = seconds < LONGEST_PAUSE / TIME_SECOND ? seconds * TIME_SECOND : LONGEST_PAUSE;
+    return theirs > ours ? theirs : ours;
+}
+
 static int check_manifest(Registry *registry, const char *name, HttpResponse *response,
     RegistryManifest *ret, Error *err) {
     digest_of(response->body.data ? response->body.data : "", response->body.length, ret->digest);
@@ -165,8 +177,8 @@ static int check_manifest(Registry *registry, const char *name, HttpResponse *re
 
 static int get_manifest_from(
     Registry *registry, size_t index, const char *name, RegistryManifest *ret, Error *err) {
-    autofree char *url = text_format(
-        "%s/v2/%s/manifests/%s", registry->endpoints.item[index].base, registry->path, name);
+    autofree char *url =
+        endpoint_url(&registry->endpoints.item[index], registry->path, "manifests", name);
     int64_t pause = FIRST_PAUSE;
     for (int attempt = 1;; attempt++, pause *= 2) {
         HttpRequest request = {.url = url, .accept = accept_manifests, .limit = MANIFEST_MAX};
@@ -179,25 +191,34 @@ static int get_manifest_from(
             code = refusal_explain(&response, registry->name, registry->version, err);
         if (!again || attempt == ATTEMPTS - 2)
             return code;
-        time_sleep(pause);
+        time_sleep(wanted_pause(pause, response.retry_after));
     }
 }
 
 /* The last endpoint is the registry itself: what it says is what the user hears. A TLS endpoint
  * that does not speak TLS says less than plain HTTP's answer. */
 int registry_get_manifest(Registry *registry, const char *name, RegistryManifest *ret, Error *err) {
-    size_t n = registry->endpoints.n;
-    int code = 0;
-    for (size_t i = atomic_load(&registry->current); i < n; i++) {
+    size_t n = registry->endpoints.n, first = atomic_load(&registry->current);
+    bool by_digest = strchr(name, ':'), skipped = false;
+    int code =
+        error_set(err, ERROR_NOT_FOUND, "no configured host may resolve %s", registry->version);
+    for (size_t i = first; i < n; i++) {
+        const Endpoint *endpoint = &registry->endpoints.item[i];
         Error error = {};
+        if (endpoint->no_pull || (endpoint->no_resolve && !by_digest)) {
+            skipped = true;
+            continue;
+        }
         *ret = (RegistryManifest){};
         code = get_manifest_from(registry, i, name, ret, &error);
         if (code == 0) {
-            atomic_store(&registry->current, i);
+            /* One that only gives blobs still stands before this one. */
+            if (!skipped)
+                atomic_store(&registry->current, i);
             return 0;
         }
         *err = error;
-        bool elsewhere = registry->endpoints.item[i].mirror || text_equal(error.reason, "NOT_SENT");
+        bool elsewhere = endpoint->mirror || text_equal(error.reason, "NOT_SENT");
         if (!elsewhere)
             break;
     }
@@ -215,6 +236,7 @@ typedef struct BlobSink {
     ContentWriter *writer;
     RegistryProgress *progress;
     void *user;
+    int64_t retry_after; /* seconds, of the last refusal */
 } BlobSink;
 
 static int start_blob(void *user, long status, uint64_t from, Error *err) {
@@ -245,7 +267,9 @@ static int get_piece(
         .sink = &sink,
     };
     autodone(HttpResponse) response = {};
+    blob->retry_after = 0;
     TRY(ask(registry, index, &request, &response, err));
+    blob->retry_after = response.retry_after;
     if (content_writer_offset(writer) == content_writer_size(writer) &&
         (response.status == 200 || response.status == 206))
         return 1;
@@ -265,10 +289,21 @@ static int get_piece(
                : (err->code = ERROR_INTERNAL);
 }
 
+/* Waits, and listens meanwhile whether it is still wanted. */
+static int rest(const BlobSink *blob, int64_t pause, Error *err) {
+    int64_t end = time_monotonic() + pause;
+    while (time_monotonic() < end) {
+        if (blob->progress && blob->progress(blob->user, content_writer_offset(blob->writer)) < 0)
+            return error_set(err, ERROR_CANCELLED, "cancelled");
+        time_sleep(100 * TIME_MILLISECOND);
+    }
+    return 0;
+}
+
 static int get_blob_from(Registry *registry, size_t index, BlobSink *blob, Error *err) {
     ContentWriter *writer = blob->writer;
-    autofree char *url = text_format("%s/v2/%s/blobs/%s", registry->endpoints.item[index].base,
-        registry->path, content_writer_digest(writer));
+    autofree char *url = endpoint_url(
+        &registry->endpoints.item[index], registry->path, "blobs", content_writer_digest(writer));
     int64_t pause = FIRST_PAUSE;
     for (int attempt = 1; attempt <= ATTEMPTS; attempt++) {
         uint64_t before = content_writer_offset(writer);
@@ -281,24 +316,25 @@ static int get_blob_from(Registry *registry, size_t index, BlobSink *blob, Error
             return code;
         if (content_writer_offset(writer) > before) {
             attempt = 1;
-            pause = FIRST_PAUSE;
+            pause = SHORT_PAUSE;
         }
         if (attempt < ATTEMPTS)
-            time_sleep(pause);
-        if (report_blob(blob) < 0)
-            return error_set(err, ERROR_CANCELLED, "cancelled");
-        pause *= 2;
+            TRY(rest(blob, wanted_pause(pause, blob->retry_after), err));
+        pause = pause < FIRST_PAUSE ? FIRST_PAUSE : pause * 2;
     }
     return err->code;
 }
 
 int registry_get_blob(
     Registry *registry, ContentWriter *writer, RegistryProgress *progress, void *user, Error *err) {
-    BlobSink blob = {writer, progress, user};
+    BlobSink blob = {.writer = writer, .progress = progress, .user = user};
     if (content_writer_offset(writer) == content_writer_size(writer))
         return 0;
-    int code = 0;
+    int code =
+        error_set(err, ERROR_NOT_FOUND, "no configured host may give blobs of %s", registry->name);
     for (size_t i = atomic_load(&registry->current); i < registry->endpoints.n; i++) {
+        if (registry->endpoints.item[i].no_pull)
+            continue;
         code = get_blob_from(registry, i, &blob, err);
         if (code == 0 || !registry->endpoints.item[i].mirror || code == ERROR_CANCELLED)
             break;

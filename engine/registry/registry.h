@@ -16,10 +16,24 @@
  *
  * Credentials go to the registry's own origin, and to a token realm of https (or, for a loopback
  * registry, loopback); never over plain HTTP except loopback, never along a redirect. */
+typedef struct RegistryRule {
+    JsonTexts mirrors; /* URLs, tried before the registry */
+    JsonBool insecure; /* plain HTTP or unverified TLS */
+    JsonBool blocked;  /* nothing is fetched from there, nor from its mirrors */
+    char *ca;          /* file of certificates, trusted besides the system's */
+    char *client_cert, *client_key;
+    char *username, *password; /* where the user has sent none, and for mirrors */
+    JsonMap headers;
+} RegistryRule;
+extern const JsonType registry_rule_type;
+
 typedef struct RegistryConfig {
     JsonTexts mirrors; /* URLs, for docker.io only ("registry-mirrors") */
     JsonTexts
         insecure; /* "host[:port]" or CIDR: plain HTTP or unverified TLS ("insecure-registries") */
+    JsonObjectMap rules;   /* "HOST[/PATH]" → RegistryRule: the longest prefix counts */
+    JsonTexts directories; /* with HOST/hosts.toml or HOST/{*.crt,*.cert,*.key} */
+    char *http_proxy, *https_proxy, *no_proxy; /* NULL: the environment's */
 } RegistryConfig;
 
 typedef struct RegistryCredentials {

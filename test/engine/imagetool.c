@@ -244,9 +244,31 @@ static const struct {
     {"sweep", 0, run_sweep},
 };
 
+typedef struct Rules {
+    JsonObjectMap rules;
+} Rules;
+
+/* $RULES: {"rules":{…}} */
+static int read_rules(Tool *tool, Error *err) {
+    static const JsonField fields[] = {
+        {"rules", JSON_OBJECT_MAP, offsetof(Rules, rules), &registry_rule_type}, {}};
+    static const JsonType type = {sizeof(Rules), fields};
+    const char *text = getenv("RULES");
+    Rules rules = {};
+    if (!text)
+        return 0;
+    TRY(json_decode(&type, text, strlen(text), &rules, err));
+    tool->registry.rules = rules.rules;
+    return 0;
+}
+
 static int open_all(Tool *tool, char **argv, Error *err) {
     TRY(file_make_dirs(argv[1], 0700, err));
     TRY(registry_set_up(err));
+    TRY(read_rules(tool, err));
+    if (getenv("CERTS"))
+        json_texts_add(&tool->registry.directories, getenv("CERTS"));
+    tool->registry.http_proxy = text_copy(getenv("CONFIGURED_PROXY"));
     if (getenv("MIRROR"))
         json_texts_add(&tool->registry.mirrors, getenv("MIRROR"));
     if (getenv("INSECURE"))

@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 
-from test_registry_client import Fake
+from fake_registry import Fake
 
 directory, tool, unpack = sys.argv[1:]
 address = "192.0.2.77"

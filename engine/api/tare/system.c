@@ -116,10 +116,10 @@ int api_system_info(RpcCall *call, const Tare__V1__InfoRequest *request,
     response->id = rpc_call_copy(call, services->id);
     response->root = config->root;
     response->state = config->state;
-    response->insecure_registries = config->insecure_registries.item;
-    response->n_insecure_registries = config->insecure_registries.n;
-    response->mirrors = config->registry_mirrors.item;
-    response->n_mirrors = config->registry_mirrors.n;
+    response->insecure_registries = config->registry.insecure.item;
+    response->n_insecure_registries = config->registry.insecure.n;
+    response->mirrors = config->registry.mirrors.item;
+    response->n_mirrors = config->registry.mirrors.n;
     response->default_runtime = config->default_runtime ? config->default_runtime : "tare";
     return 0;
 }

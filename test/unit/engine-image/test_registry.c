@@ -4,7 +4,7 @@
 
 static Endpoints list(const RegistryConfig *config, const char *domain) {
     Endpoints endpoints = {};
-    SUCCEEDS(endpoints_list(config, domain, &endpoints, err));
+    SUCCEEDS(endpoints_list(config, domain, "library/x", &endpoints, err));
     return endpoints;
 }
 
@@ -65,7 +65,8 @@ static void mirrors_stand_before_docker_hub_without_credentials(void **state) {
     assert_int_equal(endpoints.n, 1);
     endpoints_done(&endpoints);
     json_texts_add(&config.mirrors, "http://mirror.example");
-    FAILS(ERROR_INVALID, "not encrypted", endpoints_list(&config, "docker.io", &endpoints, err));
+    FAILS(ERROR_INVALID, "not encrypted",
+        endpoints_list(&config, "docker.io", "library/x", &endpoints, err));
     endpoints_done(&endpoints);
     registry_config_done(&config);
 }

@@ -71,6 +71,8 @@ static void every_key_of_docker_that_exists_is_read(void **state) {
         "{\"data-root\":\"/r\",\"exec-root\":\"/s\",\"hosts\":[\"unix:///x.sock\"],\"debug\":true,"
         "\"log-opts\":{\"max-size\":\"10m\",\"max-file\":\"3\"},\"group\":\"docker\","
         "\"insecure-registries\":[\"a:1\"],\"registry-mirrors\":[\"https://m\"],\"mtu\":1400,"
+        "\"registries\":{\"a/b\":{\"mirrors\":[\"https://n\"],\"blocked\":true}},"
+        "\"registry-config-dirs\":[\"/c\"],\"proxies\":{\"https-proxy\":\"http://p\"},"
         "\"max-concurrent-downloads\":7,\"bridge\":\"b0\",\"bip\":\"10.1.0.1/24\",\"icc\":false,"
         "\"runtimes\":{\"crun\":{\"path\":\"/usr/bin/crun\"}},\"default-runtime\":\"crun\"}";
     Config config;
@@ -84,8 +86,12 @@ static void every_key_of_docker_that_exists_is_read(void **state) {
     assert_string_equal(json_map_find(&config.log_options, "max-size"), "10m");
     assert_string_equal(json_map_find(&config.log_options, "max-file"), "3");
     assert_string_equal(config.group, "docker");
-    assert_string_equal(config.insecure_registries.item[0], "a:1");
-    assert_string_equal(config.registry_mirrors.item[0], "https://m");
+    assert_string_equal(config.registry.insecure.item[0], "a:1");
+    assert_string_equal(config.registry.mirrors.item[0], "https://m");
+    assert_string_equal(config.registry.rules.key[0], "a/b");
+    assert_true(((RegistryRule *)config.registry.rules.value)->blocked.value);
+    assert_string_equal(config.registry.directories.item[0], "/c");
+    assert_string_equal(config.registry.https_proxy, "http://p");
     assert_int_equal(config.mtu, 1400);
     assert_int_equal(config.max_concurrent_downloads, 7);
     assert_string_equal(config.bridge, "b0");
