@@ -212,7 +212,7 @@ def cgroup_lines(text):
     """Lines of a /proc/PID/cgroup for the hierarchies that are mounted here: others may exist elsewhere."""
     lines = [line.split(":", 2) for line in text.splitlines()]
     return [path for _, names, path in lines
-            if not names or os.path.isdir(f"/sys/fs/cgroup/{names.removeprefix('name=')}")]
+            if not names or os.path.ismount(f"/sys/fs/cgroup/{names.removeprefix('name=')}")]
 
 
 def compile_static(path, source):

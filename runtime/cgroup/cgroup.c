@@ -191,14 +191,19 @@ void cgroup_release(Cgroup *cgroup) {
     systemd_release(cgroup);
 }
 
-/* Below v1, systemd would write all device rules again, one after the other, which nobody may
- * see. */
+/* With v1 systemd writes all device rules again, one after the other, and knows none that forbid:
+ * nobody may run before ours are back. They cannot be written once the container has made cgroups
+ * of its own (EINVAL), which keep what they were allowed. */
 static int update_unit(const Cgroup *cgroup, const OciResources *resources, Error *err) {
     Error ignored;
     bool stop = !cgroup->v2 && !cgroup_is_frozen(cgroup);
     if (stop)
         TRY(cgroup_freeze(cgroup, true, err));
     int r = systemd_set(cgroup, resources, err);
+    if (r >= 0 && !cgroup->v2)
+        r = limits_write_devices(cgroup, resources, err);
+    if (r < 0 && !cgroup->v2 && err->sys == EINVAL)
+        r = 0;
     if (stop)
         (void)cgroup_freeze(cgroup, false, &ignored);
     return r;

@@ -143,6 +143,13 @@ static int write_limits(
     return write_unified(cgroup, resources, err);
 }
 
+int limits_write_devices(const Cgroup *cgroup, const OciResources *resources, Error *err) {
+    for (size_t i = 0; i < array_size(limits); i++)
+        if (limits[i].write_v1 == limits_v1_devices)
+            return write_one(cgroup, &limits[i], resources, err);
+    return 0;
+}
+
 int limits_write_all(const Cgroup *cgroup, const OciResources *resources, Error *err) {
     return write_limits(cgroup, resources, true, err);
 }

@@ -10,8 +10,9 @@
 /* Everything, each controller in the hierarchy that has it. */
 int limits_write_all(const Cgroup *cgroup, const OciResources *resources, Error *err);
 
-/* The same without the devices, whose rules do not change in a container's life. */
+/* The same without the devices, whose rules do not change in a container's life; and only those. */
 int limits_rewrite(const Cgroup *cgroup, const OciResources *resources, Error *err);
+int limits_write_devices(const Cgroup *cgroup, const OciResources *resources, Error *err);
 
 /* Whether something is asked for that a threaded cgroup of v2 cannot have (cgroups(7)). */
 bool limits_need_domain(const OciResources *resources);

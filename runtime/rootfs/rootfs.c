@@ -14,6 +14,7 @@
 #include "base/path.h"
 #include "runtime/rootfs/idmap.h"
 #include "runtime/rootfs/mount.h"
+#include "runtime/rootfs/no_pivot.h"
 #include "runtime/rootfs/tree.h"
 
 /* Engines and people may write a path of the host for a place in the container's tree. */
@@ -162,11 +163,13 @@ static int pivot(Error *err) {
     return 0;
 }
 
-/* --no-pivot, for machines that run from an initramfs: the old root stays below, so all that can be
- * reached from it goes first. */
+/* --no-pivot, for machines that run from an initramfs: the old root stays below. The tree is where
+ * we are; on "/" nothing in it can be reached by a path. */
 static int move_to_root(const Rootfs *rootfs, Error *err) {
-    (void)umount2("/sys", MNT_DETACH);
-    (void)umount2("/proc", MNT_DETACH);
+    char own[PATH_MAX];
+    if (rootfs->at_path && !getcwd(own, sizeof own))
+        return error_set_errno(err, errno, "cannot find the rootfs '%s'", rootfs->path);
+    TRY(rootfs_hide_host(rootfs->at_path ? own : NULL, err));
     if ((rootfs->at_path && mount(".", "/", NULL, MS_MOVE, NULL) < 0) || chroot(".") < 0)
         return error_set_errno(err, errno, "cannot move the rootfs '%s' to '/'", rootfs->path);
     return 0;

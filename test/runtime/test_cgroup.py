@@ -216,7 +216,7 @@ def test_a_read_only_cgroup_file_system_is_said_so(runtime):
              'mount -o remount,bind,ro $m || exit 99; done; exec "$@"'
     command = runtime.command("run", "--bundle", bundle.path, runtime.new_id())
     done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", *command], stdin=subprocess.DEVNULL, timeout=60)
-    if MANAGER == "systemd":  # which writes for us
+    if MANAGER == "systemd" and V2:  # which writes for us
         assert done.returncode == 0
         return
     assert done.returncode == 1

@@ -249,6 +249,23 @@ def test_no_pivot(runtime):
     assert result.code == 0 and "bin" in result.out.split()
 
 
+@pytest.mark.parametrize("kind, secret", [("proc", "sysrq-trigger"), ("sysfs", "kernel")])
+def test_no_pivot_and_no_whole_proc_of_the_host(runtime, tmp_path, kind, secret):
+    """Wherever the host has one, a user namespace in the container could mount another, where nothing is masked."""
+    point = tmp_path / "host"
+    point.mkdir()
+    subprocess.run(["mount", "-t", kind, kind, point], check=True)
+    try:
+        for hooks in ({}, {"prestart": [{"path": "/bin/true"}]}):
+            bundle = runtime.bundle().sh(f"unshare -mnrpf sh -c 'mount -t {kind} none /tmp && ls /tmp'").caps("CAP_SETFCAP")
+            bundle.config["hooks"] = hooks
+            bundle.config["linux"]["maskedPaths"] = ["/proc/kcore", "/sys/firmware"]
+            result = runtime.run(bundle, "--no-pivot")
+            assert secret not in result.out and "ermission denied" in result.err, result
+    finally:
+        subprocess.run(["umount", point], check=True)
+
+
 def test_sysctls(runtime):
     bundle = runtime.bundle().sh("cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/shmmni")
     bundle.config["linux"]["sysctl"] = {"net.ipv4.ip_forward": "1", "kernel/shmmni": "1234"}
