@@ -137,11 +137,15 @@ static int remove_directory(const char *path, Error *err) {
     }
 }
 
-int cgroup_remove(const Cgroup *cgroup, Error *err) {
+static bool exists(const Cgroup *cgroup) {
+    for (size_t i = 0; i < cgroup->n; i++)
+        if (access(cgroup->item[i].path, F_OK) == 0)
+            return true;
+    return false;
+}
+
+static int remove_directories(const Cgroup *cgroup, Error *err) {
     int result = 0;
-    Error ignored; /* without systemd's help there is still the directory to remove */
-    if (cgroup->unit)
-        (void)systemd_stop(cgroup, &ignored);
     for (size_t i = 0; i < cgroup->n; i++) {
         Error one;
         if (remove_directory(cgroup->item[i].path, &one) >= 0)
@@ -152,4 +156,17 @@ int cgroup_remove(const Cgroup *cgroup, Error *err) {
             *err = one, result = one.code;
     }
     return result;
+}
+
+/* Without systemd's help there is still the directory to remove. A directory without a unit is one
+ * that systemd makes just now, for a runtime that was killed while it asked: the unit would stay
+ * for ever, as nothing tells systemd of an empty cgroup that is gone. */
+int cgroup_remove(const Cgroup *cgroup, Error *err) {
+    Error ignored;
+    bool early =
+        cgroup->unit && systemd_stop(cgroup, &ignored) == ERROR_NOT_FOUND && exists(cgroup);
+    int r = remove_directories(cgroup, err);
+    if (early)
+        (void)systemd_stop(cgroup, &ignored);
+    return r;
 }

@@ -23,7 +23,9 @@
 #define MANAGER "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
 #define MANAGER_INTERFACE "org.freedesktop.systemd1.Manager"
+#define UNIT_INTERFACE "org.freedesktop.systemd1.Unit"
 #define JOB_TIMEOUT (30 * TIME_SECOND)
+#define ENDING_TIMEOUT (5 * TIME_SECOND)
 
 typedef struct Job {
     char *path, *result;
@@ -303,14 +305,28 @@ static int start_once(Client *client, Error *err) {
     return r;
 }
 
-/* A unit of that name that has failed stays until it is told to go. */
+/* One that cannot be asked any more has just gone. */
+static bool is_active(Client *client) {
+    autofree char *state = NULL, *path = NULL;
+    if (sd_bus_path_encode("/org/freedesktop/systemd1/unit", client->request->unit, &path) < 0 ||
+        sd_bus_get_property_string(
+            client->bus, MANAGER, path, UNIT_INTERFACE, "ActiveState", NULL, &state) < 0)
+        return false;
+    return strcmp(state, "inactive") != 0 && strcmp(state, "failed") != 0 &&
+           strcmp(state, "deactivating") != 0;
+}
+
+/* A unit of that name may be about to go: one that failed stays until it is told to, one that was
+ * stopped until systemd finds the time to forget it. */
 static int start(Client *client, Error *err) {
+    int64_t deadline = time_monotonic() + ENDING_TIMEOUT;
+    int r;
     TRY(ask_version(client, err));
     TRY(watch_jobs(client, err));
-    int r = start_once(client, err);
-    if (r == ERROR_EXISTS) {
+    while ((r = start_once(client, err)) == ERROR_EXISTS && !is_active(client) &&
+           time_monotonic() < deadline) {
         reset_failed(client);
-        r = start_once(client, err);
+        time_sleep(TIME_MILLISECOND);
     }
     TRY(r);
     r = wait_for_job(client, "start", err);
@@ -344,7 +360,7 @@ static int attach(Client *client, Error *err) {
     return r;
 }
 
-/* A unit that is gone is what we want. */
+/* ERROR_NOT_FOUND: systemd knows no such unit. */
 static int stop(Client *client, Error *err) {
     sd_bus_message *m = NULL;
     autofree char *what = text_format("cannot stop systemd unit '%s'", client->request->unit);
@@ -356,7 +372,7 @@ static int stop(Client *client, Error *err) {
     if (r >= 0)
         r = wait_for_job(client, "stop", err);
     reset_failed(client);
-    return r == ERROR_NOT_FOUND || r == ERROR_STATE ? 0 : r;
+    return r == ERROR_STATE ? 0 : r;
 }
 
 static int ask_manager(Client *client, Error *err) {
