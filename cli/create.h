@@ -9,7 +9,7 @@
 /* What `run` and `create` share: the options that describe a container. */
 typedef struct CreateOptions {
     const char *name, *entrypoint, *user, *directory, *hostname, *network, *stop_signal, *platform;
-    const char *cpus, *pull, *restart;
+    const char *cpus, *pull, *restart, *runtime;
     bool interactive, terminal, remove, read_only, privileged, quiet;
     OptionTexts environment, environment_files, volumes, ports, labels;
     OptionTexts capabilities_add, capabilities_drop, attach;
@@ -64,6 +64,8 @@ typedef struct CreateOptions {
         {0, "restart", OPTION_TEXT, CREATE_AT(restart), "string",                                  \
             "Restart policy to apply when a container exits (no, on-failure[:max-retries], "       \
             "always, unless-stopped) (default no)"},                                               \
+        {0, "runtime", OPTION_TEXT, CREATE_AT(runtime), "runtime",                                 \
+            "Runtime to use for this container"},                                                  \
         {0, "rm", OPTION_FLAG, CREATE_AT(remove), NULL,                                            \
             "Automatically remove the container when it exits"},                                   \
         {0, "stop-signal", OPTION_TEXT, CREATE_AT(stop_signal), "string",                          \

@@ -37,7 +37,13 @@ typedef struct ConfigFile {
 } ConfigFile;
 
 #define T ConfigRuntime
-static const JsonField runtime_fields[] = {{"path", JSON_TEXT, JSON_AT(path)}, {}};
+static const JsonField runtime_fields[] = {
+    {"path", JSON_TEXT, JSON_AT(path)},
+    {"runtimeArgs", JSON_TEXTS, JSON_AT(arguments)},
+    {"runtimeType", JSON_TEXT, JSON_AT(type)},
+    {"options", JSON_RAW, JSON_AT(options)},
+    {},
+};
 static const JsonType runtime_type = {sizeof(T), runtime_fields};
 #undef T
 
@@ -316,14 +322,7 @@ static int apply(const ConfigOptions *options, ConfigFile *file, Config *config,
     TRY(hosts_apply(options, file, config, err));
     TRY(logging_apply(options, file, config, err));
     TRY(numbers_apply(file, config, err));
-    for (size_t i = 0; i < config->runtimes.n; i++) {
-        const ConfigRuntime *runtime = (ConfigRuntime *)config->runtimes.value + i;
-        if (!runtime->path || !path_is_absolute(runtime->path))
-            return error_set(err, ERROR_INVALID, "runtimes.%s.path: expected an absolute path",
-                config->runtimes.key[i]);
-    }
-    const char *ignored;
-    return config_runtime(config, "", &ignored, err);
+    return config_runtimes_check(config, err);
 }
 
 int config_load(const ConfigOptions *options, Config *ret, Error *err) {
@@ -338,20 +337,6 @@ int config_load(const ConfigOptions *options, Config *ret, Error *err) {
     }
     json_done(&file_type, &file);
     return r;
-}
-
-int config_runtime(const Config *config, const char *name, const char **ret, Error *err) {
-    const char *wanted = text_is_empty(name) ? config->default_runtime : name;
-    *ret = NULL;
-    if (text_is_empty(wanted) || text_equal(wanted, "tare"))
-        return 0;
-    for (size_t i = 0; i < config->runtimes.n; i++) {
-        if (text_equal(config->runtimes.key[i], wanted)) {
-            *ret = ((const ConfigRuntime *)config->runtimes.value)[i].path;
-            return 0;
-        }
-    }
-    return error_set(err, ERROR_INVALID, "unknown or invalid runtime name: %s", wanted);
 }
 
 #define T Config

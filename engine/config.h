@@ -12,8 +12,19 @@
 /* What the engine was told: command line, then environment, then engine.json (Docker's daemon.json
  * keys), then defaults. Fixed once main has loaded it; read from any thread. */
 typedef struct ConfigRuntime {
-    char *path;
-} ConfigRuntime;
+    char *path;          /* of an OCI runtime: absolute, or a name in $PATH; with */
+    JsonTexts arguments; /* these before all others */
+    char *type;          /* or a shim's: "io.containerd.NAME.v2", or its absolute path; with */
+    char *options;       /* a JSON object, see config_runtime_options */
+} ConfigRuntime;         /* neither: our own runtime */
+
+/* containerd's for runc, and what it gives to shims that have no type of their own. */
+typedef struct ConfigRuntimeOptions {
+    char *binary_name, *root, *shim_cgroup, *criu_image_path, *criu_work_path;
+    JsonBool no_pivot_root, no_new_keyring, systemd_cgroup;
+    JsonUint io_uid, io_gid;
+    char *type_url, *config_path, *config_body;
+} ConfigRuntimeOptions;
 
 typedef struct Config {
     char *root, *state; /* absolute */
@@ -49,6 +60,12 @@ int config_load(const ConfigOptions *options, Config *ret, Error *err);
 void config_done(Config *config);
 CLEANUP_DEFINE_DONE(Config, config_done)
 
-/* Path of the OCI runtime called `name` ("" = the default one); NULL: the shim's own choice.
- * ERROR_INVALID: "unknown or invalid runtime name: x". */
-int config_runtime(const Config *config, const char *name, const char **ret, Error *err);
+/* The runtime called `name` ("" = the default one): of the table, "tare", "runc", "crun", the path
+ * of a runtime or of a shim, or a shim's type. *ret borrows from both. ERROR_INVALID: "unknown or
+ * invalid runtime name: x". */
+int config_runtime(const Config *config, const char *name, ConfigRuntime *ret, Error *err);
+const char *config_runtime_name(const Config *config, const char *name);
+int config_runtimes_check(const Config *config, Error *err);
+int config_runtime_options(const ConfigRuntime *runtime, ConfigRuntimeOptions *ret, Error *err);
+void config_runtime_options_done(ConfigRuntimeOptions *options);
+CLEANUP_DEFINE_DONE(ConfigRuntimeOptions, config_runtime_options_done)

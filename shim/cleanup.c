@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
+#include "shim/delegate.h"
 #include "shim/exit.h"
 #include "shim/group.h"
 #include "shim/mount.h"
@@ -36,12 +37,23 @@ static int run_delete(const char *id, const ShimRecord *record, const char *bund
     Runtime runtime = {.bundle = text_copy(bundle),
         .log = path_join(bundle, "log.json"),
         .root = text_copy(record->runtime_root),
+        .arguments = texts_copy(record->runtime_arguments.item),
         .systemd_cgroup = record->systemd_cgroup.value};
     int r = runtime_find(record->runtime, &runtime.binary, err);
     if (r >= 0)
         r = runtime_delete(&runtime, id, err);
     runtime_done(&runtime);
     return r;
+}
+
+static int end_delegate(const char *id, const ShimRecord *record, const char *bundle, Error *err) {
+    const DelegateOptions options = {.program = record->delegate,
+        .id = id,
+        .bundle = bundle,
+        .name_space = record->name_space,
+        .engine = record->engine};
+    return delegate_clean_up(
+        &options, record->delegate_address, (int)record->delegate_version.value, err);
 }
 
 /* A record that is there tells how it ended before the shim was killed. Where its directory is gone
@@ -69,8 +81,10 @@ static ExitRecord end_container(
     autofree char *rootfs = path_join(bundle, "rootfs");
     ExitRecord ended = {KILLED, time_now(), .orphaned = true};
     Error why = {};
-    bool created = record->runtime;
-    if (created)
+    bool created = record->runtime || record->delegate;
+    if (record->delegate)
+        note(end_delegate(id, record, bundle, &why), &why, first);
+    else if (created)
         note(run_delete(id, record, bundle, &why), &why, first);
     note(mount_remove_all(rootfs, &why), &why, first);
     if (created)

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -14,6 +15,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "shim/delegate.h"
 #include "shim/mount.h"
 #include "shim/options.h"
 #include "shim/record.h"
@@ -85,6 +87,13 @@ static int save_record(const Container *container, Error *err) {
         .attach_socket = (char *)attach_server_path(container->attach),
         .runtime = container->runtime.binary,
         .runtime_root = container->runtime.root,
+        .runtime_arguments = {texts_count(container->runtime.arguments),
+            container->runtime.arguments},
+        .delegate = (char *)delegate_program(container->runtime.delegate),
+        .delegate_address = (char *)delegate_address(container->runtime.delegate),
+        .name_space = (char *)(uintptr_t)container->shim->arguments->name_space,
+        .engine = (char *)(uintptr_t)container->shim->arguments->address,
+        .delegate_version = {true, delegate_version(container->runtime.delegate)},
         .exit_record = container->exit_record,
         .systemd_cgroup = {true, container->runtime.systemd_cgroup},
         .pid = {container->init.pid > 0, container->init.pid}};
@@ -98,19 +107,25 @@ typedef int (*RunProcess)(
 static int run_process(
     Container *container, Process *process, RunProcess act, const char *pid_file, Error *err) {
     ConsoleSocket console = CONSOLE_SOCKET_NULL;
-    RuntimeProcess described = {.pid_file = pid_file};
+    RuntimeProcess described = {
+        .pid_file = pid_file, .exec_id = process->id, .terminal = process->terminal};
+    bool console_wanted = process->terminal && !container->runtime.delegate;
     int master = -1;
     TRY(stdio_open(process->stdio, described.fds, err));
-    int r = process->terminal ? console_socket_open(&console, container->bundle, err) : 0;
+    for (int i = 0; i < 3; i++)
+        described.paths[i] = stdio_fifo(process->stdio, i);
+    int r = console_wanted ? console_socket_open(&console, container->bundle, err) : 0;
     described.console_socket = console.path;
     if (r >= 0)
         r = act(container, process, &described, err);
     stdio_close_child(described.fds);
-    if (r >= 0 && process->terminal)
+    if (r >= 0 && console_wanted)
         r = console_socket_receive(&console, &master, err);
     console_socket_done(&console);
     if (master >= 0)
         stdio_set_terminal(process->stdio, master);
+    else if (r >= 0 && process->terminal)
+        stdio_resize(process->stdio, stdio_size(process->stdio));
     return r;
 }
 
@@ -155,6 +170,22 @@ static void set_paths(Process *process, const char *in, const char *out, const c
     process->paths[2] = text_copy(error);
 }
 
+/* Best effort: before the delegate has the process there is nothing to tell it. */
+static void relay_size(void *owner, TerminalSize size) {
+    const Process *process = owner;
+    Error ignored;
+    if (process->pid > 0 && size.rows && size.columns)
+        delegate_resize(process->container->runtime.delegate, process->id, size, &ignored);
+}
+
+static void relay_end_of_input(void *owner) {
+    const Process *process = owner;
+    Error err = {};
+    if (process->pid > 0 &&
+        delegate_close_input(process->container->runtime.delegate, process->id, &err) < 0)
+        log_failure(LOG_LEVEL_DEBUG, &err);
+}
+
 static int open_stdio(Process *process, TerminalSize size, Error *err) {
     Container *container = process->container;
     StdioOptions stdio = {.loop = &container->shim->loop,
@@ -162,6 +193,10 @@ static int open_stdio(Process *process, TerminalSize size, Error *err) {
         .name_space = container->shim->arguments->name_space,
         .farewells = &container->shim->farewells,
         .terminal = process->terminal};
+    autofree char *fifos = container->runtime.delegate
+                               ? text_format("%s/fifo-%s-", container->bundle, process->id)
+                               : NULL;
+    stdio.relay = (StdioRelay){fifos, relay_size, relay_end_of_input, process};
     for (int i = 0; i < 3; i++)
         stdio.paths[i] = process->paths[i];
     if (process == &container->init) {
@@ -204,8 +239,40 @@ static int set_up_outputs(Container *container, const TaskOptions *options, Erro
     return open_stdio(&container->init, options->terminal_size, err);
 }
 
-static int set_up_paths(Container *container, const TaskOptions *options, Error *err) {
-    TRY(runtime_find(options->runtime, &container->runtime.binary, err));
+static void delegate_told(void *owner, const char *exec_id, int exit_code) {
+    Container *container = owner;
+    Process *process = *exec_id ? container_find_exec(container, exec_id) : &container->init;
+    Error ignored;
+    if (process)
+        task_handle(process, TASK_EXITED, &(TaskRequest){.status = W_EXITCODE(exit_code & 0xff, 0)},
+            &ignored);
+}
+
+static void set_up_delegate(Container *container, const TaskOptions *options,
+    const Containerd__Task__V3__CreateTaskRequest *request) {
+    const ShimArguments *arguments = container->shim->arguments;
+    const DelegateOptions delegate = {.loop = &container->shim->loop,
+        .program = options->delegate,
+        .id = container->id,
+        .bundle = container->bundle,
+        .name_space = arguments->name_space,
+        .engine = arguments->address,
+        .events = container->shim->socket,
+        .options = options->delegate_options,
+        .rootfs = request->rootfs,
+        .rootfs_n = request->n_rootfs,
+        .exited = delegate_told,
+        .owner = container};
+    container->runtime.delegate = delegate_new(&delegate);
+}
+
+static int set_up_paths(Container *container, const TaskOptions *options,
+    const Containerd__Task__V3__CreateTaskRequest *request, Error *err) {
+    if (options->delegate)
+        set_up_delegate(container, options, request);
+    else
+        TRY(runtime_find(options->runtime, &container->runtime.binary, err));
+    container->runtime.arguments = texts_copy(options->runtime_arguments);
     container->runtime.root = text_copy(options->runtime_root);
     container->runtime.bundle = text_copy(container->bundle);
     container->runtime.log = path_join(container->bundle, "log.json");
@@ -228,6 +295,10 @@ static int restore_init(
 
 static int make_task(Container *container, RunProcess make, Error *err) {
     Error ignored;
+    if (container->runtime.delegate) {
+        TRY(delegate_start(container->runtime.delegate, err));
+        TRY(save_record(container, err));
+    }
     TRY(run_process(container, &container->init, make, init_pid_file, err));
     if (cgroup_open(&container->cgroup, container->init.pid, &ignored) < 0)
         log_failure(LOG_LEVEL_DEBUG, &ignored);
@@ -238,10 +309,11 @@ static int make_task(Container *container, RunProcess make, Error *err) {
 
 static int create(Container *container, const Containerd__Task__V3__CreateTaskRequest *request,
     const TaskOptions *options, Error *err) {
-    TRY(set_up_paths(container, options, err));
+    TRY(set_up_paths(container, options, request, err));
     TRY(set_up_outputs(container, options, err));
     TRY(save_record(container, err));
-    TRY(mount_all(request->rootfs, request->n_rootfs, container->rootfs, err));
+    if (!container->runtime.delegate) /* which mounts it itself */
+        TRY(mount_all(request->rootfs, request->n_rootfs, container->rootfs, err));
     return container->checkpoint ? 0 : make_task(container, create_init, err);
 }
 

@@ -65,6 +65,16 @@ static void log_done(TaskLog *log) {
     json_map_done(&log->attributes);
 }
 
+/* As protobuf-c itself would have allocated it. */
+static Google__Protobuf__Any *new_any(const char *type, const ProtobufCBinaryData *value) {
+    Google__Protobuf__Any *any = new (Google__Protobuf__Any);
+    google__protobuf__any__init(any);
+    any->type_url = text_copy(type);
+    any->value.len = value->len;
+    any->value.data = value->len > 0 ? memory_copy(value->data, value->len) : NULL;
+    return any;
+}
+
 static int take_tare(
     const ProtobufCMessage *message, const char *name_space, TaskOptions *ret, Error *err) {
     const Tare__Shim__V1__Options *from = (const Tare__Shim__V1__Options *)message;
@@ -78,6 +88,14 @@ static int take_tare(
         .systemd_cgroup = from->systemd_cgroup,
         .of_tare = true,
         .terminal_size = {(uint16_t)from->terminal_rows, (uint16_t)from->terminal_columns}};
+    if (from->n_runtime_arguments > 0) {
+        ret->runtime_arguments = new_array(char *, from->n_runtime_arguments + 1);
+        for (size_t i = 0; i < from->n_runtime_arguments; i++)
+            ret->runtime_arguments[i] = text_copy(from->runtime_arguments[i]);
+    }
+    ret->delegate = copy_or_null(from->delegate);
+    if (!text_is_empty(from->delegate_options_type))
+        ret->delegate_options = new_any(from->delegate_options_type, &from->delegate_options);
     const Tare__Shim__V1__RestartPolicy *restart = from->restart;
     if (restart)
         TRY(restart_set(&ret->restart, restart->name, restart->maximum_retries, err));
@@ -130,8 +148,8 @@ static const struct {
 };
 
 static int check(const TaskOptions *options, Error *err) {
-    const char *const paths[] = {
-        options->log.path, options->attach_socket, options->exit_record, options->health.process};
+    const char *const paths[] = {options->log.path, options->attach_socket, options->exit_record,
+        options->health.process, options->delegate};
     for (size_t i = 0; i < array_size(paths); i++)
         if (paths[i] && !path_is_absolute(paths[i]))
             return error_set(err, ERROR_INVALID, "'%s' is not an absolute path", paths[i]);
@@ -168,6 +186,10 @@ void task_options_done(TaskOptions *options) {
     log_done(&options->log);
     free(options->attach_socket);
     free(options->exit_record);
+    texts_free(options->runtime_arguments);
+    free(options->delegate);
+    if (options->delegate_options)
+        google__protobuf__any__free_unpacked(options->delegate_options, NULL);
     health_options_done(&options->health);
     *options = (TaskOptions){};
 }

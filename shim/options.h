@@ -29,7 +29,10 @@ typedef struct TaskOptions {
     TerminalSize terminal_size;
     Restart restart;
     HealthOptions health;
-    bool of_tare; /* from our own engine, which knows our reasons */
+    char **runtime_arguments;                /* NULL: none */
+    char *delegate;                          /* absolute path of a shim; NULL: an OCI runtime */
+    Google__Protobuf__Any *delegate_options; /* NULL: none */
+    bool of_tare;                            /* from our own engine, which knows our reasons */
 } TaskOptions;
 
 /* ERROR_INVALID: malformed, or of another type. */

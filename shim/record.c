@@ -18,6 +18,12 @@ static const JsonField record_fields[] = {
     {"exitRecord", JSON_TEXT, JSON_AT(exit_record)},
     {"systemdCgroup", JSON_BOOL, JSON_AT(systemd_cgroup)},
     {"pid", JSON_INT, JSON_AT(pid)},
+    {"delegate", JSON_TEXT, JSON_AT(delegate)},
+    {"delegateAddress", JSON_TEXT, JSON_AT(delegate_address)},
+    {"namespace", JSON_TEXT, JSON_AT(name_space)},
+    {"engine", JSON_TEXT, JSON_AT(engine)},
+    {"delegateVersion", JSON_INT, JSON_AT(delegate_version)},
+    {"runtimeArguments", JSON_TEXTS, JSON_AT(runtime_arguments)},
     {},
 };
 static const JsonType record_type = {sizeof(T), record_fields};

@@ -14,7 +14,11 @@ typedef struct ShimRecord {
     char *runtime, *runtime_root;
     char *exit_record; /* NULL: the container was never created */
     JsonBool systemd_cgroup;
-    JsonInt pid; /* of the container's init */
+    JsonInt pid;                       /* of the container's init */
+    char *delegate, *delegate_address; /* another shim in the runtime's place; NULL: none; and */
+    char *name_space, *engine;         /* what it was told */
+    JsonInt delegate_version;
+    JsonTexts runtime_arguments;
 } ShimRecord;
 
 #define SHIM_RECORD_NAME "shim.json"

@@ -17,10 +17,11 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "shim/delegate.h"
 
 enum {
     LOG_MAX = 1 << 20,
-    ARGUMENTS_MAX = 32
+    ARGUMENTS_MAX = 64
 };
 
 /* Hooks of the configuration run within create and start. */
@@ -118,6 +119,8 @@ static void add_pair(Arguments *arguments, const char *name, const char *value) 
 static void begin(Arguments *arguments, const Runtime *runtime, const char *command) {
     *arguments = (Arguments){};
     add(arguments, runtime->binary);
+    for (char **item = runtime->arguments; item && *item; item++)
+        add(arguments, *item);
     add_pair(arguments, "--root", runtime->root);
     add_pair(arguments, "--log", runtime->log);
     add_pair(arguments, "--log-format", "json");
@@ -177,9 +180,17 @@ static int run_process(const Runtime *runtime, Arguments *arguments, const char 
     return read_pid(runtime, process->pid_file, ret_pid, err);
 }
 
+static int refuse(const Runtime *runtime, const char *what, Error *err) {
+    return error_set(err, ERROR_UNSUPPORTED,
+        "%s need an OCI runtime; this container is run by the shim '%s'", what,
+        delegate_program(runtime->delegate));
+}
+
 int runtime_create(const Runtime *runtime, const char *id, const RuntimeProcess *process,
     pid_t *ret_pid, Error *err) {
     Arguments arguments;
+    if (runtime->delegate)
+        return delegate_create(runtime->delegate, process, ret_pid, err);
     begin(&arguments, runtime, "create");
     add_pair(&arguments, "--bundle", runtime->bundle);
     if (runtime->no_pivot)
@@ -192,6 +203,8 @@ int runtime_create(const Runtime *runtime, const char *id, const RuntimeProcess 
 int runtime_exec(const Runtime *runtime, const char *id, const RuntimeProcess *process,
     const char *spec_file, pid_t *ret_pid, Error *err) {
     Arguments arguments;
+    if (runtime->delegate)
+        return delegate_exec(runtime->delegate, process, spec_file, ret_pid, err);
     begin(&arguments, runtime, "exec");
     add_pair(&arguments, "--process", spec_file);
     add(&arguments, "--detach");
@@ -201,6 +214,8 @@ int runtime_exec(const Runtime *runtime, const char *id, const RuntimeProcess *p
 int runtime_exec_attached(const Runtime *runtime, const char *id, const char *spec_file,
     const char *pid_file, const int fds[3], pid_t *ret_pid, Error *err) {
     Arguments arguments;
+    if (runtime->delegate)
+        return refuse(runtime, "health checks by command", err);
     begin(&arguments, runtime, "exec");
     add_pair(&arguments, "--process", spec_file);
     add_pair(&arguments, "--pid-file", pid_file);
@@ -211,6 +226,8 @@ int runtime_exec_attached(const Runtime *runtime, const char *id, const char *sp
 int runtime_restore(const Runtime *runtime, const char *id, const RuntimeProcess *process,
     const char *image_path, const char *work_path, pid_t *ret_pid, Error *err) {
     Arguments arguments;
+    if (runtime->delegate)
+        return refuse(runtime, "restoring", err);
     begin(&arguments, runtime, "restore");
     add_pair(&arguments, "--bundle", runtime->bundle);
     add_pair(&arguments, "--image-path", image_path);
@@ -234,6 +251,8 @@ int runtime_checkpoint(
         {checkpoint->file_locks, "--file-locks"},
     };
     Arguments arguments;
+    if (runtime->delegate)
+        return refuse(runtime, "checkpoints", err);
     begin(&arguments, runtime, "checkpoint");
     add_pair(&arguments, "--image-path", checkpoint->image_path);
     add_pair(&arguments, "--work-path", checkpoint->work_path);
@@ -249,6 +268,8 @@ int runtime_checkpoint(
 
 int runtime_command(const Runtime *runtime, const char *command, const char *id, Error *err) {
     Arguments arguments;
+    if (runtime->delegate)
+        return delegate_command(runtime->delegate, command, err);
     begin(&arguments, runtime, command);
     add(&arguments, id);
     return run(runtime, &arguments, NULL, err);
@@ -256,6 +277,8 @@ int runtime_command(const Runtime *runtime, const char *command, const char *id,
 
 int runtime_kill(const Runtime *runtime, const char *id, int signal, bool all, Error *err) {
     Arguments arguments;
+    if (runtime->delegate)
+        return delegate_kill(runtime->delegate, "", signal, all, err);
     autofree char *number = text_format("%d", signal);
     begin(&arguments, runtime, "kill");
     if (all)
@@ -265,8 +288,20 @@ int runtime_kill(const Runtime *runtime, const char *id, int signal, bool all, E
     return run(runtime, &arguments, NULL, err);
 }
 
+/* Our child, not yet reaped: the pid is still its own. */
+int runtime_kill_exec(
+    const Runtime *runtime, const char *exec_id, pid_t pid, int signal, Error *err) {
+    if (runtime->delegate)
+        return delegate_kill(runtime->delegate, exec_id, signal, false, err);
+    if (kill(pid, signal) < 0)
+        return error_set_errno(err, errno, "cannot send signal %d to exec '%s'", signal, exec_id);
+    return 0;
+}
+
 int runtime_update(const Runtime *runtime, const char *id, const char *resources_file, Error *err) {
     Arguments arguments;
+    if (runtime->delegate)
+        return delegate_update(runtime->delegate, resources_file, err);
     begin(&arguments, runtime, "update");
     add_pair(&arguments, "--resources", resources_file);
     add(&arguments, id);
@@ -275,6 +310,8 @@ int runtime_update(const Runtime *runtime, const char *id, const char *resources
 
 int runtime_delete(const Runtime *runtime, const char *id, Error *err) {
     Arguments arguments;
+    if (runtime->delegate)
+        return delegate_delete(runtime->delegate, err);
     begin(&arguments, runtime, "delete");
     add(&arguments, "--force");
     add(&arguments, id);
@@ -298,5 +335,7 @@ void runtime_done(Runtime *runtime) {
     free(runtime->root);
     free(runtime->bundle);
     free(runtime->log);
+    texts_free(runtime->arguments);
+    delegate_free(runtime->delegate);
     *runtime = (Runtime){};
 }

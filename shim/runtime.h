@@ -5,9 +5,11 @@
 
 #include "base/error.h"
 
-/* The OCI runtime, called by runc's command line. Calls wait for the runtime, which takes
- * milliseconds; what the container writes meanwhile stays in its pipes. Errors are the last one in
- * the runtime's JSON log, with its code and reason. */
+typedef struct Delegate Delegate;
+
+/* The OCI runtime, called by runc's command line, or another project's shim in its place. Calls
+ * wait for the runtime, which takes milliseconds; what the container writes meanwhile stays in its
+ * pipes. Errors are the last one in the runtime's JSON log, with its code and reason. */
 typedef struct Runtime {
     char *binary; /* a path */
     char *root;   /* its --root; NULL: its default */
@@ -15,6 +17,8 @@ typedef struct Runtime {
     char *log;    /* absolute */
     bool systemd_cgroup;
     bool no_pivot, no_new_keyring;
+    char **arguments;   /* of the user's own, before all others; NULL: none */
+    Delegate *delegate; /* NULL: an OCI runtime */
 } Runtime;
 
 /* "" is tare-runtime; a name without a slash is looked for beside the shim's executable, in
@@ -25,6 +29,9 @@ typedef struct RuntimeProcess {
     int fds[3];                 /* the process's; -1: /dev/null */
     const char *console_socket; /* NULL: no terminal */
     const char *pid_file;
+    const char *exec_id; /* "": the container's init */
+    bool terminal;
+    const char *paths[3]; /* for a delegate: FIFOs, or "" */
 } RuntimeProcess;
 
 int runtime_create(const Runtime *runtime, const char *id, const RuntimeProcess *process,
@@ -52,6 +59,9 @@ int runtime_exec_attached(const Runtime *runtime, const char *id, const char *sp
 /* start, pause, resume */
 int runtime_command(const Runtime *runtime, const char *command, const char *id, Error *err);
 int runtime_kill(const Runtime *runtime, const char *id, int signal, bool all, Error *err);
+/* An exec that was started by runtime_exec. */
+int runtime_kill_exec(
+    const Runtime *runtime, const char *exec_id, pid_t pid, int signal, Error *err);
 int runtime_update(const Runtime *runtime, const char *id, const char *resources_file, Error *err);
 
 /* With --force: also kills what still runs. A container that the runtime does not know is fine. */

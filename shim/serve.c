@@ -16,8 +16,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "proto/containerd/services/events/ttrpc/v1/events.pb-c.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
 #include "shim/container.h"
+#include "shim/delegate.h"
 #include "shim/group.h"
 #include "shim/record.h"
 #include "shim/shim.h"
@@ -162,6 +164,8 @@ int shim_serve(const ShimArguments *arguments, Error *err) {
     const TtrpcService services[] = {
         {&containerd__task__v3__task__descriptor, shim_service_names, shim_handle, &shim},
         {&tare__shim__v1__shim__descriptor, shim_watch_names, shim_watch_handle, &shim},
+        {&containerd__services__events__ttrpc__v1__events__descriptor, delegate_events_names,
+            delegate_events_handle, &shim},
         {},
     };
     const PublisherOptions publisher = {.loop = &shim.loop,

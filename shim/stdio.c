@@ -54,6 +54,8 @@ struct Stdio {
     char *paths[3], *id, *name_space;
     unsigned *farewells;
     Logger *logger;
+    StdioRelay relay; /* the text is ours */
+    char *fifos[3];   /* NULL: not made */
     int exit_code;
     TerminalSize size;
     Stream streams[LOG_STREAMS];
@@ -134,7 +136,8 @@ static bool read_stream(Stream *stream) {
     if (n < 0 && errno == EINTR)
         return true;
     if (n < 0 && errno == EAGAIN) {
-        stream->drained = true;
+        /* what is still within the other shim comes before the FIFO's end */
+        stream->drained = !stream->stdio->relay.fifos;
         return false;
     }
     if (n <= 0) { /* EIO: the last slave of the terminal is closed */
@@ -229,8 +232,11 @@ static void write_input(Stdio *stdio) {
         input->pending.length -= done;
     }
     /* a terminal has no half-close */
-    if (input->ending && input->pending.length == 0 && !stdio->terminal)
+    if (input->ending && input->pending.length == 0 && !stdio->terminal && input->source.fd >= 0) {
         close_source(stdio->loop, &input->source);
+        if (stdio->relay.fifos)
+            stdio->relay.input_closed(stdio->relay.owner);
+    }
     watch_input(stdio);
 }
 
@@ -291,7 +297,9 @@ void stdio_release_input(Stdio *stdio) {
 void stdio_resize(Stdio *stdio, TerminalSize size) {
     Error ignored;
     stdio->size = size;
-    if (stdio->terminal && stdio->streams[0].source.fd >= 0)
+    if (stdio->relay.fifos)
+        stdio->relay.resized(stdio->relay.owner, size);
+    else if (stdio->terminal && stdio->streams[0].source.fd >= 0)
         terminal_resize(stdio->streams[0].source.fd, size, &ignored);
 }
 
@@ -316,6 +324,7 @@ int stdio_new(const StdioOptions *options, Stdio **ret, Error *err) {
         .id = text_copy(options->id),
         .name_space = text_copy(options->name_space),
         .farewells = options->farewells,
+        .relay = options->relay,
         .drain_timer = {.handle = on_drain_timer, .owner = stdio},
         .input = {.source = {.fd = -1, .handle = on_input, .owner = stdio},
             .fifo = {.fd = -1, .handle = on_fifo, .owner = stdio},
@@ -323,6 +332,7 @@ int stdio_new(const StdioOptions *options, Stdio **ret, Error *err) {
     for (int i = 0; i < 3; i++)
         if (!text_is_empty(options->paths[i]))
             stdio->paths[i] = text_copy(options->paths[i]);
+    stdio->relay.fifos = text_copy(options->relay.fifos);
     stream_init(stdio, LOG_STDOUT);
     stream_init(stdio, LOG_STDERR);
     *ret = stdio;
@@ -346,10 +356,16 @@ Stdio *stdio_free(Stdio *stdio) {
         close(stdio->input.fifo_writer);
     text_done(&stdio->input.pending);
     logger_end(stdio->logger);
-    for (int i = 0; i < 3; i++)
-        free(stdio->paths[i]);
     free(stdio->id);
     free(stdio->name_space);
+    for (int i = 0; i < 3; i++) {
+        Error ignored;
+        if (stdio->fifos[i])
+            file_remove(AT_FDCWD, stdio->fifos[i], &ignored);
+        free(stdio->fifos[i]);
+        free(stdio->paths[i]);
+    }
+    free((char *)(uintptr_t)stdio->relay.fifos);
     free(stdio);
     return NULL;
 }
@@ -392,16 +408,38 @@ static int make_pipe(int *ret_reader, int *ret_writer, Error *err) {
     return 0;
 }
 
-static int open_pipes(Stdio *stdio, int child[3], Error *err) {
+/* Both ends: the one for the child is held until the other shim has opened the FIFO itself, so that
+ * ours neither fails to open nor finds its end too early. */
+static int make_fifo(Stdio *stdio, int index, int *ret_reader, int *ret_writer, Error *err) {
+    char *path = text_format("%s%d", stdio->relay.fifos, index);
+    free(stdio->fifos[index]);
+    stdio->fifos[index] = path;
+    TRY(file_remove(AT_FDCWD, path, err));
+    if (mkfifoat(AT_FDCWD, path, 0600) < 0)
+        return error_set_errno(err, errno, "cannot make '%s'", path);
+    TRY(file_open(AT_FDCWD, path, O_RDONLY | O_NONBLOCK, 0, ret_reader, err));
+    return file_open(AT_FDCWD, path, O_WRONLY | O_NONBLOCK, 0, ret_writer, err);
+}
+
+static int make_channel(Stdio *stdio, int index, int *ret_reader, int *ret_writer, Error *err) {
+    return stdio->relay.fifos ? make_fifo(stdio, index, ret_reader, ret_writer, err)
+                              : make_pipe(ret_reader, ret_writer, err);
+}
+
+static int open_channels(Stdio *stdio, int child[3], Error *err) {
     if (somebody_has_input(stdio)) {
-        TRY(make_pipe(&child[0], &stdio->input.source.fd, err));
+        TRY(make_channel(stdio, 0, &child[0], &stdio->input.source.fd, err));
         TRY(fd_set_nonblocking(stdio->input.source.fd, true, err));
     }
-    for (int i = 0; i < LOG_STREAMS; i++) {
-        TRY(make_pipe(&stdio->streams[i].source.fd, &child[1 + i], err));
+    for (int i = 0; i < (stdio->terminal ? 1 : LOG_STREAMS); i++) {
+        TRY(make_channel(stdio, 1 + i, &stdio->streams[i].source.fd, &child[1 + i], err));
         TRY(fd_set_nonblocking(stdio->streams[i].source.fd, true, err));
     }
     return 0;
+}
+
+const char *stdio_fifo(const Stdio *stdio, int index) {
+    return stdio->fifos[index] ? stdio->fifos[index] : "";
 }
 
 int stdio_open(Stdio *stdio, int ret_child[3], Error *err) {
@@ -409,9 +447,9 @@ int stdio_open(Stdio *stdio, int ret_child[3], Error *err) {
         ret_child[i] = -1;
     TRY(open_fifo(stdio, stdio->paths[0], err));
     TRY(open_sinks(stdio, err));
-    if (stdio->terminal)
+    if (stdio->terminal && !stdio->relay.fifos)
         return 0;
-    int r = open_pipes(stdio, ret_child, err);
+    int r = open_channels(stdio, ret_child, err);
     if (r < 0) {
         stdio_close_child(ret_child);
         return r;
@@ -475,7 +513,7 @@ void stdio_drain(Stdio *stdio, LoopHandler drained, void *owner) {
             continue;
         if (stdio->terminal || ioctl(stream->source.fd, FIONREAD, &waiting) < 0)
             waiting = TERMINAL_TAIL;
-        stream->left = (size_t)waiting;
+        stream->left = stdio->relay.fifos ? SIZE_MAX : (size_t)waiting;
         stream->drained = false;
     }
     loop_arm(stdio->loop, &stdio->drain_timer, drain_timeout);

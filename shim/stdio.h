@@ -16,6 +16,9 @@
  *                                          ─► listeners: attached clients
  *     program ◄─ pipe or terminal ◄─ Stdio ◄─ FIFO, attached clients
  *
+ * Where another shim runs the process (shim/delegate.h), FIFOs are in the place of pipes and
+ * terminal, and what is more than bytes goes to it by the hooks of StdioRelay.
+ *
  * Output is read only while everybody can take more. A Stdio exists before its process (clients
  * attach first) and until the process is deleted. */
 typedef struct Stdio Stdio;
@@ -30,6 +33,13 @@ typedef struct StdioListener {
     struct StdioListener *next;
 } StdioListener;
 
+typedef struct StdioRelay {
+    const char *fifos; /* the beginning of their path names; NULL: pipes, or a terminal */
+    void (*resized)(void *owner, TerminalSize size);
+    void (*input_closed)(void *owner);
+    void *owner;
+} StdioRelay;
+
 typedef struct StdioOptions {
     Loop *loop;
     LogSink *log;         /* borrowed; NULL: none */
@@ -37,6 +47,7 @@ typedef struct StdioOptions {
     const char *id, *name_space; /* of the container, or of the exec */
     unsigned *farewells;         /* shim/logger.h */
     bool terminal, open_stdin, stdin_once;
+    StdioRelay relay;
 } StdioOptions;
 
 int stdio_new(const StdioOptions *options, Stdio **ret, Error *err);
@@ -46,7 +57,8 @@ Stdio *stdio_free(Stdio *stdio); /* listeners must have left; returns NULL */
  * stdio_close_child once the runtime has passed them on. With a terminal all three are -1. */
 int stdio_open(Stdio *stdio, int ret_child[3], Error *err);
 void stdio_close_child(int child[3]);
-void stdio_set_terminal(Stdio *stdio, int master); /* taken */
+const char *stdio_fifo(const Stdio *stdio, int index); /* its path name, or "": none is open */
+void stdio_set_terminal(Stdio *stdio, int master);     /* taken */
 
 void stdio_join(Stdio *stdio, StdioListener *listener);
 void stdio_leave(Stdio *stdio, StdioListener *listener);

@@ -84,15 +84,12 @@ static int kill_container(Process *process, const TaskRequest *request, Error *e
         &container->runtime, container->id, (int)message->signal, message->all, err);
 }
 
-/* Our child, not yet reaped: the pid is still its own. */
 static int kill_exec(Process *exec, const TaskRequest *request, Error *err) {
     const Containerd__Task__V3__KillRequest *message = request->message;
     if (message->signal == SIGKILL)
         oom_close(&exec->container->oom);
-    if (kill(exec->pid, (int)message->signal) < 0)
-        return error_set_errno(
-            err, errno, "cannot send signal %u to exec '%s'", message->signal, exec->id);
-    return 0;
+    return runtime_kill_exec(
+        &exec->container->runtime, exec->id, exec->pid, (int)message->signal, err);
 }
 
 static int refuse_kill(Process *process, const TaskRequest *request, Error *err) {

@@ -55,8 +55,8 @@ static int start(Cli *cli, const char *id, Error *err) {
     return call(cli, "Start", &request, err);
 }
 
-/* With --rm: after a failed start nothing may be left, and after the end the prompt comes back only
- * when the name is free again. Both have happened already if the container is not found. */
+/* With --rm: after a failed start nothing may be left. That has happened already if the container
+ * is not found. */
 static void remove_quietly(Cli *cli, const char *id) {
     Tare__V1__RemoveContainerRequest request = TARE__V1__REMOVE_CONTAINER_REQUEST__INIT;
     request.container = (char *)id;
@@ -65,10 +65,16 @@ static void remove_quietly(Cli *cli, const char *id) {
     call(cli, "Remove", &request, &ignored);
 }
 
-static void wait_removed(Cli *cli, const char *id) {
+/* The shim has told us of the end. The prompt comes back only when the engine knows it, too, so
+ * that the next command finds the exit code, with --rm the name free again. A policy may begin the
+ * next life at once: then there is no end to wait for. */
+static void wait_settled(Cli *cli, const CreateRequest *created, const char *id) {
     Tare__V1__WaitContainerRequest request = TARE__V1__WAIT_CONTAINER_REQUEST__INIT;
     request.container = (char *)id;
-    request.condition = TARE__V1__WAIT_CONDITION__WAIT_REMOVED;
+    request.condition = created->auto_remove ? TARE__V1__WAIT_CONDITION__WAIT_REMOVED
+                                             : TARE__V1__WAIT_CONDITION__WAIT_NOT_RUNNING;
+    if (created->restart && !text_equal(created->restart->name, "no"))
+        return;
     for (int attempt = 0; attempt < 2; attempt++) {
         Error ignored = {};
         if (call(cli, "Wait", &request, &ignored) >= 0 ||
@@ -93,8 +99,8 @@ static int run_attached(Cli *cli, const RunOptions *options, const CreateRequest
     *ret_started = true;
     bool detached = false;
     TRY(session_run(session, &detached, ret_code, err));
-    if (request->auto_remove && !detached)
-        wait_removed(cli, id);
+    if (!detached)
+        wait_settled(cli, request, id);
     return 0;
 }
 
@@ -153,12 +159,15 @@ static const RunOptions defaults = {.signal_proxy = true};
 const Command command_run = {
     .arguments = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
     .summary = "Create and run a new container from an image",
-    .more = "COMMAND and its arguments replace the image's CMD and follow its ENTRYPOINT. An image "
-            "that is not here is pulled.\n\n"
-            "Exit status: 125 when the container could not be run, 126 when the program cannot be "
-            "executed, 127 when it does not exist, else the program's own, 128 + n when signal n "
-            "ended it.\n\n"
-            "The keys ctrl-p ctrl-q leave a container that has a terminal without stopping it.",
+    .more =
+        "COMMAND and its arguments replace the image's CMD and follow its ENTRYPOINT. An image "
+        "that is not here is pulled.\n\n"
+        "Exit status: 125 when the container could not be run, 126 when the program cannot be "
+        "executed, 127 when it does not exist, else the program's own, 128 + n when signal n "
+        "ended it.\n\n"
+        "RUNTIME is a name of the engine's configuration, tare, runc, crun, the path of an OCI "
+        "runtime, or another project's shim: its path, or a type like io.containerd.runc.v2.\n\n"
+        "The keys ctrl-p ctrl-q leave a container that has a terminal without stopping it.",
     .options = options,
     .options_size = sizeof(RunOptions),
     .defaults = &defaults,

@@ -27,9 +27,35 @@ static OciImageConfig *config_copy(const OciImageConfig *config) {
     return copy;
 }
 
+/* By its name: what the configuration says of it holds from start to start, as in Docker. */
+static int runtime_settle(const Config *config, ContainerSettings *settings, Error *err) {
+    ConfigRuntime ignored;
+    TRY(config_runtime(config, settings->runtime, &ignored, err));
+    char *name = text_copy(config_runtime_name(config, settings->runtime));
+    free(settings->runtime);
+    settings->runtime = name;
+    return 0;
+}
+
+/* An image's own check is left out instead: nobody has asked for it. */
+static int check_together(const Config *config, const ContainerRecord *record, Error *err) {
+    const ContainerSettings *settings = record->settings;
+    ConfigRuntime runtime;
+    OciHealthcheck health;
+    TRY(config_runtime(config, settings->runtime, &runtime, err));
+    if (runtime.type && settings->health && settings->health->test.n &&
+        health_of(record, &health) && !health_is_url(&health))
+        return error_set(err, ERROR_UNSUPPORTED,
+            "health checks by command need an OCI runtime, not the shim '%s': check by http, tcp "
+            "or grpc",
+            runtime.type);
+    return 0;
+}
+
 static int record_build(
     Containers *containers, ContainerCreate *create, ContainerRecord **ret, Error *err) {
     TRY(restart_check(create->settings, err));
+    TRY(runtime_settle(containers->with.config, create->settings, err));
     autoptr(ContainerRecord) record = container_record_new();
     autoptr(Image) image = NULL;
     char id[65];
@@ -86,6 +112,7 @@ int container_create(
     TRY(record_build(containers, create, &record, err));
     TRY(spec_check(record, err));
     TRY(health_check(record, err));
+    TRY(check_together(containers->with.config, record, err));
     TRY(log_config_complete(containers->with.config, record, err));
     TRY(name_take(containers, create->name, record, &container, err));
     pthread_mutex_lock(&container->operation);

@@ -11,6 +11,10 @@ static const char *kind_of(const OciHealthcheck *health) {
     return health->test.n ? health->test.item[0] : "";
 }
 
+bool health_is_url(const OciHealthcheck *health) {
+    return text_equal(kind_of(health), "URL");
+}
+
 static JsonInt either(JsonInt user, JsonInt image) {
     return user.value ? user : image;
 }
@@ -93,14 +97,14 @@ int health_check(const ContainerRecord *record, Error *err) {
     if (!action_known)
         return error_set(err, ERROR_INVALID,
             "health check: unknown action '%.100s': none, kill, stop or restart", action);
-    if (wanted && text_equal(kind_of(&health), "URL"))
+    if (wanted && health_is_url(&health))
         TRY(check_url(health.test.item[1], err));
     return check_durations(&health, err);
 }
 
 TaskHealth health_task(const ContainerRecord *record, const OciHealthcheck *health,
     const char *process_path, int stop_signal) {
-    bool url = text_equal(kind_of(health), "URL");
+    bool url = health_is_url(health);
     return (TaskHealth){.process = url ? NULL : process_path,
         .url = url ? health->test.item[1] : NULL,
         .interval = health->interval.value,

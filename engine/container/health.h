@@ -10,6 +10,9 @@
 /* What holds for the container; members are borrowed from the record. False: none. */
 bool health_of(const ContainerRecord *record, OciHealthcheck *ret);
 
+/* Over the network, without a process in the container. */
+bool health_is_url(const OciHealthcheck *health);
+
 /* The arguments that a probe runs in the container; empty for a URL. */
 void health_command(const ContainerRecord *record, const OciHealthcheck *health, JsonTexts *ret);
 

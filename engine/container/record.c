@@ -64,6 +64,7 @@ static const JsonField settings_fields[] = {
     {"terminalColumns", JSON_UINT, JSON_AT(terminal_columns)},
     {"restart", JSON_TEXT, JSON_AT(restart)},
     {"restartRetries", JSON_UINT, JSON_AT(restart_retries)},
+    {"runtime", JSON_TEXT, JSON_AT(runtime)},
     {"health", JSON_OBJECT, JSON_AT(health), &oci_healthcheck_type},
     {"healthOnFailure", JSON_TEXT, JSON_AT(health_on_failure)},
     {"logDriver", JSON_TEXT, JSON_AT(log_driver)},

@@ -32,6 +32,7 @@ typedef struct ContainerSettings {
     JsonUint terminal_rows, terminal_columns;
     char *restart; /* policy; NULL: "no" */
     JsonUint restart_retries;
+    char *runtime;           /* as config_runtime knows it; NULL: the default one */
     OciHealthcheck *health;  /* NULL: the image's */
     char *health_on_failure; /* NULL: nothing happens */
     char *log_driver;        /* NULL: json-file */

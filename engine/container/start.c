@@ -117,13 +117,14 @@ static int task_step(Start *start, Error *err) {
     autofree char *exit = container_path(start->containers, start->container->id, "exit.json");
     autofree char *attach = path_attach_socket(start->containers, start->container->id);
     autofree char *runtime_root = path_join(config->state, "runtime");
-    const char *runtime;
+    autodone(TaskRuntime) runtime = {};
     unsigned pid;
-    TRY(config_runtime(config, "", &runtime, err));
+    TRY(task_runtime_find(config, settings->runtime, runtime_root, &runtime, err));
     TRY(snapshot_mounts(start->containers->with.snapshots, start->container->id, &rootfs, err));
     autofree char *probe = path_join(start->bundle, BUNDLE_HEALTH_FILE);
     OciHealthcheck health;
-    bool checked = health_of(start->record, &health);
+    bool checked =
+        health_of(start->record, &health) && (!runtime.delegate || health_is_url(&health));
     int stop_signal = SIGTERM;
     TRY(signal_parse(spec_stop_signal(start->record), &stop_signal, err));
     const TaskHealth task_health = health_task(start->record, &health, probe, stop_signal);
@@ -138,7 +139,7 @@ static int task_step(Start *start, Error *err) {
         .stdin_once = settings->stdin_once.value,
         .terminal_rows = (unsigned)settings->terminal_rows.value,
         .terminal_columns = (unsigned)settings->terminal_columns.value,
-        .runtime = runtime,
+        .runtime = &runtime,
         .runtime_root = runtime_root,
         .log = &log,
         .attach_socket = attach,

@@ -104,7 +104,14 @@ static void fill_log(const LogConfig *from, Tare__Shim__V1__Log *to) {
 
 static Google__Protobuf__Any pack_options(const TaskCreate *create, Text *buffer) {
     Tare__Shim__V1__Options options = TARE__SHIM__V1__OPTIONS__INIT;
-    options.runtime = text_or_empty(create->runtime);
+    const TaskRuntime *runtime = create->runtime;
+    options.runtime = text_or_empty(runtime->path);
+    options.runtime_arguments = runtime->arguments.item;
+    options.n_runtime_arguments = runtime->arguments.n;
+    options.delegate = text_or_empty(runtime->delegate);
+    options.delegate_options_type = text_or_empty(runtime->options_type);
+    options.delegate_options.data = (uint8_t *)runtime->options.data;
+    options.delegate_options.len = runtime->options.length;
     options.runtime_root = text_or_empty(create->runtime_root);
     options.log_path = text_or_empty(create->log->path);
     Tare__Shim__V1__Log log;

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "engine/container/log_config.h"
+#include "engine/container/runtime.h"
 #include "engine/snapshot/snapshot.h"
 #include "ttrpc/client.h"
 
@@ -35,7 +36,7 @@ typedef struct TaskCreate {
     const SnapshotMount *rootfs;
     bool terminal, open_stdin, stdin_once;
     unsigned terminal_rows, terminal_columns;
-    const char *runtime; /* NULL: the shim's choice */
+    const TaskRuntime *runtime;
     const char *runtime_root, *attach_socket, *exit_record;
     const LogConfig *log;
     const char *restart; /* policy; NULL: none */

@@ -29,7 +29,7 @@ def test_output_goes_to_its_stream_and_the_exit_code_is_ours(tare, container):
 def test_attach_comes_before_start(fake, tare, container):
     container(lambda peer: (peer.welcome(), peer.exit(0)))
     tare.run("run", "image")
-    assert [method.rsplit("/", 1)[1] for method, _ in fake.calls] == ["Create", "Attach", "Start"]
+    assert [method.rsplit("/", 1)[1] for method, _ in fake.calls] == ["Create", "Attach", "Start", "Wait"]
 
 
 def test_output_before_the_exit_is_never_lost(tare, container):

@@ -118,6 +118,7 @@ static int copy_settings(
     settings->pids_limit = (JsonInt){true, request->pids_limit};
     settings->terminal_rows = (JsonUint){true, request->terminal_rows};
     settings->terminal_columns = (JsonUint){true, request->terminal_columns};
+    settings->runtime = copy_text(request->runtime);
     if (request->health)
         copy_health(request->health, settings);
     settings->log_driver = copy_text(request->log_driver);

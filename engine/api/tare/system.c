@@ -120,6 +120,6 @@ int api_system_info(RpcCall *call, const Tare__V1__InfoRequest *request,
     response->n_insecure_registries = config->registry.insecure.n;
     response->mirrors = config->registry.mirrors.item;
     response->n_mirrors = config->registry.mirrors.n;
-    response->default_runtime = config->default_runtime ? config->default_runtime : "tare";
+    response->default_runtime = rpc_call_copy(call, config_runtime_name(config, ""));
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "engine/config.h"
@@ -77,7 +78,7 @@ static void every_key_of_docker_that_exists_is_read(void **state) {
         "\"runtimes\":{\"crun\":{\"path\":\"/usr/bin/crun\"}},\"default-runtime\":\"crun\"}";
     Config config;
     Error err = {};
-    const char *runtime = NULL;
+    ConfigRuntime runtime;
     assert_int_equal(load(text, (ConfigOptions){}, &config, &err), 0);
     assert_string_equal(config.root, "/r");
     assert_string_equal(config.state, "/s");
@@ -98,7 +99,8 @@ static void every_key_of_docker_that_exists_is_read(void **state) {
     assert_string_equal(config.bip, "10.1.0.1/24");
     assert_true(config.no_icc);
     assert_int_equal(config_runtime(&config, "", &runtime, &err), 0);
-    assert_string_equal(runtime, "/usr/bin/crun");
+    assert_string_equal(runtime.path, "/usr/bin/crun");
+    assert_null(runtime.type);
     assert_int_equal(config_runtime(&config, "nope", &runtime, &err), ERROR_INVALID);
     config_done(&config);
 }
@@ -134,8 +136,61 @@ static void mistakes_name_file_and_key_or_line(void **state) {
     refused("{\"mtu\": 70000}", "mtu");
     refused("{\"default-runtime\": \"kata\"}", "kata");
     refused("{\"runtimes\": {\"x\": {\"path\": \"relative\"}}}", "runtimes.x.path");
+    refused("{\"runtimes\": {\"x\": {}}}", "runtimes.x: either a path or a runtimeType");
+    refused("{\"runtimes\": {\"x\": {\"path\": \"/a\", \"runtimeType\": \"io.containerd.a.v1\"}}}",
+        "runtimes.x: either a path or a runtimeType");
+    refused("{\"runtimes\": {\"x\": {\"runtimeType\": \"runsc\"}}}", "runtimes.x.runtimeType");
+    refused("{\"runtimes\": {\"x\": {\"path\": \"/a\", \"options\": {}}}}", "runtimes.x.options");
+    refused(
+        "{\"runtimes\": {\"x\": {\"runtimeType\": \"io.containerd.a.v1\", \"runtimeArgs\": [\"b\"]}}}",
+        "runtimes.x.runtimeArgs");
+    refused("{\"runtimes\": {\"x\": {\"runtimeType\": \"io.containerd.a.v1\", "
+            "\"options\": {\"Colour\": 1}}}}",
+        "runtimes.x.options: unknown key 'Colour'");
     refused("[]", "expected an object");
     refused("", "premature EOF");
+}
+
+static void a_runtime_is_known_by_table_name_path_and_type(void **state) {
+    static const char text[] =
+        "{\"runtimes\": {\"debug\": {\"path\": \"/usr/bin/runc\", \"runtimeArgs\": [\"--debug\"]},"
+        "\"vm\": {\"runtimeType\": \"io.containerd.kata.v2\", \"options\": {\"configPath\": \"/k\"}}}}";
+    static const struct {
+        const char *name, *path, *type;
+    } rows[] = {
+        {"", NULL, NULL},
+        {"tare", NULL, NULL},
+        {"io.containerd.tare.v2", NULL, NULL},
+        {"debug", "/usr/bin/runc", NULL},
+        {"crun", "crun", NULL},
+        {"/opt/bin/crun", "/opt/bin/crun", NULL},
+        {"/opt/bin/containerd-shim-x-v1", NULL, "/opt/bin/containerd-shim-x-v1"},
+        {"io.containerd.runc.v2", NULL, "io.containerd.runc.v2"},
+        {"vm", NULL, "io.containerd.kata.v2"},
+    };
+    Config config;
+    Error err = {};
+    assert_int_equal(load(text, (ConfigOptions){}, &config, &err), 0);
+    for (size_t i = 0; i < array_size(rows); i++) {
+        ConfigRuntime runtime;
+        assert_int_equal(config_runtime(&config, rows[i].name, &runtime, &err), 0);
+        assert_true(text_equal(runtime.path, rows[i].path));
+        assert_true(text_equal(runtime.type, rows[i].type));
+    }
+    static const char *const unknown[] = {
+        "kata", "../bin/sh", "./runc", ".a.b", "a.b.", "bin/x.y.z"};
+    for (size_t i = 0; i < array_size(unknown); i++) {
+        ConfigRuntime runtime;
+        assert_int_equal(config_runtime(&config, unknown[i], &runtime, &err), ERROR_INVALID);
+        assert_non_null(strstr(err.message, unknown[i]));
+    }
+    ConfigRuntime runtime;
+    ConfigRuntimeOptions options;
+    assert_int_equal(config_runtime(&config, "vm", &runtime, &err), 0);
+    assert_int_equal(config_runtime_options(&runtime, &options, &err), 0);
+    assert_string_equal(options.config_path, "/k");
+    config_runtime_options_done(&options);
+    config_done(&config);
 }
 
 static void keys_without_effect_are_warned_about(void **state) {
@@ -163,6 +218,7 @@ int main(void) {
         TEST(every_key_of_docker_that_exists_is_read),
         TEST(the_command_line_comes_before_environment_and_file),
         TEST(mistakes_name_file_and_key_or_line),
+        TEST(a_runtime_is_known_by_table_name_path_and_type),
         TEST(keys_without_effect_are_warned_about),
         TEST(a_named_file_must_exist),
     };
