@@ -22,7 +22,8 @@ enum {
     INPUT_MAX = 65536,     /* bytes that the program has not read; then writers wait */
     TERMINAL_TAIL = 65536, /* what a terminal may hold when its process ends */
 };
-static const int64_t drain_timeout = 10 * TIME_SECOND;
+static const int64_t drain_timeout = 10 * TIME_SECOND, first_look = TIME_MILLISECOND,
+                     last_look = TIME_SECOND;
 
 /* Where a stream's bytes go besides log and listeners. */
 typedef struct Sink {
@@ -61,7 +62,8 @@ struct Stdio {
     Stream streams[LOG_STREAMS];
     Input input;
     StdioListener *listeners;
-    LoopTimer drain_timer;
+    LoopTimer drain_timer, unread_timer;
+    int64_t unread_delay;
     LoopHandler drained;
     void *drained_owner;
 };
@@ -160,6 +162,42 @@ static bool is_drained(const Stdio *stdio) {
     return true;
 }
 
+static bool has_unread(const Stdio *stdio, const Sink *sink) {
+    struct stat status;
+    int waiting = 0;
+    return !stdio->logger && sink->source.fd >= 0 && fstat(sink->source.fd, &status) == 0 &&
+           S_ISFIFO(status.st_mode) && ioctl(sink->source.fd, FIONREAD, &waiting) == 0 &&
+           waiting > 0;
+}
+
+/* containerd's client waits for the end of its FIFOs before it asks for the process's deletion.
+ * What is in a FIFO goes with the last descriptor of it, which may be ours while containerd is
+ * away: hence the look at what is unread, again and again, as no event tells of it. */
+static void close_ended_sinks(Stdio *stdio) {
+    bool open = false, unread = false;
+    for (int i = 0; i < LOG_STREAMS; i++) {
+        Stream *stream = &stdio->streams[i];
+        bool ended = stream->source.fd < 0 && stream->sink.pending.length == 0;
+        if (ended && has_unread(stdio, &stream->sink))
+            unread = true;
+        else if (ended)
+            close_source(stdio->loop, &stream->sink.source);
+        open = open || stream->sink.source.fd >= 0;
+    }
+    if (!open)
+        logger_end(take_ptr(&stdio->logger));
+    if (unread && !stdio->unread_timer.deadline) {
+        stdio->unread_delay = stdio->unread_delay ? stdio->unread_delay * 2 : first_look;
+        if (stdio->unread_delay > last_look)
+            stdio->unread_delay = last_look;
+        loop_arm(stdio->loop, &stdio->unread_timer, stdio->unread_delay);
+    }
+}
+
+static void on_unread_timer(void *owner, uint32_t events) {
+    close_ended_sinks(owner);
+}
+
 /* Reads what is there while everybody takes it; then decides what to watch. */
 static void pump(Stdio *stdio) {
     for (int i = 0; i < LOG_STREAMS; i++) {
@@ -173,6 +211,8 @@ static void pump(Stdio *stdio) {
             loop_watch(
                 stdio->loop, &stream->sink.source, stream->sink.pending.length ? EPOLLOUT : 0);
     }
+    if (stdio->opened)
+        close_ended_sinks(stdio);
     if (stdio->draining && is_drained(stdio))
         loop_arm(stdio->loop, &stdio->drain_timer, 0);
 }
@@ -326,6 +366,7 @@ int stdio_new(const StdioOptions *options, Stdio **ret, Error *err) {
         .farewells = options->farewells,
         .relay = options->relay,
         .drain_timer = {.handle = on_drain_timer, .owner = stdio},
+        .unread_timer = {.handle = on_unread_timer, .owner = stdio},
         .input = {.source = {.fd = -1, .handle = on_input, .owner = stdio},
             .fifo = {.fd = -1, .handle = on_fifo, .owner = stdio},
             .fifo_writer = -1}};
@@ -343,6 +384,7 @@ Stdio *stdio_free(Stdio *stdio) {
     if (!stdio)
         return NULL;
     loop_disarm(stdio->loop, &stdio->drain_timer);
+    loop_disarm(stdio->loop, &stdio->unread_timer);
     for (int i = 0; i < LOG_STREAMS; i++) {
         close_source(stdio->loop, &stdio->streams[i].source);
         close_source(stdio->loop, &stdio->streams[i].sink.source);

@@ -228,6 +228,19 @@ def test_fifos_of_containerd(shim):
     os.close(err)
 
 
+def test_a_fifo_ends_with_the_program(shim):
+    """containerd reads to the end before it asks to delete; a reader that is away misses nothing."""
+    path = shim.directory / "stdout"
+    os.mkfifo(path)
+    shim.create(spec(["echo", "late"]), options=shim.options(log_path="", attach_socket=""), stdout=str(path), stderr=str(path))
+    shim.call("Start")
+    shim.call("Wait")
+    time.sleep(0.2)
+    with open(path, "rb") as reader:
+        assert reader.read() == b"late\n"
+    shim.call("Delete")
+
+
 def test_full_fifo_stops_the_program_and_loses_nothing(shim):
     path = shim.directory / "stdout"
     os.mkfifo(path)
