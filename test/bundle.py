@@ -211,8 +211,9 @@ def own_cgroup(pid):
 def cgroup_lines(text):
     """Lines of a /proc/PID/cgroup for the hierarchies that are mounted here: others may exist elsewhere."""
     lines = [line.split(":", 2) for line in text.splitlines()]
+    unified = " - cgroup2 " in pathlib.Path("/proc/self/mountinfo").read_text()
     return [path for _, names, path in lines
-            if not names or os.path.ismount(f"/sys/fs/cgroup/{names.removeprefix('name=')}")]
+            if (unified if not names else os.path.ismount(f"/sys/fs/cgroup/{names.removeprefix('name=')}"))]
 
 
 def compile_static(path, source):
