@@ -183,7 +183,7 @@ static int make_rootfs(Plan *plan, const OciSpec *spec, Error *err) {
     TRY(rootfs_init(
         rootfs, spec, &plan->namespaces, plan->options->bundle, &plan->cgroup, at_path, err));
     rootfs->no_pivot = plan->options->no_pivot;
-    return rootfs->opener == ROOTFS_BY_RUNTIME ? rootfs_open(rootfs, err) : 0;
+    return rootfs_prepare(rootfs, err);
 }
 
 static int make(Launch *launch, Plan *plan, Error *err) {

@@ -96,7 +96,7 @@ bool init_may_ask(const Init *init) {
 /* Before we become the namespace's root: that one may not be allowed to go where the user who calls
  * the runtime is. */
 static int open_rootfs(Init *init, Error *err) {
-    if (!init->rootfs || init->rootfs->opener == ROOTFS_BY_RUNTIME)
+    if (!init->rootfs)
         return 0;
     return init->rootfs->opener == ROOTFS_BY_INIT
                ? rootfs_open(init->rootfs, err)
@@ -343,7 +343,8 @@ static int wait_at_listener(Init *init, Error *err) {
 /* A runtime without privileges may join a process that waits (exec) only if that one does not hide
  * (ptrace(2), access mode checking). There is nothing left in it that is not the container's. */
 static int show(Init *init, Error *err) {
-    bool rootless = init->rootfs && init->rootfs->opener == ROOTFS_BY_INIT;
+    const Rootfs *rootfs = init->rootfs;
+    bool rootless = rootfs && rootfs->user_namespace && rootfs->opener == ROOTFS_BY_INIT;
     if (rootless && prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "cannot let the runtime look at its container");
     return 0;

@@ -105,15 +105,26 @@ static int set_attributes(int tree, uint64_t attributes, Error *err) {
     return 0;
 }
 
-static int mount_v1(Rootfs *rootfs, RootfsMount *mount, Error *err) {
+static const uint64_t v1_attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+
+static bool is_v2(const Rootfs *rootfs) {
+    return rootfs->cgroup_n == 1 && !*rootfs->cgroup[0].name;
+}
+
+/* The hierarchies themselves, or v2, may have to wait for the cgroup namespace. */
+int mount_make_cgroup(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     char *const data[] = {(char[]){"mode=755"}, rootfs->context, NULL};
-    uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-    autoclose int tmpfs = -1;
-    TRY(tree_new("tmpfs", "tmpfs", data, attributes, &tmpfs, err));
+    return is_v2(rootfs) ? 0 : tree_new("tmpfs", "tmpfs", data, v1_attributes, &mount->source, err);
+}
+
+static int mount_v1(Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    if (mount->source < 0)
+        TRY(mount_make_cgroup(rootfs, mount, err));
+    autoclose int tmpfs = take_fd(&mount->source);
     TRY(mount_attach(rootfs, tmpfs, mount, true, err));
     for (size_t i = 0; i < rootfs->cgroup_n; i++)
         TRY(add_hierarchy(&rootfs->cgroup[i], tmpfs, err));
-    return set_attributes(tmpfs, attributes | (mount->options.set & MOUNT_ATTR_RDONLY), err);
+    return set_attributes(tmpfs, v1_attributes | (mount->options.set & MOUNT_ATTR_RDONLY), err);
 }
 
 static int mount_v2(Rootfs *rootfs, RootfsMount *mount, Error *err) {
@@ -131,7 +142,7 @@ static int mount_v2(Rootfs *rootfs, RootfsMount *mount, Error *err) {
 
 int mount_cgroup(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     TRY(mount_check_ordinary(rootfs, mount, err));
-    if (rootfs->cgroup_n == 1 && !*rootfs->cgroup[0].name)
+    if (is_v2(rootfs))
         return mount_v2(rootfs, mount, err);
     return mount_v1(rootfs, mount, err);
 }

@@ -176,11 +176,17 @@ int mount_check_ordinary(const Rootfs *rootfs, const RootfsMount *mount, Error *
     return 0;
 }
 
-/* A tmpfs takes the mode of the directory that it covers, unless it is told one. */
-static char *mode_option(const Rootfs *rootfs, const RootfsMount *mount) {
+static bool has_mode(const RootfsMount *mount) {
     for (size_t i = 0; i < mount->options.data_n; i++)
         if (text_starts(mount->options.data[i], "mode="))
-            return NULL;
+            return true;
+    return false;
+}
+
+/* A tmpfs takes the mode of the directory that it covers, unless it is told one. */
+static char *mode_option(const Rootfs *rootfs, const RootfsMount *mount) {
+    if (has_mode(mount))
+        return NULL;
     autoclose int place = -1;
     struct stat st;
     Error ignored;
@@ -191,9 +197,8 @@ static char *mode_option(const Rootfs *rootfs, const RootfsMount *mount) {
     return text_format("mode=%04o", st.st_mode & 07777);
 }
 
-static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, Error *err) {
-    MountOptions *o = &mount->options;
-    bool readonly = o->set & MOUNT_ATTR_RDONLY;
+static int make_tmpfs(Rootfs *rootfs, const RootfsMount *mount, int *ret_tree, Error *err) {
+    const MountOptions *o = &mount->options;
     autofree char *mode = mode_option(rootfs, mount);
     autofree char **data = new_array(char *, o->data_n + 2);
     size_t n = 0;
@@ -201,15 +206,21 @@ static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, Error *err) {
         data[n++] = mode;
     for (size_t i = 0; i < o->data_n; i++)
         data[n++] = o->data[i];
-    autoclose int tree = -1;
     const char *source = mount->config->source ? mount->config->source : "tmpfs";
-    TRY(tree_new("tmpfs", source, data, o->set & ~(uint64_t)MOUNT_ATTR_RDONLY, &tree, err));
+    return tree_new("tmpfs", source, data, o->set & ~(uint64_t)MOUNT_ATTR_RDONLY, ret_tree, err);
+}
+
+static int mount_tmpfs(Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    MountOptions *o = &mount->options;
+    autoclose int tree = take_fd(&mount->source);
+    if (tree < 0)
+        TRY(make_tmpfs(rootfs, mount, &tree, err));
     if (o->copy_up)
         TRY(copy_up(rootfs->tree, mount->destination, tree, err));
     TRY(mount_attach(rootfs, tree, mount, true, err));
     if (o->propagation)
         TRY(tree_set_propagation(tree, o->propagation, o->propagation_recursive, err));
-    if (readonly) /* mount points inside it may still have to be made */
+    if (o->set & MOUNT_ATTR_RDONLY) /* mount points inside it may still have to be made */
         make_readonly_later(rootfs, take_fd(&tree));
     return 0;
 }
@@ -263,12 +274,13 @@ static int make_new(const Rootfs *rootfs, const RootfsMount *mount, int *ret_tre
 static int mount_new(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     const MountOptions *o = &mount->options;
     const char *type = mount->config->type;
-    autoclose int tree = -1;
+    autoclose int tree = take_fd(&mount->source);
     if (text_is_empty(type))
         return error_set(err, ERROR_INVALID, "type: expected a file system type");
     if (is_kernel_view(type))
         TRY(mount_check_ordinary(rootfs, mount, err));
-    TRY(make_new(rootfs, mount, &tree, err));
+    if (tree < 0)
+        TRY(make_new(rootfs, mount, &tree, err));
     TRY(set_recursive_attributes(o, tree, err));
     TRY(mount_attach(rootfs, tree, mount, true, err));
     if (o->propagation)
@@ -305,6 +317,23 @@ static MountKind *kind_of(const RootfsMount *mount) {
     return text_equal(type, "tmpfs") ? mount_tmpfs : mount_new;
 }
 
+static int fail(const RootfsMount *mount, Error *err) {
+    return error_prefix(err, "error mounting \"%s\" to rootfs at \"%s\"",
+        mount->config->source ? mount->config->source : mount->config->type, mount->destination);
+}
+
+int mount_make(Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    MountKind *kind = kind_of(mount);
+    int r = 0;
+    if (kind == mount_tmpfs && has_mode(mount))
+        r = make_tmpfs(rootfs, mount, &mount->source, err);
+    else if (kind == mount_cgroup)
+        r = mount_make_cgroup(rootfs, mount, err);
+    else if (kind == mount_new && !text_is_empty(mount->config->type))
+        r = make_new(rootfs, mount, &mount->source, err);
+    return r < 0 ? fail(mount, err) : 0;
+}
+
 /* Whatever else stood there would be believed: labels written into it go nowhere (CVE-2019-16884).
  */
 static int check_proc(const RootfsMount *mount, Error *err) {
@@ -322,9 +351,7 @@ int rootfs_mount(Rootfs *rootfs, const RootfsHelp *help, Error *err) {
         if (r >= 0)
             r = kind_of(mount)(rootfs, mount, err);
         if (r < 0)
-            return error_prefix(err, "error mounting \"%s\" to rootfs at \"%s\"",
-                mount->config->source ? mount->config->source : mount->config->type,
-                mount->destination);
+            return fail(mount, err);
     }
     return 0;
 }

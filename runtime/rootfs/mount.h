@@ -11,6 +11,11 @@ MountKind mount_cgroup;
 /* Before the container's process exists: which hierarchies its cgroup mounts will show. */
 int cgroup_mounts_choose(Rootfs *rootfs, const Cgroup *cgroup, Error *err);
 
+/* Makes the file system of a mount that is no bind, detached, as mount->source; but not what
+ * depends on the place that it will cover. */
+int mount_make(Rootfs *rootfs, RootfsMount *mount, Error *err);
+int mount_make_cgroup(const Rootfs *rootfs, RootfsMount *mount, Error *err);
+
 /* Puts a detached tree on the mount's destination, which is made if it is absent. */
 int mount_attach(Rootfs *rootfs, int tree, const RootfsMount *mount, bool directory, Error *err);
 

@@ -107,10 +107,8 @@ static int parse_propagation(Rootfs *rootfs, const OciLinux *config, Error *err)
     return 0;
 }
 
-static RootfsOpener choose_opener(const Namespaces *namespaces) {
-    if (!((namespaces->create | namespaces->join) & CLONE_NEWUSER))
-        return ROOTFS_BY_RUNTIME;
-    return geteuid() == 0 ? ROOTFS_FOR_INIT : ROOTFS_BY_INIT;
+static RootfsOpener choose_opener(const Rootfs *rootfs) {
+    return rootfs->user_namespace && geteuid() == 0 ? ROOTFS_FOR_INIT : ROOTFS_BY_INIT;
 }
 
 int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespaces,
@@ -119,14 +117,14 @@ int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespace
     *rootfs = (Rootfs){.spec = spec,
         .namespaces = namespaces,
         .bundle = bundle,
-        .opener = choose_opener(namespaces),
         .path = path_is_absolute(path) ? text_copy(path) : path_join(bundle, path),
         .context = parse_label(spec->linux),
         .at_path = at_path,
         .tree = -1,
         .null = -1,
         .place = -1};
-    rootfs->user_namespace = rootfs->opener != ROOTFS_BY_RUNTIME;
+    rootfs->user_namespace = (namespaces->create | namespaces->join) & CLONE_NEWUSER;
+    rootfs->opener = choose_opener(rootfs);
     TRY(parse_propagation(rootfs, spec->linux, err));
     TRY(parse_mounts(rootfs, err));
     return cgroup_mounts_choose(rootfs, cgroup, err);
@@ -146,9 +144,6 @@ int rootfs_attach(Rootfs *rootfs, Error *err) {
     /* a shared root begins a peer group of its own */
     if (rootfs->propagation == MS_SHARED)
         TRY(tree_set_propagation(rootfs->tree, MS_PRIVATE, false, err));
-    if (rootfs->place < 0)
-        TRY(file_open(AT_FDCWD, rootfs->at_path ? rootfs->path : "/", O_PATH | O_DIRECTORY, 0,
-            &rootfs->place, err));
     if (tree_attach(rootfs->tree, rootfs->place, "", err) < 0)
         return error_prefix(err, "cannot mount the rootfs '%s'", rootfs->path);
     return 0;

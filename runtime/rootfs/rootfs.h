@@ -11,8 +11,9 @@
  *
  *     runtime                                init, new mount namespace
  *     rootfs_init: what config.json says
- *     rootfs_open: clones the rootfs and
- *       every bind source, detached    ────► rootfs_attach     the tree becomes a mount
+ *     rootfs_prepare: id mappings      ────► rootfs_open       clones the rootfs and every bind
+ *                                                              source, makes new file systems
+ *                                            rootfs_attach     the tree becomes a mount
  *                                            rootfs_mount      config.json's mounts onto it
  *                                            rootfs_make_devices
  *                                            (terminal, hooks)
@@ -22,13 +23,12 @@
  * Each path of the host is resolved once, with the privileges of the runtime; each path inside the
  * container once, with the container's tree as its root. */
 
-/* Who clones. In a user namespace that must happen in the container's own mount namespace: only
- * there does the kernel lock what the host's administrator has set on a mount (read-only, nosuid,
- * what is mounted below), so that the container's root cannot take it off (mount_namespaces(7)). */
+/* Who clones, in the container's mount namespace. Only there, in a user namespace, does the kernel
+ * lock what the host's administrator has set on a mount (read-only, nosuid, what is mounted below),
+ * so that the container's root cannot take it off (mount_namespaces(7)). */
 typedef enum RootfsOpener {
-    ROOTFS_BY_RUNTIME, /* no user namespace: before init exists */
-    ROOTFS_FOR_INIT,   /* the runtime, inside init's mount namespace; init receives descriptors */
-    ROOTFS_BY_INIT,    /* init itself: the runtime has no privileges (rootless) */
+    ROOTFS_BY_INIT,  /* init, which is as privileged as the runtime */
+    ROOTFS_FOR_INIT, /* the runtime, for an init whose user namespace is not ours */
 } RootfsOpener;
 
 typedef struct RootfsMount {
@@ -37,7 +37,7 @@ typedef struct RootfsMount {
     char *destination; /* in the container, clean */
     char *inside; /* of a bind whose source is a place of the container's own tree: that place */
     char *link;   /* option copy-symlink: what the source, a symlink, says; else NULL */
-    int source;   /* detached clone of a bind source, else -1 */
+    int source;   /* detached: clone of a bind source, or a file system that is made; else -1 */
     JsonObjects uid_mappings, gid_mappings; /* of option idmap=… */
     int id_map; /* the user namespace of an id-mapped mount, until it is applied; else -1 */
 } RootfsMount;
@@ -85,7 +85,12 @@ typedef struct Rootfs {
 int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespaces,
     const char *bundle, const Cgroup *cgroup, bool at_path, Error *err);
 
-/* In the mount namespace that the caller is in; or in that of process `pid`, for rootfs_send. */
+/* In the runtime, before init exists: what needs the pids that the host sees. */
+int rootfs_prepare(Rootfs *rootfs, Error *err);
+
+/* In the mount namespace that the caller is in; or in that of process `pid`, for rootfs_send.
+ * Without a user namespace, whose root would have to own them, file systems are made here, too: the
+ * kernel lists mounts by age, and so it lists them as config.json does. */
 int rootfs_open(Rootfs *rootfs, Error *err);
 int rootfs_open_inside(Rootfs *rootfs, pid_t pid, Error *err);
 

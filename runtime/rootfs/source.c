@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "runtime/rootfs/idmap.h"
+#include "runtime/rootfs/mount.h"
 #include "runtime/rootfs/rootfs.h"
 #include "runtime/rootfs/tree.h"
 
@@ -35,7 +36,7 @@ static int clone_source(const RootfsMount *mount, const char *path, int *ret_fd,
 }
 
 static int open_source(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
-    if (idmap_is_wanted(mount))
+    if (idmap_is_wanted(mount) && mount->id_map < 0)
         TRY(idmap_open(rootfs, mount, err));
     if (!has_source(mount)) /* of what is inside there is nothing yet */
         return 0;
@@ -46,12 +47,25 @@ static int open_source(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     return idmap_is_wanted(mount) ? idmap_apply(mount, mount->source, err) : 0;
 }
 
+static int fail(const Rootfs *rootfs, size_t i, Error *err) {
+    return error_prefix(err, "mounts[%zu] ('%s')", i, rootfs->mount[i].config->destination);
+}
+
 static int open_sources(Rootfs *rootfs, Error *err) {
     for (size_t i = 0; i < rootfs->mount_n; i++) {
         RootfsMount *mount = &rootfs->mount[i];
         if (mount->options.bind && open_source(rootfs, mount, err) < 0)
-            return error_prefix(err, "mounts[%zu] ('%s')", i, mount->config->destination);
+            return fail(rootfs, i, err);
+        if (!mount->options.bind && !rootfs->user_namespace)
+            TRY(mount_make(rootfs, mount, err));
     }
+    return 0;
+}
+
+int rootfs_prepare(Rootfs *rootfs, Error *err) {
+    for (size_t i = 0; i < rootfs->mount_n && !rootfs->user_namespace; i++)
+        if (idmap_is_wanted(&rootfs->mount[i]) && idmap_open(rootfs, &rootfs->mount[i], err) < 0)
+            return fail(rootfs, i, err);
     return 0;
 }
 
@@ -74,9 +88,8 @@ static int open_cgroups(Rootfs *rootfs, Error *err) {
 int rootfs_open(Rootfs *rootfs, Error *err) {
     if (tree_clone(AT_FDCWD, rootfs->path, true, &rootfs->tree, err) < 0)
         return error_prefix(err, "root.path");
-    if (rootfs->opener != ROOTFS_BY_RUNTIME)
-        TRY(file_open(AT_FDCWD, rootfs->at_path ? rootfs->path : "/", O_PATH | O_DIRECTORY, 0,
-            &rootfs->place, err));
+    TRY(file_open(AT_FDCWD, rootfs->at_path ? rootfs->path : "/", O_PATH | O_DIRECTORY, 0,
+        &rootfs->place, err));
     TRY(open_null(rootfs, err));
     TRY(open_sources(rootfs, err));
     return open_cgroups(rootfs, err);

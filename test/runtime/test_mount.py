@@ -219,6 +219,15 @@ def test_bind_propagation_from_the_host(runtime):
         subprocess.run(["umount", "-R", source], check=True)
 
 
+def test_mountinfo_lists_mounts_in_the_order_of_the_configuration(runtime):
+    """The kernel lists them by age; programs that read it take the later one of two for the upper one."""
+    bundle = runtime.bundle().mount("/tmp/one", "bind", "/etc", ["bind"]).mount("/tmp/two", "tmpfs", "x", ["mode=755"])
+    bundle.mount("/tmp/three", "bind", "/usr", ["bind"]).mount("/tmp/three", "tmpfs", "y", ["mode=700"])
+    places = [line.split()[4] for line in runtime.run(bundle.args(*MOUNTINFO)).out.splitlines()]
+    wanted = [m["destination"] for m in bundle.config["mounts"]]
+    assert [place for place in places if place in wanted] == wanted
+
+
 def test_id_mapped_bind(runtime):
     source = runtime.directory / "source"
     source.mkdir()
