@@ -113,8 +113,10 @@ static int start_snapshots(Engine *engine, Error *err) {
 }
 
 static void end_snapshots(Engine *engine) {
-    if (engine->snapshots)
-        snapshots_close(engine->snapshots);
+    Error err;
+    if (engine->snapshots && snapshots_settle(engine->snapshots, &err) < 0)
+        log_warning("%s", err.message);
+    snapshots_close(engine->snapshots);
 }
 
 static int start_events(Engine *engine, Error *err) {

@@ -126,7 +126,33 @@ static int drop_old_leases(Images *images, Error *err) {
     return 0;
 }
 
+/* A layer that was not on the disk when the machine went down is gone, and with it the image: whole
+ * or absent. */
+static int drop_broken_image(Images *images, const char *id, Error *err) {
+    autofree StoreChange *changes = new_array(StoreChange, images->references + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < images->references; i++)
+        if (text_equal(images->reference[i]->image, id))
+            changes[n++] = (StoreChange){STORE_REFERENCE, images->reference[i]->name, NULL};
+    changes[n++] = (StoreChange){STORE_IMAGE, id, NULL};
+    TRY(store_apply(images->store, changes, n, err));
+    for (size_t i = 0; i + 1 < n; i++)
+        record_drop_reference(images, changes[i].key);
+    record_drop_image(images, id);
+    return 0;
+}
+
+static int drop_broken(Images *images, Error *err) {
+    for (size_t i = images->images; i > 0; i--) {
+        const ImageRecord *image = images->image[i - 1];
+        if (image->chain && !snapshot_exists(images->snapshots, image->chain))
+            TRY(drop_broken_image(images, image->id, err));
+    }
+    return 0;
+}
+
 int collect_at_start(Images *images, Error *err) {
+    TRY(drop_broken(images, err));
     TRY(drop_old_leases(images, err));
     autofree char *imports = path_join(images->root, COLLECT_IMPORTS);
     TRY(file_remove_tree(AT_FDCWD, imports, err));

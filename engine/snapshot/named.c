@@ -85,6 +85,7 @@ static int rename_locked(Snapshots *snapshots, SnapshotRecord *record, const cha
         .inodes = {true, usage.inodes},
         .created = {true, time_now()},
         .labels = *labels,
+        .boot = snapshots->boot,
     };
     committed.updated = committed.created;
     autofree char *json = json_encode(&snapshot_record_type, &committed, 0);
@@ -95,6 +96,9 @@ static int rename_locked(Snapshots *snapshots, SnapshotRecord *record, const cha
     record->bytes = committed.bytes;
     record->inodes = committed.inodes;
     record->created = record->updated = committed.created;
+    free(record->boot);
+    record->boot = text_copy(snapshots->boot);
+    settler_wake(snapshots->settler);
     json_map_done(&record->labels);
     copy_labels(&record->labels, labels);
     free(record->key);

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "engine/snapshot/driver.h"
+#include "engine/snapshot/settle.h"
 #include "engine/snapshot/trash.h"
 
 /* Snapshots from inside; private to engine/snapshot. The records are in memory as well as in the
@@ -17,10 +18,12 @@ typedef struct SnapshotRecord {
     JsonBool view;            /* read-only, on its parent */
     JsonInt created, updated; /* of named ones */
     JsonMap labels;
-    char *key; /* the store's key, not in the JSON */
+    char *boot; /* in which it was made; NULL: its files are on the disk (settle.h) */
+    char *key;  /* the store's key, not in the JSON */
 } SnapshotRecord;
 
 extern const JsonType snapshot_record_type;
+void snapshot_record_free(SnapshotRecord *record);
 
 struct Snapshots {
     pthread_mutex_t mutex;
@@ -29,6 +32,8 @@ struct Snapshots {
     char *path;
     int dir;
     Trash *trash;
+    Settler *settler;
+    char *boot; /* this one's id */
     SnapshotRecord **record;
     size_t n;
     uint64_t next;

@@ -28,6 +28,7 @@ static const JsonField record_fields[] = {
     {"created", JSON_INT, JSON_AT(created)},
     {"updated", JSON_INT, JSON_AT(updated)},
     {"labels", JSON_MAP, JSON_AT(labels)},
+    {"boot", JSON_TEXT, JSON_AT(boot)},
     {},
 };
 const JsonType snapshot_record_type = {sizeof(T), record_fields};
@@ -35,12 +36,12 @@ const JsonType snapshot_record_type = {sizeof(T), record_fields};
 
 static const SnapshotDriver *const drivers[] = {&snapshot_overlay};
 
-static void record_free(Record *record) {
+void snapshot_record_free(Record *record) {
     json_done(&snapshot_record_type, record);
     free(record->key);
     free(record);
 }
-CLEANUP_DEFINE(Record, record_free)
+CLEANUP_DEFINE(Record, snapshot_record_free)
 
 Record *snapshot_find(const Snapshots *snapshots, const char *key) {
     for (size_t i = 0; i < snapshots->n; i++)
@@ -125,9 +126,12 @@ int snapshots_open(
     TRY(file_make_dirs(path, 0700, err));
     TRY(file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &snapshots->dir, err));
     TRY(snapshots->driver->set_up(snapshots->path, snapshots->dir, err));
+    TRY(settle_boot(&snapshots->boot, err));
     TRY(load_records(snapshots, err));
+    TRY(settle_forget_lost(snapshots, err));
     TRY(sweep_directories(snapshots, err));
     TRY(trash_open(snapshots->dir, &snapshots->trash, err));
+    TRY(settler_open(snapshots, &snapshots->settler, err));
     *ret = take_ptr(&snapshots);
     return 0;
 }
@@ -135,10 +139,12 @@ int snapshots_open(
 void snapshots_close(Snapshots *snapshots) {
     if (!snapshots)
         return;
+    settler_close(snapshots->settler);
     trash_close(snapshots->trash);
     for (size_t i = 0; i < snapshots->n; i++)
-        record_free(snapshots->record[i]);
+        snapshot_record_free(snapshots->record[i]);
     free(snapshots->record);
+    free(snapshots->boot);
     if (snapshots->dir >= 0)
         close(snapshots->dir);
     pthread_mutex_destroy(&snapshots->mutex);
@@ -207,6 +213,7 @@ static int commit_locked(Snapshots *snapshots, const SnapshotLayer *layer, const
         .parent = text_copy(parent),
         .bytes = {true, usage.bytes},
         .inodes = {true, usage.inodes},
+        .boot = text_copy(snapshots->boot),
         .key = text_copy(chain_id),
     };
     return add_record(snapshots, record, err);
@@ -218,10 +225,12 @@ int snapshot_layer_commit(Snapshots *snapshots, SnapshotLayer *layer, const char
     bool known = snapshot_find(snapshots, chain_id);
     int code = known ? 0 : commit_locked(snapshots, layer, chain_id, parent, usage, err);
     pthread_mutex_unlock(&snapshots->mutex);
-    if (code < 0 || known)
+    if (code < 0 || known) {
         snapshot_layer_abandon(snapshots, layer);
-    else
+    } else {
         close(take_fd(&layer->fd));
+        settler_wake(snapshots->settler);
+    }
     return code;
 }
 
@@ -337,7 +346,7 @@ static int drop_record(Snapshots *snapshots, const char *key, uint64_t *ret_numb
     for (size_t i = 0; i < snapshots->n; i++)
         if (text_equal(snapshots->record[i]->key, key)) {
             *ret_number = snapshots->record[i]->number.value;
-            record_free(snapshots->record[i]);
+            snapshot_record_free(snapshots->record[i]);
             /* order matters to nobody */
             snapshots->record[i] = snapshots->record[--snapshots->n];
             break;

@@ -40,6 +40,10 @@ int snapshots_open(const char *root, const char *driver, Store *store, Snapshots
 void snapshots_close(Snapshots *snapshots);
 CLEANUP_DEFINE(Snapshots, snapshots_close)
 
+/* Waits until all layers are on the disk; by itself this happens soon after a commit. For an
+ * orderly end: after a power cut, layers that were not do not exist. */
+int snapshots_settle(Snapshots *snapshots, Error *err);
+
 bool snapshot_exists(Snapshots *snapshots, const char *key);
 
 int snapshot_layer_begin(Snapshots *snapshots, SnapshotLayer *ret, Error *err);

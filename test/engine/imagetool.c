@@ -223,6 +223,10 @@ static int run_load(Tool *tool, char **argument, Error *err) {
     return 0;
 }
 
+static int run_settle(Tool *tool, char **argument, Error *err) {
+    return snapshots_settle(tool->snapshots, err);
+}
+
 static int run_sweep(Tool *tool, char **argument, Error *err) {
     return 0; /* opening has swept */
 }
@@ -241,6 +245,7 @@ static const struct {
     {"prepare", 2, run_mounts},
     {"unprepare", 1, run_unprepare},
     {"load", 1, run_load},
+    {"settle", 0, run_settle},
     {"sweep", 0, run_sweep},
 };
 

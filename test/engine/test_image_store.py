@@ -314,3 +314,45 @@ def everything_at_once(tool, registry):
     for name in names:
         tool.run("pull", name)
     tool.check()
+
+
+def change_snapshots(tool, change):
+    with contextlib.closing(sqlite3.connect(tool.root / "tare.db")) as database:
+        for key, value in database.execute("SELECT key, value FROM snapshot").fetchall():
+            record = json.loads(value)
+            change(record)
+            database.execute("UPDATE snapshot SET value = ? WHERE key = ?", (json.dumps(record), key))
+        database.commit()
+
+
+def test_after_a_power_cut_an_image_is_whole_or_absent(tool, registry):
+    """Layers whose files may not have reached the disk do not count after another boot; a container's
+    own files wait for its image to come again."""
+    reference = registry.reference("nginx")
+    tool.run("pull", reference)
+    tool.run("settle")
+    assert all("boot" not in record for record in tool.rows("snapshot").values())
+    tool.run("list")
+    assert tool.names()
+    base, top = sorted(tool.rows("snapshot").values(), key=lambda record: "parent" in record)
+    # the upper layer came later, and the machine went down
+    change_snapshots(tool, lambda record: record.update(boot="another") if "parent" in record else None)
+    assert not tool.names() and tool.directories() <= {base["number"]}
+    tool.check()
+    assert "newer" in tool.run("pull", reference)
+    tool.run("prepare", reference, "container")
+    # the lower one: all that stands on it goes too, but for what a container wrote
+    change_snapshots(tool, lambda record: record.update(boot="another") if "parent" not in record else None)
+    assert not tool.names()
+    assert [record["writable"] for record in tool.rows("snapshot").values()] == [True]
+    tool.run("pull", reference)
+    assert len(tool.rows("snapshot")) == 3
+    tool.run("unprepare", "container")
+    tool.check()
+
+
+def test_another_engine_of_the_same_boot_believes_what_it_finds(tool, registry):
+    tool.run("pull", registry.reference("busybox"))
+    assert all("boot" in record for record in tool.rows("snapshot").values())
+    assert len(tool.names()) == 1
+    tool.check()
