@@ -81,10 +81,10 @@ static int check_id(const char *what, const char *id, Error *err) {
     return 0;
 }
 
-static int save_record(const Container *container, Error *err) {
+static int save_record(const Container *container, const char *attach_socket, Error *err) {
     const ShimRecord record = {.socket = container->shim->socket,
         .group = container->shim->group,
-        .attach_socket = (char *)attach_server_path(container->attach),
+        .attach_socket = (char *)(uintptr_t)attach_socket,
         .runtime = container->runtime.binary,
         .runtime_root = container->runtime.root,
         .runtime_arguments = {texts_count(container->runtime.arguments),
@@ -297,21 +297,21 @@ static int make_task(Container *container, RunProcess make, Error *err) {
     Error ignored;
     if (container->runtime.delegate) {
         TRY(delegate_start(container->runtime.delegate, err));
-        TRY(save_record(container, err));
+        TRY(save_record(container, attach_server_path(container->attach), err));
     }
     TRY(run_process(container, &container->init, make, init_pid_file, err));
     if (cgroup_open(&container->cgroup, container->init.pid, &ignored) < 0)
         log_failure(LOG_LEVEL_DEBUG, &ignored);
     container->oom_killed = false;
     oom_begin(&container->oom, container);
-    return save_record(container, err);
+    return save_record(container, attach_server_path(container->attach), err);
 }
 
 static int create(Container *container, const Containerd__Task__V3__CreateTaskRequest *request,
     const TaskOptions *options, Error *err) {
     TRY(set_up_paths(container, options, request, err));
+    TRY(save_record(container, options->attach_socket, err)); /* before there is anything to undo */
     TRY(set_up_outputs(container, options, err));
-    TRY(save_record(container, err));
     if (!container->runtime.delegate) /* which mounts it itself */
         TRY(mount_all(request->rootfs, request->n_rootfs, container->rootfs, err));
     return container->checkpoint ? 0 : make_task(container, create_init, err);

@@ -71,19 +71,28 @@ int exit_record_load(const char *path, ExitRecord *ret, Error *err) {
     return r < 0 ? error_prefix(err, "exit record '%s'", path) : 0;
 }
 
-static int link_record(int directory, const char *name, const char *text, Error *err) {
-    autofree char *temporary = text_format(".%s.%d", name, (int)getpid());
+static int link_record(
+    int directory, int fd, const char *source, const char *name, const char *text, Error *err) {
+    TRY(fd_write_all(fd, text, strlen(text), err));
+    if (fsync(fd) < 0)
+        return error_set_errno(err, errno, "cannot make it durable");
+    if (linkat(directory, source, directory, name, AT_SYMLINK_FOLLOW) < 0)
+        return error_set_errno(err, errno, "cannot link it into place");
+    return fsync(directory) < 0 ? error_set_errno(err, errno, "cannot make its name durable") : 0;
+}
+
+/* Without a name of its own the file leaves nothing when we are killed. Not every file system has
+ * that (overlay only from Linux 6.1 on). */
+static int make_record(int directory, const char *name, const char *text, Error *err) {
+    char through[FD_PATH_SIZE];
     autoclose int fd = -1;
+    if (file_open(directory, ".", O_WRONLY | O_TMPFILE, 0644, &fd, err) >= 0)
+        return link_record(directory, fd, fd_path(fd, through), name, text, err);
+    autofree char *temporary = text_format(".%s.%d", name, (int)getpid());
     TRY(file_remove(directory, temporary, err));
     TRY(file_open(directory, temporary, O_WRONLY | O_CREAT | O_EXCL, 0644, &fd, err));
-    int r = fd_write_all(fd, text, strlen(text), err);
-    if (r >= 0 && fsync(fd) < 0)
-        r = error_set_errno(err, errno, "cannot make it durable");
-    if (r >= 0 && linkat(directory, temporary, directory, name, 0) < 0)
-        r = error_set_errno(err, errno, "cannot link it into place");
+    int r = link_record(directory, fd, temporary, name, text, err);
     unlinkat(directory, temporary, 0);
-    if (r >= 0 && fsync(directory) < 0)
-        r = error_set_errno(err, errno, "cannot make its name durable");
     return r;
 }
 
@@ -113,6 +122,6 @@ int exit_record_save(const char *path, const ExitRecord *record, Error *err) {
     autoclose int directory = -1;
     int r = file_open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0, &directory, err);
     if (r >= 0)
-        r = link_record(directory, path_name(path), text, err);
+        r = make_record(directory, path_name(path), text, err);
     return r < 0 ? error_prefix(err, "exit record '%s'", path) : 0;
 }

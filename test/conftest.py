@@ -6,6 +6,7 @@ import glob
 import itertools
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 
@@ -13,6 +14,7 @@ import pytest
 
 import images
 from harness import Engine, install_programs, running_registry, why_no_criu
+from killtree import compile_killtree
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 CACHE = os.environ.get("TARE_TEST_CACHE", "/var/cache/tare-test")
@@ -20,6 +22,8 @@ SANITIZER_OPTIONS = {
     # Programs end in many ways (_exit, exec, signals): leaks are looked for by the unit tests.
     "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:log_path={log}",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:log_path={log}",
+    # gRPC is not built with it: how it hands work from thread to thread is not seen
+    "TSAN_OPTIONS": "exitcode=0:ignore_noninstrumented_modules=1:log_path={log}",
 }
 
 
@@ -37,6 +41,21 @@ def criu():
         pytest.skip(reason)
     yield
     pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)
+
+
+@pytest.fixture(scope="session")
+def seed():
+    """Printed with a failure's output."""
+    value = int(os.environ.get("TARE_TEST_SEED", str(random.randrange(1 << 32))))
+    print(f"TARE_TEST_SEED={value}")
+    return random.Random(value)
+
+
+@pytest.fixture(scope="session")
+def killtree(temporary):
+    program = compile_killtree(temporary)
+    yield program
+    program.unlink()
 
 
 @pytest.fixture(scope="session")

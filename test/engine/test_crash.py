@@ -4,26 +4,15 @@ is left that the next start does not adopt or sweep. TARE_TEST_SEED repeats a ru
 
 import json
 import os
-import random
 import re
 import subprocess
 import time
-
-import pytest
 
 from engine.picture import picture, wait_for_picture
 from harness import wait_until
 
 ROUNDS = int(os.environ.get("TARE_TEST_ROUNDS", "50"))
 WRITER = "i=0; while true; do echo line $i; i=$((i+1)); usleep 2000; done"
-
-
-@pytest.fixture
-def seed():
-    """Printed with a failure's output."""
-    value = int(os.environ.get("TARE_TEST_SEED", str(random.randrange(1 << 32))))
-    print(f"TARE_TEST_SEED={value}")
-    return random.Random(value)
 
 
 def numbers(log):

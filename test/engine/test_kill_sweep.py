@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import pathlib
-import random
 import shutil
 import signal
 import subprocess
@@ -18,20 +17,11 @@ import subprocess
 import pytest
 from engine.picture import picture, wait_for_picture
 from harness import Engine, mounts_below, processes_with, wait_until
+from killtree import Tracer, chosen, start_stopped
 
-POINTS = os.environ.get("TARE_TEST_ROUNDS", "2")
-SOURCE = pathlib.Path(__file__).resolve().parent.parent / "killtree.c"
 ENGINE, SHIM, RUNTIME = "tared", "containerd-shim-tare-v2", "tare-runtime"
 LOST = 255  # nobody was there to see how it ended
 PROGRAM = ("sh", "-c", "trap 'exit 7' TERM; echo up; while true; do sleep 0.05; done")
-
-
-@pytest.fixture(scope="module")
-def killtree(temporary):
-    program = temporary / "killtree"
-    subprocess.run(["cc", "-O1", "-std=c17", "-D_GNU_SOURCE", "-o", program, SOURCE], check=True)
-    yield program
-    program.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -55,29 +45,6 @@ def before(engine, busybox):
     wait_until(lambda: [line for line in picture(engine) if line.startswith("root ")] == clean)
     wait_until(lambda: tared_and_shims(engine) == [engine.process.pid])
     return picture(engine)
-
-
-class Tracer:
-    """killtree around some processes, while the body runs."""
-
-    def __init__(self, killtree, programs, call, pids):
-        self.process = subprocess.Popen([killtree, ",".join(programs), str(call), *map(str, pids)], stdout=subprocess.PIPE, text=True)
-
-    def __enter__(self):
-        assert self.process.stdout.readline() == "ready\n"
-        return self
-
-    def __exit__(self, *exception):
-        self.process.terminate()
-        self.said = self.process.communicate(timeout=20)[0].strip()
-
-    @property
-    def counted(self):
-        return int(self.said.split()[1])
-
-    @property
-    def fired(self):
-        return self.said.startswith("killed")
 
 
 def client(engine, *arguments):
@@ -177,20 +144,6 @@ SWEEPS = {
 }
 
 
-@pytest.fixture(scope="module")
-def seed():
-    value = int(os.environ.get("TARE_TEST_SEED", str(random.randrange(1 << 32))))
-    print(f"TARE_TEST_SEED={value}")
-    return random.Random(value)
-
-
-def chosen(total, seed):
-    if POINTS == "all":
-        return list(range(total))
-    step = max(1, total // int(POINTS))
-    return list(range(seed.randrange(step), total, step))
-
-
 def trace(killtree, engine, sweep, victims, point, image):
     """The tracer, when all is done; the client's exit code is right if nobody was killed."""
     prepare, act, code, _, _, _ = SWEEPS[sweep]
@@ -252,7 +205,7 @@ def afterwards(engine):
 def sweep_all(killtree, engine, sweep, victims, image, seed, before):
     total = count(killtree, engine, sweep, victims, image)
     wait_for_picture(engine, before, sweep)
-    for point in chosen(total, seed):
+    for point in chosen(total, seed, 2):
         sweep_once(killtree, engine, sweep, victims, point, image, before)
     engine.tare("run", "--rm", "--name", "swept", image, "sh", "-c", "exit 9", code=9)
 
@@ -276,9 +229,7 @@ def test_killed_together(killtree, engine, busybox, before, seed, sweep, victims
 def start_traced(killtree, engine, point):
     """An engine that is killed at a system call of its start; False: it was not, and serves."""
     with open(engine.log_path, "ab") as log:
-        engine.process = subprocess.Popen(["sh", "-c", "kill -STOP $$; exec $0", engine.programs / "tared"], env=engine.environment,
-                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    wait_until(lambda: "\nState:\tT" in open(f"/proc/{engine.process.pid}/status").read())
+        engine.process = start_stopped([engine.programs / "tared"], env=engine.environment, stdout=log, stderr=log)
     with Tracer(killtree, [ENGINE], point, [engine.process.pid]) as tracer:
         os.kill(engine.process.pid, signal.SIGCONT)
         wait_until(lambda: tracer.process.poll() is not None or engine.answers(), 20, "the engine's start or end")
@@ -318,7 +269,7 @@ def test_killed_while_it_recovers(killtree, engine, busybox, before, seed):
     steady = crowd(engine, busybox)
     total = start_traced(killtree, engine, -1).counted
     crowd_is_right(engine, steady, "undisturbed")
-    for point in chosen(total, seed):
+    for point in chosen(total, seed, 2):
         steady = crowd(engine, busybox)
         # and a second time, somewhere else, over what the first has left
         for at in (point, seed.randrange(total)):
