@@ -25,6 +25,8 @@
 #include "engine/network/network.h"
 #include "engine/notify.h"
 #include "engine/rpc/server.h"
+#include "engine/shim/news.h"
+#include "engine/shim/shim.h"
 #include "version.h"
 
 #define META_ID "id"
@@ -43,6 +45,7 @@ struct Engine {
     TareServices services;
     Metadata *metadata;
     Events *client_events; /* of containerd's services */
+    ShimNews *shim_news;
     ContainerdServices containerd;
     RpcServer *server;
     size_t steps_done;
@@ -132,6 +135,16 @@ static void end_events(Engine *engine) {
 static int start_metadata(Engine *engine, Error *err) {
     engine->client_events = events_new();
     return metadata_open(engine->store, &engine->metadata, err);
+}
+
+/* Shims that live on tell from here on; of those that were being launched nothing stays. */
+static int start_shims(Engine *engine, Error *err) {
+    shims_sweep(&(Shims){engine->config->state});
+    return shim_news_start(engine->config->state, engine->client_events, &engine->shim_news, err);
+}
+
+static void end_shims(Engine *engine) {
+    shim_news_stop(engine->shim_news);
 }
 
 static void end_metadata(Engine *engine) {
@@ -248,6 +261,7 @@ static int start_server(Engine *engine, Error *err) {
         .trees = {engine->metadata, engine->snapshots},
         .content = images_content(engine->images),
         .images = engine->images,
+        .shims = {engine->config->state},
         .events = engine->client_events,
     };
     TRY(containerd_services_add(engine->server, &engine->containerd, err));
@@ -321,6 +335,7 @@ static const struct {
     {"snapshots", start_snapshots, end_snapshots},
     {"events", start_events, end_events},
     {"metadata", start_metadata, end_metadata},
+    {"shims", start_shims, end_shims},
     {"images", start_images, end_images},
     {"network", start_network, end_network},
     {"containers", start_containers, end_containers},

@@ -121,7 +121,13 @@ static int compile(const Parser *parser, Selector *selector, Error *err) {
     return 0;
 }
 
+static void skip_space(Parser *parser) {
+    while (isspace((unsigned char)*parser->at))
+        parser->at++;
+}
+
 static int parse_selector(Parser *parser, Selector *selector, Error *err) {
+    skip_space(parser);
     TRY(parse_path(parser, selector, err));
     TRY(parse_operator(parser, &selector->operator, err));
     if (selector->operator!= PRESENT)
@@ -138,6 +144,7 @@ static int parse_alternative(const char *text, Alternative *ret, Error *err) {
         Selector empty = {};
         array_append(ret->selector, ret->n, empty);
         TRY(parse_selector(&parser, &ret->selector[ret->n - 1], err));
+        skip_space(&parser);
         if (*parser.at && *parser.at++ != ',') {
             parser.at--;
             return wrong(&parser, "expected ','", err);

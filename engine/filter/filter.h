@@ -15,7 +15,8 @@
  *     operator = "==" | "!=" | "~="                   the last is a POSIX extended regular
  * expression value    = what is neither space nor "," | quoted (after "~=" also in / / or | |)
  *
- * Of several filters one must hold; none at all always holds. */
+ * Spaces around a selector do not count. Of several filters one must hold; none at all always
+ * holds. */
 typedef struct Filter Filter;
 
 /* ERROR_INVALID. Bounded in number and length. */

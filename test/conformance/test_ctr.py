@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stock ctr against tared: what containerd's own tool says is the judge. Debian's is 1.6; CTR names others."""
 
+import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 
 import pytest
+
+from harness import processes_with, wait_until
 
 TOOLS = [tool for tool in (shutil.which("ctr"), os.environ.get("CTR"), "/opt/peers/ctr") if tool and os.access(tool, os.X_OK)]
 
@@ -24,14 +29,26 @@ class Ctr:
     def __call__(self, *arguments, code=0, **options):
         command = [self.tool, "--address", str(self.engine.socket), "--namespace", self.namespace, *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
-        assert (done.returncode == 0) == (code == 0), f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout if code == 0 else done.stderr
+        wrong = code is not None and (done.returncode == 0) != (code == 0)
+        assert not wrong, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stderr if code else done.stdout
 
     def rows(self, *arguments):
         return [line.split() for line in self(*arguments).splitlines()[1:]]
 
     def names(self, *arguments):
         return [row[0] for row in self.rows(*arguments)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leave_nothing():
+    """What runc's shim and runc leave behind under every containerd: directories of the namespace."""
+    new = not os.path.exists("/run/containerd")
+    yield
+    for path in glob.glob("/sys/fs/cgroup/**/judge[0-9]", recursive=True):
+        os.rmdir(path)
+    if new:
+        shutil.rmtree("/run/containerd", ignore_errors=True)
 
 
 @pytest.fixture(params=range(len(TOOLS)), ids=lambda index: TOOLS[index].replace("/", "_"))
@@ -182,6 +199,110 @@ def test_export_import_and_push(ctr, image, registry, tmp_path):
     pushed = registry.reference(f"pushed-{ctr.namespace}:1")
     ctr("images", "pull", "--plain-http", *ctr.local, pushed)
     assert pushed in ctr("images", "ls", "-q")
+
+
+RUNTIMES = ["io.containerd.tare.v2", "io.containerd.runc.v2"]
+
+
+@pytest.fixture(params=RUNTIMES)
+def runtime(request):
+    shim = "containerd-shim-" + "-".join(request.param.split(".")[2:])
+    if "tare" not in shim and not shutil.which(shim):
+        pytest.skip(f"no {shim}")
+    return request.param
+
+
+@pytest.fixture
+def run(ctr, image, runtime):
+    """run(id, *command) starts a detached container, which is gone afterwards."""
+    started = []
+
+    def start(name, *command, options=()):
+        started.append(name)
+        ctr("run", "--detach", "--runtime", runtime, *options, image, name, *command)
+        return name
+
+    yield start
+    for name in started:
+        ctr("tasks", "rm", "--force", name, code=None)
+        ctr("containers", "rm", name, code=None)
+
+
+def test_run_in_the_foreground(ctr, image, runtime):
+    assert ctr("run", "--rm", "--runtime", runtime, image, "once", "/bin/sh", "-c", "echo out; cat /work/file") == (
+        "out\nfrom the second layer\n"
+    )
+    assert ctr("containers", "ls", "-q") == ""
+    assert ctr("tasks", "ls", "-q") == ""
+    done = subprocess.run(
+        [ctr.tool, "--address", str(ctr.engine.socket), "-n", ctr.namespace, "run", "--rm", "--runtime", runtime, image,
+         "status", "/bin/sh", "-c", "read line; echo got $line; exit 7"],
+        input="words\n", capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (7, "got words\n"), done.stderr
+
+
+def test_tasks(ctr, run, runtime):
+    name = run("worker", "/bin/sleep", "1000")
+    assert [name, "RUNNING"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
+    assert name in ctr("containers", "ls", "-q") and name in ctr("containers", "info", name)
+    assert ctr("tasks", "exec", "--exec-id", "e1", name, "/bin/echo", "from exec") == "from exec\n"
+    assert len(ctr.rows("tasks", "ps", name)) == 1
+    if "tare" in runtime:  # runc's shim has nothing to say where v1 and v2 of cgroups are mixed
+        assert name in ctr("tasks", "metrics", name)
+    assert "already exists" in ctr("tasks", "start", "--detach", name, code=1)
+    ctr("containers", "label", name, "key=value")
+    assert ctr("containers", "ls", "-q", "labels.key==value").split() == [name]
+    ctr("tasks", "kill", "--signal", "KILL", name)
+    wait_until(lambda: [name, "STOPPED"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")])
+    assert ctr("tasks", "rm", name, code=None) is not None
+    assert ctr("tasks", "ls", "-q") == ""
+    assert "not found" in ctr("tasks", "kill", name, code=1)
+
+
+def test_pause_and_resume(ctr, run):
+    name = run("paused", "/bin/sleep", "1000")
+    ctr("tasks", "pause", name)
+    assert [name, "PAUSED"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
+    ctr("tasks", "resume", name)
+    assert [name, "RUNNING"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
+
+
+def test_tasks_outlive_the_engine(ctr, run):
+    name = run("survivor", "/bin/sleep", "1000")
+    ctr.engine.kill()
+    ctr.engine.start()
+    assert [name, "RUNNING"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
+    assert ctr("tasks", "exec", "--exec-id", "e2", name, "/bin/echo", "still here") == "still here\n"
+
+
+def test_a_task_whose_shim_was_killed_is_gone(ctr, run):
+    name = run("orphan", "/bin/sleep", "1000")
+    (pid,) = [pid for pid, line in processes_with(f"-id {name}") if "shim" in line]
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: ctr("tasks", "ls", "-q") == "")
+    assert not [line for _, line in processes_with("/bin/sleep 1000") if "1000" in line]
+    ctr("tasks", "start", "--detach", name)
+    assert [name, "RUNNING"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
+
+
+def test_events_tell_of_everything(ctr, image, runtime):
+    command = [ctr.tool, "--address", str(ctr.engine.socket), "events"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
+        try:
+            time.sleep(0.3)
+            ctr("run", "--rm", "--runtime", runtime, image, "told", "/bin/true")
+            seen = []
+            for line in listener.stdout:
+                fields = line.split()
+                if len(fields) > 5 and ctr.namespace in fields:
+                    seen.append(fields[fields.index(ctr.namespace) + 1])
+                if seen and seen[-1] == "/containers/delete":
+                    break
+        finally:
+            listener.kill()
+    for topic in ("/snapshot/prepare", "/containers/create", "/tasks/create", "/tasks/start", "/tasks/exit", "/tasks/delete"):
+        assert topic in seen, seen
 
 
 def test_everything_survives_the_engine(ctr, image):

@@ -5,13 +5,16 @@
 
 int containerd_services_add(RpcServer *server, ContainerdServices *services, Error *err) {
     static const RpcService *const all[] = {
+        &containerd_containers_service,
         &containerd_content_service,
         &containerd_diff_service,
+        &containerd_events_service,
         &containerd_images_service,
         &containerd_introspection_service,
         &containerd_leases_service,
         &containerd_namespaces_service,
         &containerd_snapshots_service,
+        &containerd_tasks_service,
         &containerd_version_service,
     };
     for (size_t i = 0; i < array_size(all); i++)

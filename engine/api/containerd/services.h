@@ -7,6 +7,7 @@
 #include "engine/image/image.h"
 #include "engine/metadata/tree.h"
 #include "engine/rpc/server.h"
+#include "engine/shim/shim.h"
 
 /* containerd's services v1: messages to domain calls and back, nothing else. What their handlers
  * need is filled in by engine.c while it starts; everything is borrowed. */
@@ -17,11 +18,13 @@ typedef struct ContainerdServices {
     Trees trees;
     Content *content;
     Images *images;
+    Shims shims;
     Events *events; /* action: the message's type; type: topic; id: namespace */
 } ContainerdServices;
 
 int containerd_services_add(RpcServer *server, ContainerdServices *services, Error *err);
 
-extern const RpcService containerd_content_service, containerd_diff_service,
-    containerd_images_service, containerd_introspection_service, containerd_leases_service,
-    containerd_namespaces_service, containerd_snapshots_service, containerd_version_service;
+extern const RpcService containerd_containers_service, containerd_content_service,
+    containerd_diff_service, containerd_events_service, containerd_images_service,
+    containerd_introspection_service, containerd_leases_service, containerd_namespaces_service,
+    containerd_snapshots_service, containerd_tasks_service, containerd_version_service;

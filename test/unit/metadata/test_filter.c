@@ -57,6 +57,7 @@ static void selectors_hold_as_in_containerd(void **state) {
         {"empty==", true},
         {"empty==\"\"", true},
         {"kind==active,", true},
+        {" kind==active , name ", true},
     };
     for (size_t i = 0; i < array_size(rows); i++)
         if (matches(rows[i].filter) != rows[i].matches)
