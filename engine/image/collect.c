@@ -52,17 +52,28 @@ static bool is_marked(void *user, const char *digest) {
            bsearch(&digest, marks->item, marks->n, sizeof(*marks->item), compare_texts);
 }
 
+typedef struct Wanted {
+    const Images *images;
+    Marks *marks;
+} Wanted;
+
+static bool is_wanted(void *user, const char *digest) {
+    const Wanted *wanted = user;
+    const Images *images = wanted->images;
+    return is_marked(wanted->marks, digest) ||
+           (images->keeper && images->keeper(images->keeper_data, digest));
+}
+
 /* The mutex is held while files are unlinked: a pull adds to its lease, then looks for the blob,
  * and must not see one that is about to go. */
 static int sweep_blobs_locked(Images *images, const JsonTexts *digests, Error *err) {
     Marks marks = mark_blobs(images);
     int code = 0;
     for (size_t i = 0; i < digests->n && code == 0; i++)
-        if (!is_marked(&marks, digests->item[i]) &&
-            !(images->keeper && images->keeper(images->keeper_data, digests->item[i])))
+        if (!is_wanted(&(Wanted){images, &marks}, digests->item[i]))
             code = content_remove(images->content, digests->item[i], err);
     if (code == 0)
-        code = content_sweep_ingest(images->content, is_marked, &marks, err);
+        code = content_sweep_ingest(images->content, is_wanted, &(Wanted){images, &marks}, err);
     free(marks.item);
     return code;
 }

@@ -4,7 +4,7 @@
 #include "oci/image.h"
 
 /* Manifests, indexes and configs: what a document is, and whether it may be believed (rule L,
- * docs/security.md). Private to engine/image. */
+ * docs/security.md). For engine/image and engine/metadata. */
 typedef enum DocumentKind {
     DOCUMENT_INDEX,
     DOCUMENT_MANIFEST

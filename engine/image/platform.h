@@ -2,7 +2,8 @@
 #pragma once
 #include "oci/image.h"
 
-/* "os/architecture/variant" in Go's words, as image indexes have it. Private to engine/image. */
+/* "os/architecture/variant" in Go's words, as image indexes have it. For engine/image and
+ * engine/metadata. */
 typedef struct Platform {
     char os[32], architecture[32], variant[32];
 } Platform;

@@ -221,13 +221,25 @@ int blob_abort(
     return metadata_remove(metadata, METADATA_INGEST, space, reference, err);
 }
 
+/* A lease may name what is still to come. */
+static bool is_leased(Metadata *metadata, const char *digest) {
+    autodone(MetadataRecords) leases = {};
+    autofree char *resource = text_format("content %s", digest);
+    bool found = false;
+    metadata_list(metadata, METADATA_LEASE, NULL, &leases);
+    for (size_t i = 0; i < leases.n; i++)
+        for (size_t j = 0; !found && j < leases.item[i]->resources.n; j++)
+            found = text_equal(leases.item[i]->resources.item[j], resource);
+    return found;
+}
+
 bool blob_is_known(Metadata *metadata, const char *digest) {
     autodone(MetadataRecords) spaces = {};
     metadata_list(metadata, METADATA_NAMESPACE, "", &spaces);
     for (size_t i = 0; i < spaces.n; i++)
         if (metadata_has(metadata, METADATA_CONTENT, spaces.item[i]->name, digest))
             return true;
-    return false;
+    return is_leased(metadata, digest);
 }
 
 static bool keep_file(void *user, const char *name) {

@@ -40,7 +40,7 @@ void blob_status(Content *content, const MetadataRecord *ingest, BlobStatus *ret
 int blob_abort(
     Metadata *metadata, Content *content, const char *space, const char *reference, Error *err);
 
-/* Is it in any namespace, or about to be? */
+/* Is it in any namespace, or does a lease say that it will be? */
 bool blob_is_known(Metadata *metadata, const char *digest);
 
 /* Start-up: what was being written without a record is removed. */

@@ -138,6 +138,35 @@ def test_an_image_is_pulled_listed_checked_tagged_and_removed(ctr, image):
     assert "complete" in ctr("images", "check")
 
 
+def test_the_engine_pulls_and_tags_for_the_client(ctr, registry):
+    if not ctr.newer:
+        pytest.skip("ctr 1 brings content itself")
+    for name in ("configured", "multi", "nginx"):
+        reference = registry.reference(f"{name}:latest")
+        ctr("images", "pull", "--plain-http", reference)
+        assert reference in ctr("images", "ls", "-q")
+    assert all("complete" in line for line in ctr("images", "check").splitlines()[1:])
+    reference = registry.reference("configured:latest")
+    assert ctr("run", "--rm", "--runtime", "io.containerd.tare.v2", reference, "pulled", "/bin/cat", "/work/file") == (
+        "from the second layer\n"
+    )
+    ctr("images", "tag", reference, "example.org/tagged:1")
+    assert ctr("images", "ls", "-q", "name==example.org/tagged:1") == "example.org/tagged:1\n"
+    assert "missing" in ctr("images", "pull", "--plain-http", registry.reference("missing:1"), code=1)
+    assert ctr("leases", "ls", "-q") == ""
+    ctr("images", "rm", "--sync", *ctr("images", "ls", "-q").split())
+    assert ctr("content", "ls", "-q") == "" and ctr.names("snapshots", "ls") == []
+
+
+def test_the_engine_logs_in_for_the_client(ctr, registry_auth):
+    if not ctr.newer:
+        pytest.skip("ctr 1 logs in itself")
+    reference = registry_auth.reference("busybox:latest")
+    ctr("images", "pull", "--plain-http", reference, code=1)
+    ctr("images", "pull", "--plain-http", "--user", registry_auth.credentials, reference)
+    ctr("images", "rm", "--sync", reference)
+
+
 def test_what_no_image_needs_is_collected(ctr, image):
     assert ctr("content", "ls", "-q") and ctr("snapshots", "ls")
     ctr("images", "tag", *(["--local"] if ctr.newer else []), image, "example.org/last:1")

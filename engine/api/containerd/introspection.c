@@ -45,12 +45,15 @@ static const struct {
     {"io.containerd.grpc.v1", "leases"},
     {"io.containerd.grpc.v1", "namespaces"},
     {"io.containerd.grpc.v1", "snapshots"},
+    {"io.containerd.grpc.v1", "streaming"},
     {"io.containerd.grpc.v1", "tasks"},
+    {"io.containerd.grpc.v1", "transfer"},
     {"io.containerd.grpc.v1", "version"},
     {"io.containerd.lease.v1", "manager"},
     {"io.containerd.metadata.v1", "bolt"},
     {"io.containerd.runtime.v2", "task"},
     {"io.containerd.snapshotter.v1", METADATA_SNAPSHOTTER},
+    {"io.containerd.transfer.v1", "local"},
 };
 
 static const char *plugin_field(const void *object, char *const *path, size_t n) {

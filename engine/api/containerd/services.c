@@ -14,7 +14,9 @@ int containerd_services_add(RpcServer *server, ContainerdServices *services, Err
         &containerd_leases_service,
         &containerd_namespaces_service,
         &containerd_snapshots_service,
+        &containerd_streaming_service,
         &containerd_tasks_service,
+        &containerd_transfer_service,
         &containerd_version_service,
     };
     for (size_t i = 0; i < array_size(all); i++)

@@ -27,4 +27,5 @@ int containerd_services_add(RpcServer *server, ContainerdServices *services, Err
 extern const RpcService containerd_containers_service, containerd_content_service,
     containerd_diff_service, containerd_events_service, containerd_images_service,
     containerd_introspection_service, containerd_leases_service, containerd_namespaces_service,
-    containerd_snapshots_service, containerd_tasks_service, containerd_version_service;
+    containerd_snapshots_service, containerd_streaming_service, containerd_tasks_service,
+    containerd_transfer_service, containerd_version_service;

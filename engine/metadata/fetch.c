@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/metadata/fetch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "engine/image/document.h"
+#include "engine/metadata/check.h"
+#include "engine/metadata/diff.h"
+#include "engine/metadata/lease.h"
+
+#define LABEL_CONTENT "containerd.io/gc.ref.content."
+#define LABEL_SOURCE "containerd.io/distribution.source."
+
+/* One fetch under way. */
+typedef struct Session {
+    const Fetch *fetch;
+    Metadata *metadata;
+    Content *content;
+    Registry *registry;
+    Reference reference;
+    Platform platform;
+    char lease[40];
+    OciManifest manifest;
+    OciImage config;
+} Session;
+
+static void tell(
+    const Session *session, const char *event, const char *name, int64_t done, int64_t total) {
+    if (session->fetch->listener)
+        session->fetch->listener(session->fetch->user, event, name, done, total);
+}
+
+static int make_lease(Session *session, Error *err) {
+    char id[17];
+    text_random_hex(id, 8);
+    snprintf(session->lease, sizeof(session->lease), "transfer-%s", id);
+    return metadata_create(session->metadata,
+        metadata_record_new(METADATA_LEASE, session->fetch->space, session->lease), err);
+}
+
+/* What the namespace has already only gets its labels. */
+typedef struct Blob {
+    const char *digest;
+    int64_t size;
+    JsonMap labels;
+} Blob;
+
+static int add_labels(MetadataRecord *record, void *user, Error *err) {
+    const Blob *blob = user;
+    for (size_t i = 0; i < blob->labels.n; i++)
+        json_map_set(&record->labels, blob->labels.key[i], blob->labels.value[i]);
+    return check_labels(&record->labels, err);
+}
+
+static int record(Session *session, Blob *blob, Error *err) {
+    const char *space = session->fetch->space;
+    autofree char *source = text_format(LABEL_SOURCE "%s", session->reference.domain);
+    json_map_set(&blob->labels, source, session->reference.path);
+    MetadataRecord *made = metadata_record_new(METADATA_CONTENT, space, blob->digest);
+    made->size = (JsonInt){true, blob->size};
+    labels_copy(&made->labels, &blob->labels);
+    int code = metadata_create(session->metadata, made, err);
+    if (code == ERROR_EXISTS)
+        code = metadata_update(
+            session->metadata, METADATA_CONTENT, space, blob->digest, add_labels, blob, NULL, err);
+    json_map_done(&blob->labels);
+    return code;
+}
+
+/* The lease first: from then on no sweep takes the blob. */
+static int hold(const Session *session, const char *digest, Error *err) {
+    return lease_add(
+        session->metadata, session->fetch->space, session->lease, "content", digest, err);
+}
+
+typedef struct Report {
+    const Session *session;
+    const char *name;
+    int64_t total;
+} Report;
+
+static int report(void *user, uint64_t current) {
+    const Report *self = user;
+    tell(self->session, "downloading", self->name, (int64_t)current, self->total);
+    return 0;
+}
+
+static int download(
+    Session *session, const OciDescriptor *descriptor, const char *name, Error *err) {
+    autoptr(ContentWriter) writer = NULL;
+    Report reporting = {session, name, (int64_t)descriptor->size.value};
+    int there = content_writer_open(
+        session->content, descriptor->digest, descriptor->size.value, &writer, err);
+    if (there != 0)
+        return there < 0 ? there : 0;
+    TRY(registry_get_blob(session->registry, writer, report, &reporting, err));
+    return content_writer_commit(writer, err);
+}
+
+static int bring_blob(
+    Session *session, const OciDescriptor *descriptor, const char *what, Error *err) {
+    autofree char *name = text_format("%s (%s)", what, descriptor->digest);
+    int64_t size = (int64_t)descriptor->size.value;
+    TRY(hold(session, descriptor->digest, err));
+    TRY(download(session, descriptor, name, err));
+    tell(session, "complete", name, size, size);
+    return 0;
+}
+
+static int keep_document(Session *session, const RegistryManifest *document, Error *err) {
+    TRY(hold(session, document->digest, err));
+    return content_put(
+        session->content, document->body.data, document->body.length, document->digest, err);
+}
+
+static void refer(JsonMap *labels, const char *name, const char *digest) {
+    autofree char *key = text_format(LABEL_CONTENT "%s", name);
+    json_map_set(labels, key, digest);
+}
+
+static void refer_numbered(JsonMap *labels, const char *kind, size_t i, const char *digest) {
+    autofree char *name = text_format("%s.%zu", kind, i);
+    refer(labels, name, digest);
+}
+
+static int record_index(
+    Session *session, const RegistryManifest *document, const OciIndex *index, Error *err) {
+    const OciDescriptor *child = index->manifests.item;
+    Blob blob = {document->digest, (int64_t)document->body.length, {}};
+    for (size_t i = 0; i < index->manifests.n; i++)
+        refer_numbered(&blob.labels, "m", i, child[i].digest);
+    return record(session, &blob, err);
+}
+
+static int bring_manifest(Session *session, const RegistryManifest *document, Error *err) {
+    OciManifest *manifest = &session->manifest;
+    TRY(document_decode_manifest(&document->body, manifest, err));
+    const OciDescriptor *layer = manifest->layers.item;
+    Blob blob = {document->digest, (int64_t)document->body.length, {}};
+    refer(&blob.labels, "config", manifest->config->digest);
+    for (size_t i = 0; i < manifest->layers.n; i++)
+        refer_numbered(&blob.labels, "l", i, layer[i].digest);
+    TRY(record(session, &blob, err));
+    TRY(bring_blob(session, manifest->config, "config", err));
+    for (size_t i = 0; i < manifest->layers.n; i++) {
+        Blob layer_blob = {layer[i].digest, (int64_t)layer[i].size.value, {}};
+        TRY(bring_blob(session, &layer[i], "layer", err));
+        TRY(record(session, &layer_blob, err));
+    }
+    autodone(Text) text = {};
+    TRY(content_read(session->content, manifest->config->digest, DOCUMENT_CONFIG_MAX, &text, err));
+    return document_decode_config(&text, manifest->layers.n, &session->config, err);
+}
+
+/* Follows indexes to the manifest for the platform. */
+static int bring_documents(Session *session, RegistryManifest *document, Error *err) {
+    enum {
+        DEPTH_MAX = 4
+    };
+    for (int depth = 0;; depth++) {
+        DocumentKind kind;
+        TRY(document_classify(document->media_type, &document->body, &kind, err));
+        TRY(keep_document(session, document, err));
+        if (kind == DOCUMENT_MANIFEST)
+            return bring_manifest(session, document, err);
+        autodone(OciIndex) index = {};
+        TRY(document_decode_index(&document->body, &index, err));
+        TRY(record_index(session, document, &index, err));
+        const OciDescriptor *child = platform_choose(&session->platform, &index);
+        if (!child || depth == DEPTH_MAX)
+            return error_set(err, ERROR_NOT_FOUND, "no match for platform in manifest: not found");
+        RegistryManifest next = {};
+        int code = registry_get_manifest(session->registry, child->digest, &next, err);
+        registry_manifest_done(document);
+        *document = next;
+        TRY(code);
+    }
+}
+
+static int apply(Session *session, const char *key, size_t i, Error *err) {
+    const Fetch *fetch = session->fetch;
+    const OciDescriptor *layer = session->manifest.layers.item;
+    autoptr(MetadataRecord) blob = NULL;
+    autodone(SnapshotMount) mount = {};
+    DiffResult result;
+    TRY(metadata_find(
+        session->metadata, METADATA_CONTENT, fetch->space, layer[i].digest, &blob, err));
+    TRY(tree_mounts(fetch->trees, fetch->space, key, &mount, err));
+    TRY(diff_apply(fetch->trees, fetch->images, blob, &mount, &result, err));
+    if (!text_equal(result.digest, session->config.rootfs->diff_ids.item[i]))
+        return error_set(err, ERROR_CORRUPT, "wrong diff id %s calculated on extraction %s",
+            result.digest, session->config.rootfs->diff_ids.item[i]);
+    return 0;
+}
+
+static int unpack_layer(Session *session, const char *parent, char *chain, size_t i, Error *err) {
+    const Fetch *fetch = session->fetch;
+    autofree char *key = text_format("extract-%s %s", session->lease, chain);
+    const SnapshotInfo active = {
+        .key = key, .parent = (char *)(uintptr_t)parent, .kind = SNAPSHOT_ACTIVE};
+    const SnapshotInfo committed = {.key = chain};
+    autodone(SnapshotInfo) known = {};
+    Error ignored;
+    TRY(lease_add(session->metadata, fetch->space, session->lease,
+        "snapshots/" METADATA_SNAPSHOTTER, chain, err));
+    if (tree_stat(fetch->trees, fetch->space, chain, &known, &ignored) == 0)
+        return 0;
+    TRY(tree_make(fetch->trees, fetch->space, session->lease, &active, err));
+    int code = apply(session, key, i, err);
+    if (code == 0)
+        code = tree_commit(fetch->trees, fetch->space, session->lease, key, &committed, err);
+    if (code < 0)
+        tree_remove(fetch->trees, fetch->space, key, &ignored);
+    return code == ERROR_EXISTS ? 0 : code;
+}
+
+/* The config comes last: its label keeps the topmost snapshot. */
+static int unpack(Session *session, Error *err) {
+    const JsonTexts *diff_ids = &session->config.rootfs->diff_ids;
+    autofree char *parent = NULL;
+    for (size_t i = 0; session->fetch->unpack && i < diff_ids->n; i++) {
+        char *chain = document_chain_id(diff_ids, i + 1);
+        int code = unpack_layer(session, parent, chain, i, err);
+        free(parent);
+        parent = chain;
+        TRY(code);
+        tell(session, "extracted", chain, 1, 1);
+    }
+    const OciDescriptor *config = session->manifest.config;
+    Blob blob = {config->digest, (int64_t)config->size.value, {}};
+    if (parent)
+        json_map_set(&blob.labels, "containerd.io/gc.ref.snapshot." METADATA_SNAPSHOTTER, parent);
+    return record(session, &blob, err);
+}
+
+typedef struct Pointing {
+    const MetadataRecord *target;
+    const JsonMap *labels;
+} Pointing;
+
+static void point(MetadataRecord *image, const Pointing *pointing) {
+    free(image->digest);
+    free(image->media_type);
+    image->digest = text_copy(pointing->target->digest);
+    image->media_type = text_copy(pointing->target->media_type);
+    image->size = pointing->target->size;
+    for (size_t i = 0; i < pointing->labels->n; i++)
+        json_map_set(&image->labels, pointing->labels->key[i], pointing->labels->value[i]);
+}
+
+static int change_target(MetadataRecord *image, void *user, Error *err) {
+    point(image, user);
+    return check_labels(&image->labels, err);
+}
+
+int image_point(Metadata *metadata, const char *space, const char *name,
+    const MetadataRecord *target, const JsonMap *labels, Error *err) {
+    Pointing pointing = {target, labels};
+    TRY(check_name("image name", name, err));
+    TRY(check_labels(labels, err));
+    MetadataRecord *image = metadata_record_new(METADATA_IMAGE, space, name);
+    point(image, &pointing);
+    int code = metadata_create(metadata, image, err);
+    return code == ERROR_EXISTS ? metadata_update(metadata, METADATA_IMAGE, space, name,
+                                      change_target, &pointing, NULL, err)
+                                : code;
+}
+
+static int bring(Session *session, Error *err) {
+    const Fetch *fetch = session->fetch;
+    autodone(RegistryManifest) document = {};
+    const char *version =
+        session->reference.digest ? session->reference.digest : session->reference.tag;
+    TRY(registry_get_manifest(session->registry, version, &document, err));
+    autoptr(MetadataRecord) target = metadata_record_new(METADATA_IMAGE, fetch->space, fetch->name);
+    target->digest = text_copy(document.digest);
+    target->media_type = text_copy(document.media_type);
+    target->size = (JsonInt){true, (int64_t)document.body.length};
+    tell(session, "fetching image content", "", 0, 0);
+    TRY(bring_documents(session, &document, err));
+    TRY(unpack(session, err));
+    TRY(image_point(session->metadata, fetch->space, fetch->name, target, &fetch->labels, err));
+    tell(session, "saved", fetch->name, 1, 1);
+    return 0;
+}
+
+static int run(Session *session, Error *err) {
+    const Fetch *fetch = session->fetch;
+    TRY(platform_parse(fetch->platform, &session->platform, err));
+    TRY(reference_parse(fetch->reference, &session->reference, err));
+    TRY(registry_open(
+        fetch->registry, &session->reference, fetch->credentials, &session->registry, err));
+    TRY(make_lease(session, err));
+    Error ignored;
+    int code = bring(session, err);
+    metadata_remove(session->metadata, METADATA_LEASE, fetch->space, session->lease, &ignored);
+    return code;
+}
+
+int fetch_image(const Fetch *fetch, Error *err) {
+    Session session = {
+        .fetch = fetch,
+        .metadata = fetch->trees->metadata,
+        .content = images_content(fetch->images),
+    };
+    int code = run(&session, err);
+    registry_close(session.registry);
+    reference_done(&session.reference);
+    oci_manifest_done(&session.manifest);
+    oci_image_done(&session.config);
+    return code;
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "engine/image/image.h"
+#include "engine/metadata/tree.h"
+#include "engine/registry/registry.h"
+
+/* An image from a registry into a namespace: content with containerd's labels, snapshots of its
+ * layers under their chain ids, and the image's record. A lease of its own holds on to what has
+ * come, and goes with the fetch. */
+typedef void FetchListener(void *user, const char *event, const char *name, int64_t done,
+    int64_t total); /* name "": about the whole */
+
+typedef struct Fetch {
+    const Trees *trees;
+    Images *images;
+    const RegistryConfig *registry;
+    const RegistryCredentials *credentials; /* NULL: anonymous */
+    const char *space, *reference;
+    const char *name;     /* of the image's record */
+    const char *platform; /* "linux/arm64"; NULL: this machine's */
+    bool unpack;
+    JsonMap labels; /* of the image's record */
+    FetchListener *listener;
+    void *user;
+} Fetch;
+
+int fetch_image(const Fetch *fetch, Error *err);
+
+/* The name becomes, or comes to mean, what the record points at. */
+int image_point(Metadata *metadata, const char *space, const char *name,
+    const MetadataRecord *target, const JsonMap *labels, Error *err);
