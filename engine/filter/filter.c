@@ -129,6 +129,7 @@ static void skip_space(Parser *parser) {
 static int parse_selector(Parser *parser, Selector *selector, Error *err) {
     skip_space(parser);
     TRY(parse_path(parser, selector, err));
+    skip_space(parser);
     TRY(parse_operator(parser, &selector->operator, err));
     if (selector->operator!= PRESENT)
         TRY(parse_value(parser, selector, err));
