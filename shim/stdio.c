@@ -18,7 +18,9 @@
 #include "shim/output.h"
 
 enum {
-    READ_SIZE = 32768,
+    READ_SIZE = 65536,
+    PIPE_LARGE = 1 << 20,  /* for programs that fill a pipe of the usual 64 KiB */
+    READS_MAX = 8,         /* in a turn of the loop, so that others have theirs */
     INPUT_MAX = 65536,     /* bytes that the program has not read; then writers wait */
     TERMINAL_TAIL = 65536, /* what a terminal may hold when its process ends */
 };
@@ -37,7 +39,7 @@ typedef struct Stream {
     LoopSource source; /* fd -1: not open or at its end */
     Sink sink;
     size_t left; /* while draining: bytes that may still be the process's own */
-    bool drained;
+    bool drained, enlarged;
 } Stream;
 
 typedef struct Input {
@@ -146,6 +148,10 @@ static bool read_stream(Stream *stream) {
         end_stream(stream);
         return false;
     }
+    if (n == READ_SIZE && !stream->enlarged) {
+        stream->enlarged = true;
+        fcntl(stream->source.fd, F_SETPIPE_SZ, PIPE_LARGE); /* no matter if it may not be */
+    }
     stream->left -= (size_t)n < stream->left ? (size_t)n : stream->left;
     if (stream->left == 0)
         stream->drained = true;
@@ -203,7 +209,8 @@ static void pump(Stdio *stdio) {
     for (int i = 0; i < LOG_STREAMS; i++) {
         Stream *stream = &stdio->streams[i];
         /* no waiting for slow clients: what a pipe or terminal still holds is little */
-        while (stdio->draining && !stream->drained && read_stream(stream))
+        while (stdio->draining && !stream->drained && !log_sink_is_full(stdio->log) &&
+               read_stream(stream))
             ;
         if (stream->source.fd >= 0)
             loop_watch(stdio->loop, &stream->source, is_blocked(stream) ? 0 : EPOLLIN);
@@ -219,7 +226,8 @@ static void pump(Stdio *stdio) {
 
 static void on_stream(void *owner, uint32_t events) {
     Stream *stream = owner;
-    read_stream(stream);
+    for (int i = 0; i < READS_MAX && !is_blocked(stream) && read_stream(stream); i++) {
+    }
     pump(stream->stdio);
 }
 

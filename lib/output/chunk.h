@@ -4,8 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The format "local" (docs/decisions/0012): what one read of the program's output brought, behind a
- * header, little-endian:
+/* The format "local" (docs/decisions/0014-log-drivers-are-in-the-shim.md): what one read of the
+ * program's output brought, behind a header, little-endian:
  *
  *     0  magic "\x89TLg"     8  time of its first line, ns since 1970     20  stream, flags, 2 × 0
  *     4  length of the bytes 16 newlines among them                       24  the bytes

@@ -115,7 +115,7 @@ static int open_first(OutputReader *reader, int64_t tail, Error *err) {
         last = found.inode;
         switch_to(reader, source);
         if (!all)
-            TRY(output_source_tail(source, &tail, &reader->skip, err));
+            TRY(output_source_tail(source, up.index == 1, &tail, &reader->skip, err));
     }
     if (reader->source && reader->since)
         TRY(output_source_since(reader->source, reader->since, err));

@@ -176,7 +176,7 @@ static int step_at(const OutputSource *source, off_t offset, Step *ret, Error *e
     return 1;
 }
 
-static int count_lines(OutputSource *source, int64_t *ret, Error *err) {
+static int count_lines(OutputSource *source, bool newest, int64_t *ret, Error *err) {
     autofree char *block = memory_new(BLOCK);
     Step step;
     off_t offset = 0;
@@ -188,9 +188,9 @@ static int count_lines(OutputSource *source, int64_t *ret, Error *err) {
     }
     TRY(r);
     char last = '\n';
-    if (!source->inflater && offset > 0)
+    if (newest && !source->inflater && offset > 0)
         TRY(read_at(source, &last, 1, offset - 1, err));
-    *ret += last != '\n'; /* output that ends without one: a line as well */
+    *ret += last != '\n';
     seek(source, offset); /* a file that another program has compressed, or a damaged end */
     while (source->inflater && (r = output_source_read(source, block, BLOCK, err)) > 0)
         for (const char *at = block; (at = memchr(at, '\n', (size_t)(block + r - at))); at++)
@@ -198,14 +198,15 @@ static int count_lines(OutputSource *source, int64_t *ret, Error *err) {
     return r < 0 && r != ERROR_CORRUPT ? r : 0;
 }
 
-int output_source_tail(OutputSource *source, int64_t *lines, int64_t *ret_skip, Error *err) {
+int output_source_tail(
+    OutputSource *source, bool newest, int64_t *lines, int64_t *ret_skip, Error *err) {
     int64_t all, passed = 0;
     Step step;
     off_t offset = 0;
     *ret_skip = 0;
     if (source->format->by_line && !source->inflater)
         return tail_of_lines(source, lines, err);
-    TRY(count_lines(source, &all, err));
+    TRY(count_lines(source, newest, &all, err));
     int64_t extra = all > *lines ? all - *lines : 0;
     *lines -= all - extra;
     int r;

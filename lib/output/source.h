@@ -22,8 +22,10 @@ ino_t output_source_inode(const OutputSource *source);
 bool output_source_is_removed(const OutputSource *source);
 
 /* Moves to the last *lines lines; what is missing remains in *lines, what is too much, because only
- * whole entries are passed over, comes in *ret_skip. */
-int output_source_tail(OutputSource *source, int64_t *lines, int64_t *ret_skip, Error *err);
+ * whole entries are passed over, comes in *ret_skip. newest: of the log, where what comes after
+ * the last newline is a line as well. */
+int output_source_tail(
+    OutputSource *source, bool newest, int64_t *lines, int64_t *ret_skip, Error *err);
 
 /* Passes over what is certainly older. */
 int output_source_since(OutputSource *source, int64_t time, Error *err);

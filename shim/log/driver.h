@@ -16,7 +16,7 @@ struct LogSink {
     bool full;
 };
 
-extern const LogDriver log_json_file, log_local, log_cri;
+extern const LogDriver log_json_file, log_local, log_cri, log_journald, log_syslog;
 
 static inline const char *log_stream_name(LogStream stream) {
     return stream == LOG_STDOUT ? "stdout" : "stderr";

@@ -8,6 +8,8 @@ static const LogDriver *const drivers[OUTPUT_DRIVERS] = {
     [OUTPUT_JSON_FILE] = &log_json_file,
     [OUTPUT_LOCAL] = &log_local,
     [OUTPUT_CRI] = &log_cri,
+    [OUTPUT_JOURNALD] = &log_journald,
+    [OUTPUT_SYSLOG] = &log_syslog,
 };
 
 int log_sink_open(const LogSinkOptions *options, LogSink **ret, Error *err) {
