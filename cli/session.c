@@ -69,6 +69,7 @@ int session_open(
         .out = options->out,
         .error = options->error,
         .terminal = reply->terminal,
+        .replay = options->replay,
         .redraw = options->redraw,
         .detach = reply->terminal ? options->detach : (Detach){},
         .on_signal = options->signal_proxy ? forward_signal : NULL,

@@ -11,6 +11,7 @@ typedef struct SessionOptions {
     bool in, out, error;
     bool signal_proxy; /* our signals go to the program */
     Detach detach;     /* heeded with a terminal only */
+    bool replay;       /* first what the log holds */
     bool redraw;       /* have a program with a terminal show its prompt again */
 } SessionOptions;
 

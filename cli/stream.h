@@ -14,6 +14,7 @@ typedef struct StreamOptions {
     const char *exec_id; /* "" = the container's own program */
     bool in, out, error; /* which streams are wanted */
     bool terminal;       /* the program has a terminal */
+    bool replay;         /* first what the log holds */
     bool redraw;         /* have it draw anew: its terminal changes size and back */
     Detach detach;       /* .n = 0: no keys */
     /* A signal that came to us for the program; NULL: signals are ours. */

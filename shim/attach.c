@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "shim/log/replay.h"
 
 enum {
     BACKLOG = 1024,
@@ -25,6 +26,7 @@ enum {
 
 typedef struct Client {
     StdioListener listener;
+    LogReplay *replay; /* NULL: it gets the live output */
     struct Client *next;
     AttachServer *server;
     Stdio *stdio; /* NULL before hello, and after the exit */
@@ -79,6 +81,7 @@ static void client_free(Client *client) {
     close(client->source.fd);
     if (client->stdio)
         stdio_leave(client->stdio, &client->listener);
+    log_replay_free(client->replay);
     text_done(&client->out);
     free(client);
     if (server->farewells && !server->clients)
@@ -156,12 +159,21 @@ static bool update_full(Client *client) {
     return was != client->listener.full;
 }
 
-static void on_output(StdioListener *listener, LogStream stream, const char *bytes, size_t n) {
-    Client *client = client_of(listener);
+static bool queue_output(Client *client, LogStream stream, const char *bytes, size_t n) {
     uint8_t want = stream == LOG_STDOUT ? ATTACH_WANT_STDOUT : ATTACH_WANT_STDERR;
     if (client->broken || !(client->wants & want))
+        return false;
+    for (size_t at = 0, size; at < n; at += size) {
+        size = n - at < ATTACH_PAYLOAD_MAX ? n - at : ATTACH_PAYLOAD_MAX;
+        queue_frame(client, stream == LOG_STDOUT ? ATTACH_STDOUT : ATTACH_STDERR, bytes + at, size);
+    }
+    return true;
+}
+
+static void on_output(StdioListener *listener, LogStream stream, const char *bytes, size_t n) {
+    Client *client = client_of(listener);
+    if (!queue_output(client, stream, bytes, n))
         return;
-    queue_frame(client, stream == LOG_STDOUT ? ATTACH_STDOUT : ATTACH_STDERR, bytes, n);
     flush(client);
     update_full(client); /* Stdio looks at it when it has told everybody */
     watch_client(client);
@@ -186,6 +198,37 @@ static void on_ended(StdioListener *listener, int exit_code) {
 
 static void on_input_ready(StdioListener *listener) {
     watch_client(client_of(listener));
+}
+
+/* The live output goes on where the log ends: nothing comes in between. */
+static void end_replay(Client *client) {
+    for (LogStream stream = LOG_STDOUT; stream < LOG_STREAMS; stream++) {
+        const char *bytes;
+        size_t n;
+        log_replay_rest(client->replay, stream, &bytes, &n);
+        queue_output(client, stream, bytes, n);
+    }
+    client->replay = log_replay_free(client->replay);
+    if (!client->broken)
+        loop_disarm(client->server->options.loop, &client->timer);
+    stdio_join(client->stdio, &client->listener);
+}
+
+/* As much of the log as the client takes now. One that takes nothing is dropped, as others are. */
+static void replay(Client *client) {
+    while (client->replay && !client->broken && client->out.length - client->sent < QUEUE_LOW) {
+        LogStream stream;
+        const char *bytes;
+        size_t n;
+        while (client->out.length - client->sent < QUEUE_LOW &&
+               log_replay_next(client->replay, &stream, &bytes, &n) > 0)
+            queue_output(client, stream, bytes, n);
+        if (client->out.length - client->sent < QUEUE_LOW)
+            end_replay(client);
+        flush(client);
+    }
+    if (client->replay && !client->broken && !client->timer.deadline)
+        loop_arm(client->server->options.loop, &client->timer, ATTACH_STALL);
 }
 
 static void refuse(Client *client, const char *text) {
@@ -214,7 +257,12 @@ static void handle_hello(Client *client) {
     client->stdio = stdio;
     loop_disarm(options->loop, &client->timer);
     queue_frame(client, ATTACH_READY, NULL, 0);
-    stdio_join(stdio, &client->listener);
+    if (client->wants & ATTACH_WANT_REPLAY)
+        client->replay = log_replay_new(stdio_log(stdio));
+    if (client->replay)
+        replay(client);
+    else
+        stdio_join(stdio, &client->listener);
     flush(client);
 }
 
@@ -286,6 +334,8 @@ static void on_client(void *owner, uint32_t events) {
     char buffer[4096];
     if (events & EPOLLOUT)
         flush(client);
+    if (client->replay)
+        replay(client);
     if (!client->broken && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
         ssize_t n = recv(client->source.fd, buffer, sizeof buffer, MSG_DONTWAIT);
         if (n > 0)

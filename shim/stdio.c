@@ -528,6 +528,10 @@ void stdio_set_terminal(Stdio *stdio, int master) {
     pump(stdio);
 }
 
+LogSink *stdio_log(const Stdio *stdio) {
+    return stdio->log;
+}
+
 void stdio_update(Stdio *stdio) {
     pump(stdio);
 }

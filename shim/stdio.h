@@ -63,6 +63,7 @@ void stdio_set_terminal(Stdio *stdio, int master);     /* taken */
 void stdio_join(Stdio *stdio, StdioListener *listener);
 void stdio_leave(Stdio *stdio, StdioListener *listener);
 void stdio_update(Stdio *stdio);
+LogSink *stdio_log(const Stdio *stdio); /* NULL: none */
 
 void stdio_input(Stdio *stdio, const char *bytes, size_t n);
 bool stdio_input_full(const Stdio *stdio);

@@ -10,7 +10,7 @@
 #include "proto/tare/v1/container.pb-c.h"
 
 typedef struct AttachOptions {
-    bool no_stdin, signal_proxy;
+    bool no_stdin, replay, signal_proxy;
     const char *detach_keys;
 } AttachOptions;
 
@@ -36,7 +36,8 @@ static int attach(
         .out = true,
         .error = true,
         .signal_proxy = options->signal_proxy,
-        .redraw = true};
+        .replay = options->replay,
+        .redraw = !options->replay};
     TRY(detach_parse(options->detach_keys, &session_options.detach, err));
     TRY(check_running(cli, container, err));
     __attribute__((cleanup(cleanup_Session_))) Session *session = NULL;
@@ -60,6 +61,8 @@ static const Option options[] = {
     {0, "detach-keys", OPTION_TEXT, offsetof(T, detach_keys), "string",
         "Override the key sequence for detaching a container"},
     {0, "no-stdin", OPTION_FLAG, offsetof(T, no_stdin), NULL, "Do not attach STDIN"},
+    {0, "replay", OPTION_FLAG, offsetof(T, replay), NULL,
+        "Show first what the log holds, then what comes, without a gap"},
     {0, "sig-proxy", OPTION_FLAG, offsetof(T, signal_proxy), NULL,
         "Proxy all received signals to the process (default true)"},
     {},

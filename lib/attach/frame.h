@@ -40,6 +40,7 @@ enum {
     ATTACH_WANT_STDIN = 1 << 0,
     ATTACH_WANT_STDOUT = 1 << 1,
     ATTACH_WANT_STDERR = 1 << 2,
+    ATTACH_WANT_REPLAY = 1 << 3, /* first what the container's log holds, if it can be read */
 };
 
 typedef struct AttachHeader {

@@ -34,5 +34,5 @@ static int open_sink(const LogSinkOptions *options, LogSink **ret, Error *err) {
     return 0;
 }
 
-const LogDriver log_cri = {
-    open_sink, log_line_sink_write, log_line_sink_flush, log_line_sink_close};
+const LogDriver log_cri = {open_sink, log_line_sink_write, log_line_sink_flush, log_line_sink_close,
+    log_line_sink_partial};

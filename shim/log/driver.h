@@ -9,10 +9,14 @@ typedef struct LogDriver {
     void (*write)(LogSink *sink, LogStream stream, const char *bytes, size_t n);
     void (*flush)(LogSink *sink, LogStream stream);
     void (*close)(LogSink *sink); /* after flushes; frees it */
+    /* What was written and is not in the log yet; NULL: nothing ever is. */
+    const Text *(*partial)(const LogSink *sink, LogStream stream);
 } LogDriver;
 
 struct LogSink {
     const LogDriver *driver;
+    OutputDriver kind;
+    char *path; /* of its file; NULL: none that can be read back */
     bool full;
 };
 

@@ -183,4 +183,4 @@ static int open_sink(const LogSinkOptions *options, LogSink **ret, Error *err) {
     return 0;
 }
 
-const LogDriver log_journald = {open_sink, write_bytes, flush, close_sink};
+const LogDriver log_journald = {open_sink, write_bytes, flush, close_sink, NULL};

@@ -71,4 +71,5 @@ static int open_sink(const LogSinkOptions *options, LogSink **ret, Error *err) {
     return 0;
 }
 
-const LogDriver log_json_file = {open_sink, log_line_sink_write, log_line_sink_flush, close_sink};
+const LogDriver log_json_file = {
+    open_sink, log_line_sink_write, log_line_sink_flush, close_sink, log_line_sink_partial};

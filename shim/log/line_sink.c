@@ -19,6 +19,10 @@ void log_line_sink_flush(LogSink *sink, LogStream stream) {
     log_file_write_out(self->file);
 }
 
+const Text *log_line_sink_partial(const LogSink *sink, LogStream stream) {
+    return &((const LogLineSink *)sink)->lines.partial[stream].text;
+}
+
 void log_line_sink_close(LogSink *sink) {
     LogLineSink *self = (LogLineSink *)sink;
     log_file_free(self->file);

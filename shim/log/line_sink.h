@@ -17,4 +17,5 @@ int log_line_sink_open(LogLineSink *line_sink, const LogSinkOptions *options,
     void (*encode)(void *owner, const LogPiece *piece, Text *out), Error *err);
 void log_line_sink_write(LogSink *sink, LogStream stream, const char *bytes, size_t n);
 void log_line_sink_flush(LogSink *sink, LogStream stream);
+const Text *log_line_sink_partial(const LogSink *sink, LogStream stream);
 void log_line_sink_close(LogSink *sink);

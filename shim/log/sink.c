@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/log/sink.h"
 
+#include <stdlib.h>
+
 #include "base/memory.h"
+#include "base/text.h"
 #include "shim/log/driver.h"
 
 static const LogDriver *const drivers[OUTPUT_DRIVERS] = {
@@ -22,6 +25,9 @@ int log_sink_open(const LogSinkOptions *options, LogSink **ret, Error *err) {
             output_driver_name(options->settings.driver));
     TRY(driver->open(options, ret, err));
     (*ret)->driver = driver;
+    (*ret)->kind = options->settings.driver;
+    if (output_driver_suffix((*ret)->kind))
+        (*ret)->path = text_copy(options->path);
     return 0;
 }
 
@@ -42,6 +48,7 @@ LogSink *log_sink_free(LogSink *sink) {
         return NULL;
     for (LogStream stream = LOG_STDOUT; stream < LOG_STREAMS; stream++)
         sink->driver->flush(sink, stream);
+    free(sink->path);
     sink->driver->close(sink);
     return NULL;
 }
