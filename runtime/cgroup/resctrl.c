@@ -23,7 +23,7 @@ enum {
 };
 
 /* The place where it usually is, else wherever it is mounted; NULL: nowhere. */
-static char *find_root(void) {
+char *resctrl_find_root(void) {
     struct statfs fs;
     autodone(Text) lines = {};
     Error ignored;
@@ -69,7 +69,7 @@ int resctrl_check(const OciIntelRdt *config, Error *err) {
         return error_set(
             err, ERROR_INVALID, "linux.intelRdt.closID: invalid intelRdt.ClosID \"%s\"", clos);
     TRY(check_lines(config, err));
-    autofree char *root = find_root();
+    autofree char *root = resctrl_find_root();
     if (!root)
         return error_set(err, ERROR_UNSUPPORTED,
             "linux.intelRdt: intelRdt is specified in config, but Intel RDT is not enabled: no "
@@ -201,13 +201,13 @@ int resctrl_set_up_at(const char *root, const OciIntelRdt *config, const char *i
 
 int resctrl_set_up(
     const OciIntelRdt *config, const char *id, pid_t pid, char **ret_made, Error *err) {
-    autofree char *root = config ? find_root() : NULL;
+    autofree char *root = config ? resctrl_find_root() : NULL;
     return root ? resctrl_set_up_at(root, config, id, pid, ret_made, err)
                 : resctrl_check(config, err);
 }
 
 int resctrl_add(const OciIntelRdt *config, const char *id, pid_t pid, Error *err) {
-    autofree char *root = config ? find_root() : NULL;
+    autofree char *root = config ? resctrl_find_root() : NULL;
     autoclose int group = -1;
     if (!root)
         return 0;
@@ -216,6 +216,46 @@ int resctrl_add(const OciIntelRdt *config, const char *id, pid_t pid, Error *err
     TRY(file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &group, err));
     TRY(add_task(group, pid, err));
     return config->enable_monitoring.value ? set_up_monitor(group, id, pid, err) : 0;
+}
+
+static int check_change(const char *root, const ResctrlChange *change, Error *err) {
+    autofree char *l3 = root ? path_join(root, "info/L3") : NULL;
+    autofree char *bandwidth = root ? path_join(root, "info/MB") : NULL;
+    if (change->l3_cache && (!l3 || !file_exists(AT_FDCWD, l3)))
+        return error_set(err, ERROR_UNSUPPORTED, "Intel RDT/CAT: l3 cache schema is not enabled");
+    if (change->bandwidth && (!bandwidth || !file_exists(AT_FDCWD, bandwidth)))
+        return error_set(
+            err, ERROR_UNSUPPORTED, "Intel RDT/MBA: memory bandwidth schema is not enabled");
+    return 0;
+}
+
+int resctrl_update_at(const char *root, const OciIntelRdt *config, const char *id,
+    const ResctrlChange *change, Error *err) {
+    const OciIntelRdt wanted = {.l3_cache_schema = (char *)(uintptr_t)change->l3_cache,
+        .mem_bw_schema = (char *)(uintptr_t)change->bandwidth};
+    autoclose int group = -1;
+    TRY(check_change(root, change, err));
+    if (!config)
+        return error_set(err, ERROR_UNSUPPORTED,
+            "updating a non-existent Intel RDT configuration is not supported");
+    TRY(check_lines(&wanted, err));
+    autofree char *path = path_join(root, text_is_empty(config->clos_id) ? id : config->clos_id);
+    autofree char *schemata = schemata_of(&wanted);
+    TRY(file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &group, err));
+    if (file_write_kernel(group, "schemata", schemata, err) < 0)
+        return error_prefix(err, "linux.intelRdt");
+    return 0;
+}
+
+int resctrl_update(
+    const OciIntelRdt *config, const char *id, const ResctrlChange *change, Error *err) {
+    autofree char *root = resctrl_find_root();
+    return resctrl_update_at(root, config, id, change, err);
+}
+
+char *resctrl_statistics(const OciIntelRdt *config, const char *id) {
+    autofree char *root = config ? resctrl_find_root() : NULL;
+    return resctrl_statistics_at(root, config, id);
 }
 
 int resctrl_remove(const char *path, Error *err) {

@@ -19,9 +19,25 @@ int resctrl_set_up(
 /* For another process of a container that is set up. */
 int resctrl_add(const OciIntelRdt *config, const char *id, pid_t pid, Error *err);
 
+/* New schemas for the group of a container that is set up; NULL stays as it is. ERROR_UNSUPPORTED
+ * where the processor has no such control, or the container no group. */
+typedef struct ResctrlChange {
+    const char *l3_cache, *bandwidth;
+} ResctrlChange;
+int resctrl_update(
+    const OciIntelRdt *config, const char *id, const ResctrlChange *change, Error *err);
+
+/* What `events` says about the group, in the reference runtime's JSON. New string; "{}" without
+ * config. */
+char *resctrl_statistics(const OciIntelRdt *config, const char *id);
+
 /* path NULL: nothing to do. */
 int resctrl_remove(const char *path, Error *err);
 
-/* For tests: what the functions above do to the file system at root. */
+/* For tests: what the functions above do to the file system at root; NULL: there is none. */
+int resctrl_update_at(const char *root, const OciIntelRdt *config, const char *id,
+    const ResctrlChange *change, Error *err);
+char *resctrl_statistics_at(const char *root, const OciIntelRdt *config, const char *id);
+char *resctrl_find_root(void);
 int resctrl_set_up_at(const char *root, const OciIntelRdt *config, const char *id, pid_t pid,
     char **ret_made, Error *err);

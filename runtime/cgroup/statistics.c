@@ -177,7 +177,6 @@ int cgroup_statistics(const Cgroup *cgroup, Statistics *ret, Error *err) {
     ret->memory = new (MemoryStatistics);
     ret->pids = new (PidsStatistics);
     ret->block_io = new (BlockIoStatistics);
-    ret->intel_rdt = text_copy("{}");
     if (cgroup->v2)
         statistics_read_v2(first, ret);
     else

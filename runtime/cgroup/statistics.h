@@ -73,8 +73,9 @@ typedef struct Statistics {
     MemoryStatistics *memory;
     PidsStatistics *pids;
     BlockIoStatistics *block_io;
-    JsonObjectMap hugetlb;        /* HugetlbStatistics */
-    char *intel_rdt, *interfaces; /* always empty */
+    JsonObjectMap hugetlb; /* HugetlbStatistics */
+    char *intel_rdt;       /* JSON, by whoever knows the configuration; NULL: none */
+    char *interfaces;      /* always empty */
 } Statistics;
 
 extern const JsonType statistics_type, statistics_block_io_entry_type, statistics_hugetlb_type;

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "runtime/cgroup/oom.h"
+#include "runtime/cgroup/resctrl.h"
 #include "runtime/cgroup/statistics.h"
 #include "runtime/command/command.h"
 
@@ -49,9 +50,20 @@ static void print(const Container *container, char *type, Statistics *data) {
     fflush(stdout);
 }
 
+/* Of linux.intelRdt, which few containers have. New string. */
+static char *read_schemata(const Container *container) {
+    OciSpec spec = {};
+    Error ignored;
+    (void)container_load_config(container, &spec, &ignored);
+    char *text = resctrl_statistics(spec.linux ? spec.linux->intel_rdt : NULL, container->id);
+    json_done(&oci_spec_type, &spec);
+    return text;
+}
+
 static int print_statistics(const Container *container, const Cgroup *cgroup, Error *err) {
     Statistics statistics = {};
     int r = cgroup_statistics(cgroup, &statistics, err);
+    statistics.intel_rdt = read_schemata(container);
     if (r >= 0)
         print(container, (char[]){"stats"}, &statistics);
     json_done(&statistics_type, &statistics);

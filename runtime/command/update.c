@@ -139,13 +139,8 @@ static int read_file(const char *name, OciResources *ret, Error *err) {
     return 0;
 }
 
-static int check_rdt(const UpdateOptions *parsed, Error *err) {
-    if (!text_is_empty(parsed->l3_cache_schema))
-        return error_set(err, ERROR_UNSUPPORTED, "Intel RDT/CAT: l3 cache schema is not enabled");
-    if (!text_is_empty(parsed->mem_bw_schema))
-        return error_set(
-            err, ERROR_UNSUPPORTED, "Intel RDT/MBA: memory bandwidth schema is not enabled");
-    return 0;
+static const char *given(const char *text) {
+    return text_is_empty(text) ? NULL : text;
 }
 
 static int update(Container *container, const OciResources *change, Error *err) {
@@ -165,7 +160,8 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     if (r)
         return r < 0 ? r : 0;
     TRY(container_load(&container, globals->root, argv[first], err));
-    TRY(check_rdt(&parsed, err));
+    TRY(container_update_schemata(
+        &container, given(parsed.l3_cache_schema), given(parsed.mem_bw_schema), err));
     r = text_is_empty(parsed.resources) ? read_options(&parsed, &change, err)
                                         : read_file(parsed.resources, &change, err);
     r = r < 0 ? r : update(&container, &change, err);

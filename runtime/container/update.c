@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/container/update.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "runtime/cgroup/cgroup.h"
 #include "runtime/cgroup/merge.h"
+#include "runtime/cgroup/resctrl.h"
 
 static int save_config(const Container *container, const OciSpec *spec, Error *err) {
     autofree char *text = json_encode(&oci_spec_type, spec, 0);
@@ -67,6 +69,34 @@ int container_update(Container *container, const OciResources *change, Error *er
         return error_set(err, ERROR_STATE, "container not running");
     TRY(container_load_config(container, &spec, err));
     int r = change_limits(container, &spec, change, err);
+    json_done(&oci_spec_type, &spec);
+    return r;
+}
+
+static void replace(char **text, const char *with) {
+    if (!with)
+        return;
+    free(*text);
+    *text = text_copy(with);
+}
+
+static int change_schemata(
+    const Container *container, OciSpec *spec, const ResctrlChange *change, Error *err) {
+    OciIntelRdt *rdt = spec->linux->intel_rdt;
+    TRY(resctrl_update(rdt, container->id, change, err));
+    replace(&rdt->l3_cache_schema, change->l3_cache);
+    replace(&rdt->mem_bw_schema, change->bandwidth);
+    return save_config(container, spec, err);
+}
+
+int container_update_schemata(
+    const Container *container, const char *l3_cache, const char *bandwidth, Error *err) {
+    const ResctrlChange change = {.l3_cache = l3_cache, .bandwidth = bandwidth};
+    OciSpec spec = {};
+    if (!l3_cache && !bandwidth)
+        return 0;
+    TRY(container_load_config(container, &spec, err));
+    int r = change_schemata(container, &spec, &change, err);
     json_done(&oci_spec_type, &spec);
     return r;
 }
