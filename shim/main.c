@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "shim/self.h"
 #include "shim/shim.h"
+#include "shim/user_namespace.h"
 #include "version.h"
 
 enum {
@@ -32,11 +33,12 @@ static const Option options[] = {
     {},
 };
 
-/* "" is what start spawns. */
+/* "" is what start spawns; the last is not for callers. */
 static const struct {
     const char *name;
     int (*run)(const ShimArguments *arguments, Error *err);
-} actions[] = {{"", shim_serve}, {"start", shim_start}, {"delete", shim_delete}};
+} actions[] = {{"", shim_serve}, {"start", shim_start}, {"delete", shim_delete},
+    {SHIM_USER_NAMESPACE, shim_user_namespace}};
 
 static int print_version(const ShimArguments *arguments, Error *err) {
     printf("containerd-shim-tare-v2 %s, commit %s\n", TARE_VERSION, TARE_COMMIT);

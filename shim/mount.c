@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "shim/mapped_mount.h"
 
 enum {
     LAYERS_MAX = 240
@@ -162,7 +163,8 @@ int mount_all(Containerd__Types__Mount *const *mounts, size_t n, const char *tar
         return 0;
     TRY(file_make_dirs(target, 0711, err));
     for (size_t i = 0; i < n; i++) {
-        int r = mount_one(mounts[i], target, err);
+        int r = mapped_mount_is(mounts[i]) ? mapped_mount(mounts[i], target, mount_one, err)
+                                           : mount_one(mounts[i], target, err);
         if (r < 0) {
             Error ignored;
             mount_remove_all(target, &ignored);

@@ -328,3 +328,23 @@ def test_read_only_bind_rootfs(shim, lower):
     shim.call("Start")
     assert client.read_all()[0].endswith(b"no\n")
     assert not (lower / "x").exists()
+
+
+def test_layers_with_mapped_owners(shim):
+    """What containerd asks for when a pod has a user namespace: uidmap and gidmap are not overlayfs's own options."""
+    mounts = shim.mounts()
+    mounts[0]["options"] += ["uidmap=0:70000:65536", "gidmap=0:80000:65536"]
+    shim.create(spec(["true"]), rootfs=mounts)
+    status = (shim.rootfs / "bin/busybox").stat()
+    assert (status.st_uid, status.st_gid) == (70000, 80000)
+    assert not (shim.bundle / "layers").exists()
+    shim.call("Start")
+    shim.call("Wait")
+    shim.call("Delete")
+    for options, words in ((["uidmap=0:70000:65536"], "uids and gids together"),
+                           (["uidmap=0:x:65536", "gidmap=0:80000:65536"], "is not a mapping of ids")):
+        mounts = shim.mounts()
+        mounts[0]["options"] += options
+        with pytest.raises(CallError, match=words):
+            shim.create(spec(["true"]), rootfs=mounts)
+        assert not (shim.bundle / "layers").exists()
