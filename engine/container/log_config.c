@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/container/log_config.h"
 
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -126,6 +128,45 @@ static void sort(JsonMap *map) {
         }
 }
 
+/* The shim, which has no time to wait, is told addresses: "udp://name:514" → "udp://192.0.2.1:514".
+ */
+static int look_up(const char *address, char **ret, Error *err) {
+    const char *host = strstr(address, "://") + 3;
+    const char *port = *host == '[' ? strchr(host, ']') : strrchr(host, ':');
+    port = port && *port == ']' ? port + 1 : port;
+    size_t n = port ? (size_t)(port - host) : strlen(host);
+    autofree char *name =
+        *host == '[' && n > 2 ? text_copy_n(host + 1, n - 2) : text_copy_n(host, n);
+    const struct addrinfo hints = {.ai_socktype = SOCK_DGRAM};
+    struct addrinfo *found = NULL;
+    char numbers[NI_MAXHOST];
+    int r = getaddrinfo(name, NULL, &hints, &found);
+    if (r == 0)
+        r = getnameinfo(
+            found->ai_addr, found->ai_addrlen, numbers, sizeof numbers, NULL, 0, NI_NUMERICHOST);
+    if (found)
+        freeaddrinfo(found);
+    if (r != 0)
+        return error_set(err, ERROR_UNAVAILABLE, "syslog-address: cannot look up '%.200s': %s",
+            name, gai_strerror(r));
+    bool six = strchr(numbers, ':');
+    *ret = text_format("%.*s%s%s%s%s", (int)(host - address), address, six ? "[" : "", numbers,
+        six ? "]" : "", port ? port : "");
+    return 0;
+}
+
+static int copy_options(const JsonMap *from, JsonMap *to, Error *err) {
+    for (size_t i = 0; i < from->n; i++) {
+        autofree char *address = NULL;
+        const char *value = from->value[i];
+        if (text_equal(from->key[i], "syslog-address") &&
+            (text_starts(value, "udp://") || text_starts(value, "tcp://")))
+            TRY(look_up(value, &address, err));
+        json_map_set(to, from->key[i], address ? address : value);
+    }
+    return 0;
+}
+
 int log_config_load(
     const ContainerRecord *record, const char *directory, LogConfig *ret, Error *err) {
     OutputDriver driver = log_config_driver(record);
@@ -133,6 +174,7 @@ int log_config_load(
         .path = log_config_path(record, directory),
         .container_name = record->name};
     TRY(make_tag(record, &ret->tag, err));
+    TRY(copy_options(&record->settings->log_options, &ret->options, err));
     add_attributes(record, &ret->attributes);
     /* as Docker: in files a tag is an attribute, and only if the user asks for one */
     if ((driver == OUTPUT_JSON_FILE || driver == OUTPUT_LOCAL) &&
@@ -146,4 +188,5 @@ void log_config_done(LogConfig *config) {
     free(config->path);
     free(config->tag);
     json_map_done(&config->attributes);
+    json_map_done(&config->options);
 }

@@ -22,10 +22,11 @@ typedef struct LogConfig {
     char *path;
     const char *container_name; /* borrowed */
     JsonMap attributes;         /* labels and variables that the options name */
+    JsonMap options;            /* the record's, with hosts as addresses */
     char *tag;                  /* the option with its templates filled in; "{{.ID}}" without it */
 } LogConfig;
 
-/* ERROR_INVALID: an unknown template. */
+/* ERROR_INVALID: an unknown template; ERROR_UNAVAILABLE: a host that cannot be looked up. */
 int log_config_load(
     const ContainerRecord *record, const char *directory, LogConfig *ret, Error *err);
 void log_config_done(LogConfig *config);

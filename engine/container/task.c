@@ -95,7 +95,7 @@ static void free_pairs(Tare__Shim__V1__LogPair **pairs, size_t n) {
 static void fill_log(const LogConfig *from, Tare__Shim__V1__Log *to) {
     tare__shim__v1__log__init(to);
     to->driver = text_or_empty(from->settings->log_driver);
-    to->options = pairs_of(&from->settings->log_options, &to->n_options);
+    to->options = pairs_of(&from->options, &to->n_options);
     to->attributes = pairs_of(&from->attributes, &to->n_attributes);
     to->tag = text_or_empty(from->tag);
     to->container_name = text_or_empty(from->container_name);

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
+
 #include "base/memory.h"
 #include "shim/log/line_sink.h"
 #include "shim/log/moment.h"
@@ -13,14 +15,20 @@ typedef struct CriFile {
     LogMoment moment;
 } CriFile;
 
+enum {
+    HEAD = LOG_MOMENT_SIZE + 10 /* " stdout F " */
+};
+
 static void encode(void *owner, const LogPiece *piece, Text *out) {
     CriFile *cri = owner;
-    log_moment_append(&cri->moment, piece->time, out);
-    text_append_bytes(out, piece->stream == LOG_STDOUT ? " stdout " : " stderr ", 8);
-    text_append_bytes(out, piece->ends_line ? "F " : "P ", 2);
-    text_append_bytes(out, piece->bytes, piece->n);
-    if (!piece->ends_line)
-        text_append_char(out, '\n');
+    text_reserve(out, HEAD + piece->n + 1);
+    char *to = out->data + out->length;
+    log_moment_write(&cri->moment, piece->time, to);
+    memcpy(to + LOG_MOMENT_SIZE, piece->stream == LOG_STDOUT ? " stdout " : " stderr ", 8);
+    memcpy(to + HEAD - 2, piece->ends_line ? "F " : "P ", 2);
+    memcpy(to + HEAD, piece->bytes, piece->n);
+    to[HEAD + piece->n] = '\n';
+    out->length += HEAD + piece->n + !piece->ends_line;
 }
 
 static int open_sink(const LogSinkOptions *options, LogSink **ret, Error *err) {

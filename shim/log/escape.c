@@ -6,8 +6,7 @@
 #include <string.h>
 
 enum {
-    WIDTH = 16,
-    EXPANSION = 6 /* \u0000 */
+    WIDTH = LOG_ESCAPE_SLACK
 };
 
 /* GCC's and clang's vectors: SSE2, NEON, or plain words elsewhere. */
@@ -57,11 +56,9 @@ static char *escape_control(char *to, unsigned char c) {
     return to + 5;
 }
 
-bool log_escape(Text *out, const char *bytes, size_t n) {
+char *log_escape(char *to, const char *bytes, size_t n, bool *ret_good) {
     static const char replacement[] = "\xef\xbf\xbd";
-    bool good = true;
-    text_reserve(out, EXPANSION * n + WIDTH);
-    char *to = out->data + out->length;
+    *ret_good = true;
     for (size_t at = 0; at < n;) {
         if (n - at >= WIDTH) {
             size_t plain = copy_plain(to, bytes + at);
@@ -80,15 +77,14 @@ bool log_escape(Text *out, const char *bytes, size_t n) {
         } else {
             memcpy(to, replacement, 3);
             to += 3;
-            good = false;
+            *ret_good = false;
         }
         at += length ? length : 1;
     }
-    out->length = (size_t)(to - out->data);
-    return good;
+    return to;
 }
 
-void log_append_base64(Text *out, const char *bytes, size_t n) {
+char *log_base64(char *to, const char *bytes, size_t n) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t at = 0; at < n; at += 3) {
         size_t left = n - at;
@@ -97,6 +93,8 @@ void log_append_base64(Text *out, const char *bytes, size_t n) {
         bits |= left > 2 ? (uint32_t)(unsigned char)bytes[at + 2] : 0;
         const char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
             left > 1 ? digits[bits >> 6 & 63] : '=', left > 2 ? digits[bits & 63] : '='};
-        text_append_bytes(out, four, sizeof four);
+        memcpy(to, four, sizeof four);
+        to += sizeof four;
     }
+    return to;
 }

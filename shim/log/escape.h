@@ -3,11 +3,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/text.h"
+enum {
+    LOG_ESCAPE_EXPANSION = 6, /* a byte becomes at most \u0000 */
+    LOG_ESCAPE_SLACK = 16     /* bytes behind the end that are written to */
+};
 
 /* The inside of a JSON string, at the speed of the programs that are logged: 16 bytes at a time
- * where nothing is to be escaped. What is not UTF-8 becomes U+FFFD, as with Docker; then the result
- * is false. */
-bool log_escape(Text *out, const char *bytes, size_t n);
+ * where nothing is to be escaped. Returns the end. What is not UTF-8 becomes U+FFFD, as with
+ * Docker; then *ret_good is false. */
+char *log_escape(char *to, const char *bytes, size_t n, bool *ret_good);
 
-void log_append_base64(Text *out, const char *bytes, size_t n);
+/* 4 characters for every 3 bytes or the rest of them; returns the end. */
+char *log_base64(char *to, const char *bytes, size_t n);

@@ -7,15 +7,14 @@ enum {
     SECOND = 20, /* characters up to the point */
     DIGITS = 9
 };
+_Static_assert(SECOND + DIGITS + 1 == LOG_MOMENT_SIZE, "and the Z");
 
-void log_moment_append(LogMoment *moment, int64_t time, Text *out) {
+void log_moment_write(LogMoment *moment, int64_t time, char *to) {
     int64_t second = time / TIME_SECOND;
     if (second != moment->second) {
         time_format_fixed(time, moment->text);
         moment->second = second;
     }
-    text_reserve(out, SECOND + DIGITS + 1);
-    char *to = out->data + out->length;
     memcpy(to, moment->text, SECOND);
     uint32_t fraction = (uint32_t)(time % TIME_SECOND);
     for (int i = SECOND + DIGITS - 1; i >= SECOND; i--) {
@@ -23,5 +22,4 @@ void log_moment_append(LogMoment *moment, int64_t time, Text *out) {
         fraction /= 10;
     }
     to[SECOND + DIGITS] = 'Z';
-    out->length += SECOND + DIGITS + 1;
 }

@@ -86,8 +86,7 @@ class Logging:
         log, runtime = directory / "log", self.programs / "tare-runtime"
         words = ["conmon", "-c", name, "-u", name, "-r", runtime, "-b", bundle, "-p", directory / "pid", "-l", f"{fmt}:{log}",
                  "--exit-dir", directory, "--socket-dir-path", directory, "--runtime-arg=--root", f"--runtime-arg={directory}/state", "--sync", "--full-attach"]
-        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   env=dict(os.environ, _OCI_STARTPIPE="", _OCI_SYNCPIPE=""))
+        process = subprocess.Popen([str(word) for word in words], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             while not (directory / "pid").exists() or not (directory / "pid").read_text():
                 time.sleep(0.02)
@@ -98,10 +97,12 @@ class Logging:
                 last = processor_time(process.pid)
                 time.sleep(0.005)
             took = time.perf_counter() - begin
+            process.wait(timeout=60)
             self.check(log)
             return took, last - before
         finally:
-            process.wait(timeout=30)
+            process.kill()
+            process.wait()
             subprocess.run([runtime, "--root", f"{directory}/state", "delete", "--force", name], stderr=subprocess.DEVNULL)
             shutil.rmtree(directory)
 

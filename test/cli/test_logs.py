@@ -103,3 +103,17 @@ def test_follower_sees_every_line_of_many_rotations(engine, run, driver, more):
 ])
 def test_mistakes_are_refused(engine, busybox, words, message):
     assert message in engine.tare("create", *words, busybox, "true", code=None).stderr
+
+
+def test_a_syslog_host_that_is_unknown_is_named(engine, busybox, run):
+    words = ["--log-driver", "syslog", "--log-opt", "syslog-address=udp://no.such.host.invalid:514"]
+    result = engine.tare("run", "-d", "--network", "none", *words, busybox, "true", code=125)
+    assert "syslog-address: cannot look up 'no.such.host.invalid'" in result.stderr
+    container = run("--log-driver", "syslog", "--log-opt", "syslog-address=udp://localhost", script="echo hello")
+    assert engine.output("wait", container) == "0"
+
+
+def test_attach_with_replay(engine, run):
+    container = run(script="seq 1 1000; sleep 2; echo end")
+    result = engine.tare("attach", "--no-stdin", "--replay", container)
+    same(result.stdout, "".join(f"{i}\n" for i in range(1, 1001)) + "end\n")
