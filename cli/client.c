@@ -25,6 +25,7 @@ enum {
 
 struct Client {
     grpc_channel *channel;
+    const char *space; /* NULL: none */
 };
 
 struct ClientStream {
@@ -35,6 +36,8 @@ struct ClientStream {
     grpc_status_code status;
     grpc_slice details;
     bool started, asked_initial, finished;
+    grpc_metadata header; /* the namespace */
+    size_t headers;
 };
 
 _Static_assert(ERROR_CANCELLED == -GRPC_STATUS_CANCELLED, "error codes are gRPC's");
@@ -72,6 +75,10 @@ Client *client_new(int fd) {
     grpc_channel_credentials_release(credentials);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     return client;
+}
+
+void client_set_namespace(Client *client, const char *space) {
+    client->space = space;
 }
 
 void client_free(Client *client) {
@@ -120,6 +127,9 @@ ClientStream *client_open(Client *client, ClientService *service, const char *me
     grpc_metadata_array_init(&stream->initial);
     grpc_metadata_array_init(&stream->trailing);
     stream->details = grpc_empty_slice();
+    stream->header.key = grpc_slice_from_static_string("containerd-namespace");
+    stream->header.value = grpc_slice_from_copied_string(client->space ? client->space : "");
+    stream->headers = client->space ? 1 : 0;
     return stream;
 }
 
@@ -128,6 +138,7 @@ void client_stream_free(ClientStream *stream) {
         return;
     grpc_call_cancel(stream->call, NULL);
     grpc_slice_unref(stream->details);
+    grpc_slice_unref(stream->header.value);
     grpc_metadata_array_destroy(&stream->initial);
     grpc_metadata_array_destroy(&stream->trailing);
     grpc_call_unref(stream->call);
@@ -156,6 +167,13 @@ static grpc_op receive_status(ClientStream *stream) {
 static grpc_op receive_initial(ClientStream *stream) {
     grpc_op operation = {.op = GRPC_OP_RECV_INITIAL_METADATA};
     operation.data.recv_initial_metadata.recv_initial_metadata = &stream->initial;
+    return operation;
+}
+
+static grpc_op send_initial(ClientStream *stream) {
+    grpc_op operation = {.op = GRPC_OP_SEND_INITIAL_METADATA};
+    operation.data.send_initial_metadata.count = stream->headers;
+    operation.data.send_initial_metadata.metadata = &stream->header;
     return operation;
 }
 
@@ -214,7 +232,7 @@ int client_call(Client *client, ClientService *service, const char *method, cons
     __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
         client_open(client, service, method);
     grpc_byte_buffer *sent = pack(request), *received = NULL;
-    grpc_op operations[6] = {{.op = GRPC_OP_SEND_INITIAL_METADATA},
+    grpc_op operations[6] = {send_initial(stream),
         {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = sent},
         {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT}, receive_initial(stream),
         {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &received},
@@ -238,7 +256,7 @@ static size_t add_start(ClientStream *stream, grpc_op *operations) {
     if (stream->started)
         return 0;
     stream->started = true;
-    operations[0] = (grpc_op){.op = GRPC_OP_SEND_INITIAL_METADATA};
+    operations[0] = send_initial(stream);
     return 1;
 }
 

@@ -12,6 +12,9 @@ typedef struct Client Client;
 /* Takes the connected socket. gRPC's own threads start here, with all signals blocked. */
 Client *client_new(int fd);
 
+/* containerd's services ask for a namespace with each call from now on; borrowed. */
+void client_set_namespace(Client *client, const char *space);
+
 /* Ends the connection without waiting for anything. */
 void client_free(Client *client);
 

@@ -36,7 +36,7 @@ def test_the_programs_help_lists_every_command(alone):
     assert alone.run("help", "ps").stdout == alone.run("ps", "--help").stdout
 
 
-@pytest.mark.parametrize("group", ["container", "image"])
+@pytest.mark.parametrize("group", ["container", "content", "image", "lease", "namespace", "snapshot", "task"])
 def test_groups_have_help(alone, group):
     assert alone.run(group, "--help").stdout.startswith(f"Usage:  tare {group} COMMAND\n")
     assert f"Usage:  tare {group} COMMAND" in alone.run(group, code=1).stderr

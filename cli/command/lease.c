@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "base/time.h"
+#include "cli/human.h"
+#include "cli/noun.h"
+#include "cli/table.h"
+#include "proto/containerd/services/leases.pb-c.h"
+
+/* tare lease: what holds on to content and snapshots that nothing else names. */
+#define SERVICE &containerd__leases__leases__descriptor
+
+static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
+    const NounOptions *options = values;
+    Error err = {};
+    Client *client = NULL;
+    Containerd__Leases__ListRequest request;
+    containerd__leases__list_request__init(&request);
+    request.filters = (char **)options->filters.item;
+    request.n_filters = options->filters.n;
+    autoreply Containerd__Leases__ListResponse *reply = NULL;
+    if (noun_client(cli, values, &client, &err) < 0 ||
+        client_call(client, SERVICE, "List", &request, &reply, &err) < 0)
+        return cli_report(cli, &err);
+    autodone(Table) table = {.columns = 3};
+    table_add(&table, "ID");
+    table_add(&table, "CREATED");
+    table_add(&table, "LABELS");
+    for (size_t i = 0; i < reply->n_leases; i++) {
+        const Containerd__Leases__Lease *lease = reply->leases[i];
+        char age[HUMAN_SIZE];
+        autofree char *labels = noun_labels(lease->labels, lease->n_labels);
+        int64_t created = lease->created_at ? lease->created_at->seconds * TIME_SECOND : 0;
+        table_add(&table, lease->id);
+        table_add_format(&table, "%s ago", human_duration(time_now() - created, age));
+        table_add(&table, labels);
+        if (options->quiet)
+            puts(lease->id);
+    }
+    if (!options->quiet)
+        table_print(&table, stdout);
+    return 0;
+}
+
+static int create_one(Client *client, const char *id, void *data, Error *err) {
+    Containerd__Leases__CreateRequest request;
+    containerd__leases__create_request__init(&request);
+    request.id = (char *)id;
+    TRY(client_call(client, SERVICE, "Create", &request, NULL, err));
+    puts(id);
+    return 0;
+}
+
+static int remove_one(Client *client, const char *id, void *data, Error *err) {
+    Containerd__Leases__DeleteRequest request;
+    containerd__leases__delete_request__init(&request);
+    request.id = (char *)id;
+    request.sync = ((const NounOptions *)data)->sync;
+    TRY(client_call(client, SERVICE, "Delete", &request, NULL, err));
+    puts(id);
+    return 0;
+}
+
+static int run_each(Cli *cli, const void *values, int argc, char **argv, CliAct act) {
+    NounOptions options = *(const NounOptions *)values;
+    Error err = {};
+    Client *client = NULL;
+    if (noun_client(cli, values, &client, &err) < 0)
+        return cli_report(cli, &err);
+    return cli_each(cli, argc, argv, act, &options);
+}
+
+static int run_create(Cli *cli, const void *values, int argc, char **argv) {
+    return run_each(cli, values, argc, argv, create_one);
+}
+
+static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
+    return run_each(cli, values, argc, argv, remove_one);
+}
+
+static const Option ls_options[] = {NOUN_FILTER, NOUN_SPACE, NOUN_QUIET, {}};
+static const Option space_options[] = {NOUN_SPACE, {}};
+static const Option rm_options[] = {NOUN_SPACE,
+    {0, "sync", OPTION_FLAG, offsetof(NounOptions, sync), NULL,
+        "Wait until what nothing holds any more is removed"},
+    {}};
+
+const Command command_lease_ls = {
+    .arguments = "[OPTIONS]",
+    .summary = "List leases",
+    .options = ls_options,
+    .options_size = sizeof(NounOptions),
+    .run = run_ls,
+};
+const Command command_lease_create = {
+    .arguments = "[OPTIONS] ID [ID...]",
+    .summary = "Create leases",
+    .options = space_options,
+    .options_size = sizeof(NounOptions),
+    .min = 1,
+    .max = -1,
+    .run = run_create,
+};
+const Command command_lease_rm = {
+    .arguments = "[OPTIONS] ID [ID...]",
+    .summary = "Remove leases",
+    .options = rm_options,
+    .options_size = sizeof(NounOptions),
+    .min = 1,
+    .max = -1,
+    .run = run_rm,
+};

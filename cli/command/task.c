@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "cli/noun.h"
+#include "cli/table.h"
+#include "proto/containerd/services/tasks.pb-c.h"
+
+/* tare task: what runs for containerd's clients. */
+#define SERVICE &containerd__tasks__tasks__descriptor
+
+static const char *const states[] = {
+    "UNKNOWN", "CREATED", "RUNNING", "STOPPED", "PAUSED", "PAUSING"};
+
+static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
+    const NounOptions *options = values;
+    Error err = {};
+    Client *client = NULL;
+    Containerd__Tasks__ListTasksRequest request;
+    containerd__tasks__list_tasks_request__init(&request);
+    autoreply Containerd__Tasks__ListTasksResponse *reply = NULL;
+    if (noun_client(cli, values, &client, &err) < 0 ||
+        client_call(client, SERVICE, "List", &request, &reply, &err) < 0)
+        return cli_report(cli, &err);
+    autodone(Table) table = {.columns = 3};
+    table_add(&table, "TASK");
+    table_add(&table, "PID");
+    table_add(&table, "STATUS");
+    for (size_t i = 0; i < reply->n_tasks; i++) {
+        unsigned status = (unsigned)reply->tasks[i]->status;
+        table_add(&table, reply->tasks[i]->id);
+        table_add_format(&table, "%u", reply->tasks[i]->pid);
+        table_add(&table, states[status < array_size(states) ? status : 0]);
+        if (options->quiet)
+            puts(reply->tasks[i]->id);
+    }
+    if (!options->quiet)
+        table_print(&table, stdout);
+    return 0;
+}
+
+static int kill_one(Client *client, const char *id, void *data, Error *err) {
+    const NounOptions *options = data;
+    int number;
+    TRY(signal_parse(options->text ? options->text : "TERM", &number, err));
+    Containerd__Tasks__KillRequest request;
+    containerd__tasks__kill_request__init(&request);
+    request.container_id = (char *)id;
+    request.signal = (uint32_t)number;
+    return client_call(client, SERVICE, "Kill", &request, NULL, err);
+}
+
+static int pause_one(Client *client, const char *id, void *data, Error *err) {
+    Containerd__Tasks__PauseTaskRequest request;
+    containerd__tasks__pause_task_request__init(&request);
+    request.container_id = (char *)id;
+    return client_call(client, SERVICE, "Pause", &request, NULL, err);
+}
+
+static int resume_one(Client *client, const char *id, void *data, Error *err) {
+    Containerd__Tasks__ResumeTaskRequest request;
+    containerd__tasks__resume_task_request__init(&request);
+    request.container_id = (char *)id;
+    return client_call(client, SERVICE, "Resume", &request, NULL, err);
+}
+
+static int remove_one(Client *client, const char *id, void *data, Error *err) {
+    Containerd__Tasks__DeleteTaskRequest request;
+    containerd__tasks__delete_task_request__init(&request);
+    request.container_id = (char *)id;
+    return client_call(client, SERVICE, "Delete", &request, NULL, err);
+}
+
+static int run_each(Cli *cli, const void *values, int argc, char **argv, CliAct act) {
+    NounOptions options = *(const NounOptions *)values;
+    Error err = {};
+    Client *client = NULL;
+    if (noun_client(cli, values, &client, &err) < 0)
+        return cli_report(cli, &err);
+    return cli_each(cli, argc, argv, act, &options);
+}
+
+static int run_kill(Cli *cli, const void *values, int argc, char **argv) {
+    return run_each(cli, values, argc, argv, kill_one);
+}
+
+static int run_pause(Cli *cli, const void *values, int argc, char **argv) {
+    return run_each(cli, values, argc, argv, pause_one);
+}
+
+static int run_resume(Cli *cli, const void *values, int argc, char **argv) {
+    return run_each(cli, values, argc, argv, resume_one);
+}
+
+static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
+    return run_each(cli, values, argc, argv, remove_one);
+}
+
+static const Option ls_options[] = {NOUN_SPACE, NOUN_QUIET, {}};
+static const Option space_options[] = {NOUN_SPACE, {}};
+static const Option kill_options[] = {NOUN_SPACE,
+    {'s', "signal", OPTION_TEXT, offsetof(NounOptions, text), "string",
+        "Signal to send (default TERM)"},
+    {}};
+
+const Command command_task_ls = {
+    .arguments = "[OPTIONS]",
+    .summary = "List tasks",
+    .options = ls_options,
+    .options_size = sizeof(NounOptions),
+    .run = run_ls,
+};
+const Command command_task_kill = {
+    .arguments = "[OPTIONS] TASK [TASK...]",
+    .summary = "Send a signal to tasks",
+    .options = kill_options,
+    .options_size = sizeof(NounOptions),
+    .min = 1,
+    .max = -1,
+    .run = run_kill,
+};
+const Command command_task_pause = {
+    .arguments = "[OPTIONS] TASK [TASK...]",
+    .summary = "Freeze tasks",
+    .options = space_options,
+    .options_size = sizeof(NounOptions),
+    .min = 1,
+    .max = -1,
+    .run = run_pause,
+};
+const Command command_task_resume = {
+    .arguments = "[OPTIONS] TASK [TASK...]",
+    .summary = "Thaw tasks",
+    .options = space_options,
+    .options_size = sizeof(NounOptions),
+    .min = 1,
+    .max = -1,
+    .run = run_resume,
+};
+const Command command_task_rm = {
+    .arguments = "[OPTIONS] TASK [TASK...]",
+    .summary = "Remove tasks that have ended",
+    .options = space_options,
+    .options_size = sizeof(NounOptions),
+    .min = 1,
+    .max = -1,
+    .run = run_rm,
+};

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The low-level nouns: content, snapshot, lease, namespace, task and event, through containerd's services."""
+
+import subprocess
+
+
+def test_content(engine):
+    digest = engine.tare("content", "ingest", "-n", "cli", "reference", input="hello\n").stdout.strip()
+    assert digest == "sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03"
+    assert engine.output("content", "ls", "-q", "-n", "cli") == digest
+    assert engine.tare("content", "get", "-n", "cli", digest).stdout == "hello\n"
+    engine.tare("content", "label", "-n", "cli", digest, "key=value")
+    assert engine.output("content", "ls", "-q", "-n", "cli", "-f", "labels.key==value") == digest
+    engine.tare("content", "label", "-n", "cli", digest, "key")
+    assert engine.output("content", "ls", "-q", "-n", "cli", "-f", "labels.key==value") == ""
+    assert "not found" in engine.tare("content", "get", "-n", "other", digest, code=1).stderr
+    engine.tare("content", "rm", "-n", "cli", digest)
+    wrong = engine.tare("content", "ingest", "-n", "cli", "--expected-digest", digest, "r", input="other", code=1)
+    assert "unexpected commit digest" in wrong.stderr
+    assert engine.output("content", "active", "-n", "cli").splitlines()[1].startswith("r ")
+    engine.tare("namespace", "rm", "cli")
+
+
+def test_snapshots_stack_and_mount(engine, tmp_path):
+    mount = engine.output("snapshot", "prepare", "-n", "cli", "-t", tmp_path, "active")
+    subprocess.run(["sh", "-c", mount], check=True)
+    try:
+        (tmp_path / "file").write_text("content")
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+    assert engine.output("snapshot", "usage", "-n", "cli", "active") == "active 7B 1"
+    engine.tare("snapshot", "commit", "-n", "cli", "base", "active")
+    engine.tare("snapshot", "prepare", "-n", "cli", "upper", "base")
+    engine.tare("snapshot", "view", "-n", "cli", "seen", "base")
+    assert engine.output("snapshot", "tree", "-n", "cli").splitlines()[0] == "base"
+    assert "Kind:   Committed" in engine.output("snapshot", "info", "-n", "cli", "base")
+    assert "overlay" in engine.output("snapshot", "mounts", "-n", "cli", tmp_path, "upper")
+    assert "has children" in engine.tare("snapshot", "rm", "-n", "cli", "base", code=1).stderr
+    engine.tare("snapshot", "rm", "-n", "cli", "upper", "seen")
+    engine.tare("snapshot", "rm", "-n", "cli", "base")
+    assert engine.output("snapshot", "ls", "-q", "-n", "cli") == ""
+
+
+def test_the_engines_own_are_shown_and_kept(engine, busybox):
+    layers = engine.output("snapshot", "ls", "-q").split()
+    assert layers and engine.output("content", "ls", "-q").split()
+    assert "belongs to an image" in engine.tare("snapshot", "rm", layers[0], code=1).stderr
+    engine.tare("snapshot", "prepare", "mine", layers[0])
+    engine.tare("snapshot", "rm", "mine")
+
+
+def test_leases_and_namespaces(engine):
+    engine.tare("lease", "create", "-n", "cli", "held")
+    assert engine.output("lease", "ls", "-q", "-n", "cli") == "held"
+    assert "cli" in engine.output("namespace", "ls", "-q").split()
+    engine.tare("lease", "rm", "--sync", "-n", "cli", "held")
+    assert "not found" in engine.tare("lease", "rm", "-n", "cli", "held", code=1).stderr
+    engine.tare("namespace", "rm", "cli")
+    assert engine.output("task", "ls", "-q") == ""
+
+
+def test_events(engine):
+    with subprocess.Popen(
+        [engine.programs / "tare", "event", "-f", "namespace==told"], env=engine.environment, stdout=subprocess.PIPE, text=True
+    ) as listener:
+        try:
+            for attempt in range(100):
+                name = f"snapshot{attempt}"
+                engine.tare("snapshot", "prepare", "-n", "told", name)
+                engine.tare("snapshot", "rm", "-n", "told", name)
+                if attempt > 2:
+                    break
+            line = listener.stdout.readline()
+        finally:
+            listener.kill()
+    assert " told /snapshot/" in line
+    engine.tare("namespace", "rm", "told")
