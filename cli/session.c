@@ -17,7 +17,7 @@ struct Session {
     Cli *cli;
     const char *container;
     Stream *stream;
-    bool terminal;
+    bool terminal, patient;
 };
 
 int session_check_terminal(bool in, bool terminal, Error *err) {
@@ -62,12 +62,14 @@ int session_open(
     session->cli = cli;
     session->container = container;
     session->terminal = reply->terminal;
+    session->patient = options->patient;
     StreamOptions stream = {
         .socket = reply->socket,
         .exec_id = "",
         .in = in,
         .out = options->out,
         .error = options->error,
+        .patient = options->patient,
         .terminal = reply->terminal,
         .replay = options->replay,
         .redraw = options->redraw,
@@ -105,6 +107,9 @@ int session_run(Session *session, bool *ret_detached, int *ret_code, Error *err)
     StreamResult result = {};
     TRY(stream_relay(session->stream, &result, err));
     *ret_detached = result.end == STREAM_DETACHED;
+    if (result.end == STREAM_CLOSED && !session->patient)
+        fprintf(stderr, "tare: cut off from the container's output, which was read too slowly: see "
+                        "'tare logs'\n");
     if (result.end == STREAM_CLOSED)
         return ask_engine(session, ret_code, err);
     *ret_code = result.end == STREAM_EXITED ? result.exit_code : 0;

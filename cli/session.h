@@ -12,6 +12,7 @@ typedef struct SessionOptions {
     bool signal_proxy; /* our signals go to the program */
     Detach detach;     /* heeded with a terminal only */
     bool replay;       /* first what the log holds */
+    bool patient;      /* the program is ours: it waits when our reader does */
     bool redraw;       /* have a program with a terminal show its prompt again */
 } SessionOptions;
 

@@ -74,7 +74,8 @@ static int say_hello(Stream *stream, const StreamOptions *options, Error *err) {
     uint8_t flags =
         (uint8_t)((options->in ? ATTACH_WANT_STDIN : 0) | (options->out ? ATTACH_WANT_STDOUT : 0) |
                   (options->error ? ATTACH_WANT_STDERR : 0) |
-                  (options->replay ? ATTACH_WANT_REPLAY : 0));
+                  (options->replay ? ATTACH_WANT_REPLAY : 0) |
+                  (options->patient ? ATTACH_PATIENT : 0));
     autodone(Text) hello = {};
     text_append_char(&hello, (char)flags);
     text_append(&hello, options->exec_id ? options->exec_id : "");

@@ -13,6 +13,7 @@ typedef struct StreamOptions {
     const char *socket;  /* path name */
     const char *exec_id; /* "" = the container's own program */
     bool in, out, error; /* which streams are wanted */
+    bool patient;        /* the program waits while we do not read; else we are dropped */
     bool terminal;       /* the program has a terminal */
     bool replay;         /* first what the log holds */
     bool redraw;         /* have it draw anew: its terminal changes size and back */

@@ -136,7 +136,8 @@ static void flush(Client *client) {
         client->sent = 0;
     }
     if (progress && client->timer.deadline && !client->broken)
-        loop_arm(client->server->options.loop, &client->timer, ATTACH_STALL);
+        loop_arm(client->server->options.loop, &client->timer,
+            client->ending ? ATTACH_FAREWELL : ATTACH_STALL);
 }
 
 static void queue_frame(Client *client, AttachType type, const void *bytes, size_t n) {
@@ -152,7 +153,7 @@ static bool update_full(Client *client) {
     bool was = client->listener.full;
     client->listener.full =
         !client->broken && client->stdio && waiting > (was ? QUEUE_LOW : ATTACH_QUEUE_MAX);
-    if (client->listener.full && !client->timer.deadline)
+    if (client->listener.full && !client->timer.deadline && !(client->wants & ATTACH_PATIENT))
         loop_arm(client->server->options.loop, &client->timer, ATTACH_STALL);
     if (was && !client->listener.full && !client->broken)
         loop_disarm(client->server->options.loop, &client->timer);
@@ -191,7 +192,7 @@ static void on_ended(StdioListener *listener, int exit_code) {
     client->stdio = NULL;
     client->listener.full = false;
     stdio_leave(stdio, listener);
-    loop_arm(client->server->options.loop, &client->timer, ATTACH_STALL);
+    loop_arm(client->server->options.loop, &client->timer, ATTACH_FAREWELL);
     flush(client);
     watch_client(client);
 }
@@ -368,7 +369,7 @@ static void on_listener(void *owner, uint32_t events) {
         .timer = {.handle = on_timer, .owner = client}};
     server->clients = client;
     server->clients_n++;
-    loop_arm(server->options.loop, &client->timer, ATTACH_STALL); /* until hello */
+    loop_arm(server->options.loop, &client->timer, ATTACH_HELLO_TIME);
     watch_client(client);
     watch_listener(server);
 }

@@ -6,15 +6,17 @@
 
 /* The attach socket: clients that see and feed the container ("") or one of its execs, by the
  * frames of attach/frame.h. A client that reads more slowly than the program writes slows the
- * program down; one that has not read anything for ATTACH_STALL while its queue is full, or has not
- * said hello in that time, is dropped. */
+ * program down; one that has not read anything for ATTACH_STALL while its queue is full is dropped,
+ * unless it is ATTACH_PATIENT (docs/decisions/0004). */
 typedef struct AttachServer AttachServer;
 
 enum {
     ATTACH_QUEUE_MAX = 1 << 20, /* bytes that wait for a client before the program waits */
     ATTACH_CLIENTS_MAX = 64,
 };
-#define ATTACH_STALL (10 * TIME_SECOND)
+#define ATTACH_STALL (2 * TIME_SECOND)
+#define ATTACH_FAREWELL (10 * TIME_SECOND)   /* to read what was queued when the process ended */
+#define ATTACH_HELLO_TIME (10 * TIME_SECOND) /* for a client to say what it wants */
 
 typedef struct AttachOptions {
     Loop *loop;

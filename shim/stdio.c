@@ -328,7 +328,10 @@ bool stdio_input_full(const Stdio *stdio) {
     return stdio->input.pending.length >= INPUT_MAX;
 }
 
+/* A terminal has no half-close: who comes back to it types on. */
 void stdio_close_input(Stdio *stdio) {
+    if (stdio->terminal)
+        return;
     stdio->input.ending = true;
     write_input(stdio);
 }

@@ -17,7 +17,7 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
     if (create_request_new(&options->create, argc, argv, &request, &err) < 0)
         return cli_report_usage(cli, &err);
     request->attach_stdin = options->create.interactive;
-    request->stdin_once = request->attach_stdin && !request->terminal;
+    request->stdin_once = request->attach_stdin;
     request->attach_stdout = request->attach_stderr = true;
     autofree char *id = NULL;
     if (create_container(cli, &options->create, request, &id, &err) < 0)

@@ -81,6 +81,7 @@ static int exec(
         .in = options->interactive,
         .out = true,
         .error = true,
+        .patient = true,
         .terminal = options->terminal,
         .detach = options->terminal ? detach : (Detach){},
     };

@@ -38,8 +38,7 @@ static int parse_attach(const RunOptions *options, CreateRequest *request, Error
                 attach->item[i]);
     }
     request->open_stdin |= request->attach_stdin;
-    // who detaches from a terminal comes back to it: its input does not end with the first client
-    request->stdin_once = request->attach_stdin && !request->terminal;
+    request->stdin_once = request->attach_stdin;
     return 0;
 }
 
@@ -75,7 +74,8 @@ static void wait_settled(Cli *cli, const CreateRequest *created, const char *id)
                                              : TARE__V1__WAIT_CONDITION__WAIT_NOT_RUNNING;
     if (created->restart && !text_equal(created->restart->name, "no"))
         return;
-    for (int attempt = 0; attempt < 2; attempt++) {
+    int attempts = created->auto_remove ? 2 : 1; // a new engine only for work that it has to do
+    for (int attempt = 0; attempt < attempts; attempt++) {
         Error ignored = {};
         if (call(cli, "Wait", &request, &ignored) >= 0 ||
             !text_equal(ignored.reason, "CONNECTION_LOST"))
@@ -91,6 +91,7 @@ static int run_attached(Cli *cli, const RunOptions *options, const CreateRequest
         .out = request->attach_stdout,
         .error = request->attach_stderr,
         .signal_proxy = options->signal_proxy,
+        .patient = true,
     };
     TRY(detach_parse(options->detach_keys, &session_options.detach, err));
     __attribute__((cleanup(cleanup_Session_))) Session *session = NULL;

@@ -29,7 +29,8 @@ static int start_attached(
     SessionOptions session_options = {.in = options->interactive,
         .out = true,
         .error = true,
-        .signal_proxy = options->signal_proxy};
+        .signal_proxy = options->signal_proxy,
+        .patient = true};
     TRY(detach_parse(options->detach_keys, &session_options.detach, err));
     __attribute__((cleanup(cleanup_Session_))) Session *session = NULL;
     TRY(session_open(cli, container, &session_options, &session, err));

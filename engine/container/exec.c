@@ -15,7 +15,8 @@
 
 enum {
     EXECS_MAX = 1024,
-    EXEC_UNKNOWN = 255
+    EXEC_UNKNOWN = 255,
+    EXEC_ID_LENGTH = 64,
 };
 
 void exec_settings_done(ExecSettings *settings) {
@@ -104,6 +105,36 @@ int container_exec_create(Containers *containers, const char *reference,
     return 0;
 }
 
+static int ask_shim(
+    Containers *containers, const Container *container, const char *id, TaskState *ret) {
+    autofree char *socket = path_shim_socket(containers, container->id);
+    autoptr(TtrpcClient) client = NULL;
+    const TaskAsk ask = {container->id, id, 0};
+    Error ignored;
+    TRY(ttrpc_client_connect(socket, &client, &ignored));
+    return task_state(client, &ask, ret, &ignored);
+}
+
+/* A shim keeps an exec until we have taken note of its end. */
+int exec_adopt(Containers *containers, Container *container, const char *id, Error *err) {
+    TaskState state;
+    bool mine = false;
+    if (strlen(id) != EXEC_ID_LENGTH || strspn(id, "0123456789abcdef") != EXEC_ID_LENGTH ||
+        ask_shim(containers, container, id, &state) < 0)
+        return error_set(err, ERROR_NOT_FOUND, "No such exec instance: %s", id);
+    bool started = state.status != TASK_CREATED;
+    pthread_mutex_lock(&containers->mutex);
+    int r = 0;
+    if (!find(container, id)) {
+        r = add(container, id, err);
+        mine = r == 0;
+    }
+    if (mine)
+        find(container, id)->started = started;
+    pthread_mutex_unlock(&containers->mutex);
+    return mine && started ? exit_watch(containers, container, id, err) : r;
+}
+
 /* Once only; ERROR_STATE for a second time. */
 static int claim(Containers *containers, Container *container, const char *id, Error *err) {
     pthread_mutex_lock(&containers->mutex);
@@ -112,8 +143,10 @@ static int claim(Containers *containers, Container *container, const char *id, E
     if (exec)
         exec->started = true;
     pthread_mutex_unlock(&containers->mutex);
-    if (!exec)
-        return error_set(err, ERROR_NOT_FOUND, "No such exec instance: %s", id);
+    if (!exec) {
+        TRY(exec_adopt(containers, container, id, err));
+        return claim(containers, container, id, err);
+    }
     if (started)
         return error_set(err, ERROR_STATE, "exec %s has already been started", id);
     return 0;

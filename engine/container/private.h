@@ -71,9 +71,8 @@ int table_update(Containers *containers, Container *container, ContainerRecord *
  * ERROR_UNAVAILABLE after containers_interrupt. */
 int table_wait_stopped(Containers *containers, Container *container, int64_t timeout, Error *err);
 
-/* wait.c: takes the waiters whose condition holds off the container and calls them. What has
- * happened: a life has ended (CONTAINER_NEXT_EXIT), the last one has (CONTAINER_NOT_RUNNING), the
- * container was removed. */
+/* wait.c: takes the waiters whose condition holds off the container and calls them. What happened:
+ * a life has ended (CONTAINER_NEXT_EXIT), the last one (CONTAINER_NOT_RUNNING), or a removal. */
 void waiters_wake(
     Containers *containers, Container *container, ContainerCondition happened, int exit_code);
 void exec_waiters_wake(Containers *containers, Container *container, Exec *exec, int exit_code);
@@ -102,7 +101,8 @@ void exit_ended(void *containers, const MonitorWatch *watch, const MonitorNews *
 bool exit_handle(Containers *containers, Container *container, const TaskExit *exit);
 int exit_clean_up(Containers *containers, Container *container, Error *err);
 
-/* exec.c */
+/* exec.c. Adopted is what an earlier engine made. */
+int exec_adopt(Containers *containers, Container *container, const char *exec_id, Error *err);
 void exec_ended(
     Containers *containers, Container *container, const char *exec_id, const TaskExit *exit);
 

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,14 +43,34 @@ typedef enum Found {
     FOUND_STARTED, /* runs, or has ended with the shim still there */
 } Found;
 
-static Found ask_shim(Containers *containers, Container *container, unsigned *ret_pid) {
+/* All shims are asked together, and what does not answer by a common deadline is silent: a thousand
+ * frozen ones do not keep the engine from starting. After the deadline each still has a moment, so
+ * that those are heard whose turn came late. */
+enum {
+    THREADS_MAX = 16
+};
+#define PATIENCE (10 * TIME_SECOND)
+#define MOMENT (100 * TIME_MILLISECOND)
+
+typedef struct Recovery {
+    Containers *containers;
+    Container **all;
+    size_t n;
+    atomic_size_t next;
+    int64_t until; /* monotonic */
+} Recovery;
+
+static Found ask_shim(
+    Containers *containers, Container *container, int64_t until, unsigned *ret_pid) {
     autofree char *socket = path_shim_socket(containers, container->id);
     autoptr(TtrpcClient) client = NULL;
     TaskState state;
     Error err = {};
     if (ttrpc_client_connect(socket, &client, &err) < 0)
         return FOUND_NOTHING;
-    int r = task_state(client, container->id, "", &state, &err);
+    int64_t left = until - time_monotonic();
+    const TaskAsk ask = {container->id, "", left > MOMENT ? left : MOMENT};
+    int r = task_state(client, &ask, &state, &err);
     if (r < 0)
         return r == ERROR_TIMEOUT ? FOUND_SILENT : FOUND_NOTHING;
     *ret_pid = state.pid;
@@ -82,13 +103,13 @@ static int drop_endpoint(Containers *containers, Container *container, Error *er
     return table_update(containers, container, changed, err);
 }
 
-static int recover_one(Containers *containers, Container *container, Error *err) {
+static int recover_one(Containers *containers, Container *container, int64_t until, Error *err) {
     autoptr(ContainerRecord) record = table_record(containers, container);
     ContainerStatus status = record->state->status;
     unsigned pid = 0;
     if (status == CONTAINER_REMOVING)
         return remove_finish(containers, container, err);
-    Found found = ask_shim(containers, container, &pid);
+    Found found = ask_shim(containers, container, until, &pid);
     if (found == FOUND_STARTED || (found == FOUND_SILENT && status == CONTAINER_RUNNING)) {
         log_info("container %.12s: adopted", container->id);
         TRY(make_running(containers, container, pid, err));
@@ -104,6 +125,35 @@ static int recover_one(Containers *containers, Container *container, Error *err)
     if (record->settings->auto_remove.value)
         return remove_finish(containers, container, err);
     return 0;
+}
+
+static void *recover_some(void *argument) {
+    Recovery *recovery = argument;
+    for (size_t i; (i = atomic_fetch_add(&recovery->next, 1)) < recovery->n;) {
+        Container *container = recovery->all[i];
+        Error why = {};
+        pthread_mutex_lock(&container->operation);
+        if (recover_one(recovery->containers, container, recovery->until, &why) < 0)
+            log_error("container %.12s: cannot recover it: %s", container->id, why.message);
+        pthread_mutex_unlock(&container->operation);
+        container_unref(container);
+    }
+    return NULL;
+}
+
+/* Here, and on as many threads more as can be had. */
+static void recover_all(Containers *containers) {
+    pthread_t threads[THREADS_MAX];
+    size_t started = 0;
+    Recovery recovery = {.containers = containers, .until = time_monotonic() + PATIENCE};
+    recovery.all = table_all(containers, &recovery.n);
+    while (started < THREADS_MAX && started + 1 < recovery.n &&
+           pthread_create(&threads[started], NULL, recover_some, &recovery) == 0)
+        started++;
+    recover_some(&recovery);
+    while (started > 0)
+        pthread_join(threads[--started], NULL);
+    free(recovery.all);
 }
 
 /* Entries of a directory of ours which are ids, or begin with one. */
@@ -168,17 +218,7 @@ int containers_recover(Containers *containers, Error *err) {
         {"shim", false, sweep_task},
         {"containers", true, sweep_directory},
     };
-    size_t n;
-    Container **all = table_all(containers, &n);
-    for (size_t i = 0; i < n; i++) {
-        Error why = {};
-        pthread_mutex_lock(&all[i]->operation);
-        if (recover_one(containers, all[i], &why) < 0)
-            log_error("container %.12s: cannot recover it: %s", all[i]->id, why.message);
-        pthread_mutex_unlock(&all[i]->operation);
-        container_unref(all[i]);
-    }
-    free(all);
+    recover_all(containers);
     for (size_t i = 0; i < array_size(sweeps); i++) {
         autofree char *path =
             path_join(sweeps[i].durable ? config->root : config->state, sweeps[i].name);

@@ -196,13 +196,13 @@ static TaskStatus status_of(Containerd__V1__Types__Status status) {
     return TASK_UNKNOWN;
 }
 
-int task_state(
-    TtrpcClient *client, const char *id, const char *exec_id, TaskState *ret, Error *err) {
+int task_state(TtrpcClient *client, const TaskAsk *ask, TaskState *ret, Error *err) {
     Containerd__Task__V3__StateRequest request = CONTAINERD__TASK__V3__STATE_REQUEST__INIT;
-    request.id = text_or_empty(id);
-    request.exec_id = text_or_empty(exec_id);
+    request.id = text_or_empty(ask->id);
+    request.exec_id = text_or_empty(ask->exec_id);
     ProtobufCMessage *message = NULL;
-    TRY(call(client, "State", &request.base, QUICK, &message, err));
+    TRY(call(
+        client, "State", &request.base, ask->timeout > 0 ? ask->timeout : QUICK, &message, err));
     const Containerd__Task__V3__StateResponse *response = (void *)message;
     *ret = (TaskState){status_of(response->status), response->pid};
     ttrpc_response_free(message);

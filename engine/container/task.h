@@ -19,7 +19,6 @@ typedef struct TaskShim {
 } TaskShim;
 
 int task_shim_start(const TaskShim *shim, Error *err);
-
 /* Ends whatever is left of a container whose shim was killed: processes, cgroup, rootfs mounts. */
 int task_shim_clean_up(const TaskShim *shim, Error *err);
 
@@ -57,6 +56,11 @@ typedef struct TaskState {
     unsigned pid;
 } TaskState;
 
+typedef struct TaskAsk {
+    const char *id, *exec_id;
+    int64_t timeout; /* ns; 0: 10 s */
+} TaskAsk;
+
 typedef struct TaskExit {
     bool known;    /* false: the shim is gone and said nothing */
     int exit_code; /* as a shell has it */
@@ -93,8 +97,7 @@ typedef struct TaskExec {
 int task_create(TtrpcClient *client, const TaskCreate *create, unsigned *ret_pid, Error *err);
 int task_start(
     TtrpcClient *client, const char *id, const char *exec_id, unsigned *ret_pid, Error *err);
-int task_state(
-    TtrpcClient *client, const char *id, const char *exec_id, TaskState *ret, Error *err);
+int task_state(TtrpcClient *client, const TaskAsk *ask, TaskState *ret, Error *err);
 int task_kill(TtrpcClient *client, const char *id, const char *exec_id, int signal, Error *err);
 int task_exec(TtrpcClient *client, const TaskExec *exec, Error *err);
 int task_delete(TtrpcClient *client, const char *id, const char *exec_id, Error *err);

@@ -82,10 +82,8 @@ int container_wait(Containers *containers, const char *reference, ContainerCondi
     return 0;
 }
 
-int container_exec_wait(Containers *containers, const char *reference, const char *exec_id,
-    ContainerWaiter *waiter, Error *err) {
-    autoptr(Container) container = NULL;
-    TRY(table_find(containers, reference, &container, err));
+static bool exec_wait(
+    Containers *containers, Container *container, const char *exec_id, ContainerWaiter *waiter) {
     pthread_mutex_lock(&containers->mutex);
     Exec *exec = container->execs;
     while (exec && !text_equal(exec->id, exec_id))
@@ -96,11 +94,21 @@ int container_exec_wait(Containers *containers, const char *reference, const cha
     if (exec && !now)
         link_waiter(&exec->waiters, waiter);
     pthread_mutex_unlock(&containers->mutex);
-    if (!exec)
-        return error_set(err, ERROR_NOT_FOUND, "No such exec instance: %s", exec_id);
     if (now)
         waiter->done(waiter, exit_code, NULL);
-    return 0;
+    return exec;
+}
+
+int container_exec_wait(Containers *containers, const char *reference, const char *exec_id,
+    ContainerWaiter *waiter, Error *err) {
+    autoptr(Container) container = NULL;
+    TRY(table_find(containers, reference, &container, err));
+    if (exec_wait(containers, container, exec_id, waiter))
+        return 0;
+    TRY(exec_adopt(containers, container, exec_id, err));
+    if (exec_wait(containers, container, exec_id, waiter))
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND, "No such exec instance: %s", exec_id);
 }
 
 static bool unlink_from(ContainerWaiter **list, ContainerWaiter *waiter) {

@@ -35,12 +35,13 @@ enum {
     ATTACH_PAYLOAD_MAX = 65536, /* longer frames are a protocol error: the connection is closed */
 };
 
-/* Bits of the one flags byte that starts ATTACH_HELLO's payload. */
+/* Bits of the one flags byte that starts ATTACH_HELLO's payload; others are ignored. */
 enum {
     ATTACH_WANT_STDIN = 1 << 0,
     ATTACH_WANT_STDOUT = 1 << 1,
     ATTACH_WANT_STDERR = 1 << 2,
     ATTACH_WANT_REPLAY = 1 << 3, /* first what the container's log holds, if it can be read */
+    ATTACH_PATIENT = 1 << 4,     /* the program waits for this client, as it would for a pipe */
 };
 
 typedef struct AttachHeader {

@@ -126,11 +126,12 @@ class Peer:
         self.connection.sendall(struct.pack(">BxxxI", kind, len(payload)) + payload)
 
     def welcome(self):
-        """Takes the greeting, says READY; returns (flags, exec id)."""
+        """Takes the greeting, says READY; returns (flags of streams, exec id), and keeps whether we are to wait."""
         kind, payload = self.read()
         assert kind == HELLO
         self.send(READY)
-        return payload[0], payload[1:].decode()
+        self.patient = bool(payload[0] & 0b10000)
+        return payload[0] & 0b1111, payload[1:].decode()
 
     def exit(self, code):
         self.send(EXIT, struct.pack(">I", code))

@@ -2,14 +2,19 @@
 """The engine may be killed at any instruction: no container, exit code or line of a log is lost, and nothing
 is left that the next start does not adopt or sweep. TARE_TEST_SEED repeats a run, TARE_TEST_ROUNDS bounds it."""
 
+import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import time
 
+import grpc
+
+from cli.fake_engine import load_messages
 from engine.picture import picture, wait_for_picture
-from harness import wait_until
+from harness import processes_with, wait_until
 
 ROUNDS = int(os.environ.get("TARE_TEST_ROUNDS", "50"))
 WRITER = "i=0; while true; do echo line $i; i=$((i+1)); usleep 2000; done"
@@ -65,6 +70,66 @@ def test_an_attached_client_notices_nothing(engine, busybox):
     engine.start()
     assert engine.output("wait", "attached") == "3"
     engine.tare("rm", "attached")
+
+
+def test_an_exec_notices_nothing(engine, busybox):
+    engine.tare("run", "-d", "--name", "host", busybox, "sleep", "1000")
+    running = engine.popen("exec", "host", "sh", "-c", "echo begun; sleep 2; echo end; exit 9", stdout=subprocess.PIPE, text=True)
+    assert running.stdout.readline() == "begun\n"
+    engine.kill()
+    engine.start()
+    assert (running.stdout.read(), running.wait(20)) == ("end\n", 9)
+    assert engine.tare("exec", "host", "echo", "again").stdout == "again\n"
+    engine.tare("rm", "-f", "host")
+
+
+def test_an_exec_can_be_waited_for_at_the_next_engine(engine, busybox, tmp_path):
+    pb = load_messages(tmp_path)["container"]
+    engine.tare("run", "-d", "--name", "host", busybox, "sleep", "1000")
+    with containers_of(engine) as containers:
+        ids = {}
+        for code in (5, 6):
+            ids[code] = containers("ExecCreate", pb.ExecCreateRequest(container="host", command=["sh", "-c", f"sleep 1.5; exit {code}"]), pb.ExecCreateResponse).exec_id
+        containers("ExecStart", pb.ExecRequest(container="host", exec_id=ids[5]), pb.ContainerEmpty)
+    engine.kill()
+    time.sleep(1)
+    engine.start()
+    with containers_of(engine) as containers:
+        containers("ExecStart", pb.ExecRequest(container="host", exec_id=ids[6]), pb.ContainerEmpty)
+        for code in (5, 6):
+            assert containers("ExecWait", pb.ExecRequest(container="host", exec_id=ids[code]), pb.WaitContainerResponse).exit_code == code
+    engine.tare("rm", "-f", "host")
+
+
+@contextlib.contextmanager
+def containers_of(engine):
+    """call(method, request, type of the answer) on the engine's Containers service."""
+    with grpc.insecure_channel(f"unix:{engine.socket}") as channel:
+        def call(method, request, answer):
+            serialize = type(request).SerializeToString
+            return channel.unary_unary(f"/tare.v1.Containers/{method}", serialize, answer.FromString)(request, timeout=30)
+        yield call
+
+
+def test_frozen_shims_do_not_keep_an_engine_from_starting(engine, busybox):
+    names = [f"frozen{number}" for number in range(4)]
+    for name in names:
+        engine.tare("run", "-d", "--name", name, busybox, "sleep", "1000")
+    shims = [pid for pid, command in processes_with(str(engine.directory)) if "containerd-shim-tare-v2" in command]
+    engine.kill()
+    for pid in shims:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        engine.start(timeout=60)
+        assert time.monotonic() - begin < 20, "ten seconds for all of them, not for each"
+        assert engine.output("ps", "-q").count("\n") == 3
+    finally:
+        for pid in shims:
+            os.kill(pid, signal.SIGCONT)
+    for name in names:
+        assert engine.tare("exec", name, "echo", name).stdout == f"{name}\n"
+        engine.tare("rm", "-f", name)
 
 
 def test_auto_remove_is_done_by_the_next_engine(engine, busybox):

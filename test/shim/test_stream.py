@@ -59,6 +59,26 @@ def test_stalled_reader_is_dropped(shim):
     assert stalled.exit_code is None and len(stalled.output[STDOUT]) < 6000000
 
 
+def test_stalled_reader_delays_neither_the_log_nor_others_for_long(shim):
+    shim.create(spec(["seq", "1", "600000"]))
+    stalled, reader = shim.attach(), shim.attach()
+    start = time.monotonic()
+    shim.call("Start")
+    out, _, code = reader.read_all()
+    assert (out.count(b"\n"), code) == (600000, 0)
+    assert time.monotonic() - start < 8, "two seconds for the one that does not read, no more"
+    stalled.close()
+
+
+def test_program_waits_for_a_patient_reader(shim):
+    shim.create(spec(["seq", "1", "600000"]))
+    client = shim.attach(wants=0b10110)
+    shim.call("Start")
+    time.sleep(3.5)  # longer than others have
+    out, _, code = client.read_all()
+    assert (out.count(b"\n"), code) == (600000, 0)
+
+
 def test_late_reader_does_not_delay_the_end_and_gets_everything(shim):
     size = 1048576 + 170000  # about what waits for a client before the program does
     shim.create(spec(["sh", "-c", f"head -c {size} /dev/zero"]))
@@ -125,6 +145,21 @@ def test_stdin_once_ends_with_its_client(shim):
     first.read_until(b"x")
     first.close()
     assert shim.call("Wait").exit_status == 0
+
+
+def test_stdin_of_a_terminal_has_no_once(shim):
+    """Who detaches comes back and types on."""
+    shim.create(spec(["sh", "-c", "read a; read b; echo $a$b"], terminal=True), options=shim.options(open_stdin=True, stdin_once=True))
+    first = shim.attach()
+    shim.call("Start")
+    first.send(STDIN, b"one\n")
+    first.read_until(b"one")
+    first.send(STDIN, b"")
+    first.close()
+    second = shim.attach()
+    second.send(STDIN, b"two\n")
+    out, _, code = second.read_all()
+    assert b"onetwo" in out and code == 0
 
 
 def test_stdin_stays_open_when_a_client_leaves(shim):
