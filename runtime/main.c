@@ -146,7 +146,7 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
 static int fail(const Globals *globals, Error *err) {
     bool to_file = !text_is_empty(globals->log);
     const Command *command = globals->command;
-    if (is_runc() && command && command->as_runc)
+    if (is_runc() && command && command->as_runc && !text_starts(err->message, "exec "))
         error_prefix(err, "%s", command->as_runc);
     for (char *c = err->message; *c; c++)
         *c = *c == '\n' || *c == '\r' ? ' ' : *c;

@@ -2,12 +2,12 @@
 #include "runtime/init/message.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/text.h"
 
 int message_pair(int ret[2], Error *err) {
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret) < 0)
@@ -46,6 +46,10 @@ void message_name_failures(const char *prefix) {
     failure_name = prefix;
 }
 
+bool message_names_failures(void) {
+    return failure_name;
+}
+
 /* A packet is as long as a Message, or it is refused (a longer one would be cut). Both ends write
  * whole messages, so a stream (start.sock) gives them whole, too. */
 int message_receive(int socket, Message *ret, Error *err) {
@@ -62,11 +66,12 @@ int message_receive(int socket, Message *ret, Error *err) {
             err, n < 0 ? errno : EBADMSG, "cannot listen to the runtime's other half");
     ret->error.message[sizeof ret->error.message - 1] = '\0';
     ret->error.reason[sizeof ret->error.reason - 1] = '\0';
-    if (ret->type == MESSAGE_FAILED && ret->error.code < 0) {
-        *err = ret->error;
-        return failure_name ? error_prefix(err, "%s", failure_name) : err->code;
-    }
-    return 1;
+    if (ret->type != MESSAGE_FAILED || ret->error.code >= 0)
+        return 1;
+    *err = ret->error;
+    if (failure_name && !text_starts(err->message, "exec "))
+        error_prefix(err, "%s", failure_name);
+    return err->code;
 }
 
 int message_expect(int socket, MessageType type, int *ret_pid, Error *err) {

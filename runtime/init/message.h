@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <stdbool.h>
+
 #include "base/error.h"
 
 /* What the runtime and the process that it prepares say to each other, over a SOCK_SEQPACKET pair.
@@ -68,8 +70,10 @@ int message_send(int socket, MessageType type, int pid, Error *err);
 int message_ask(int socket, MessageType type, int descriptor, int mount, Error *err);
 void message_send_failure(int socket, const Error *failure);
 
-/* What precedes the words of an init that has failed; by default nothing. */
+/* What precedes the words of an init that has failed; by default nothing. Only execve(2)'s failure
+ * stays as the reference runtime says it: "exec /x: " and the kernel's words, nothing else. */
 void message_name_failures(const char *prefix);
+bool message_names_failures(void);
 
 /* 0 at the end of file, else 1. MESSAGE_FAILED becomes its error. ERROR_UNAVAILABLE: the peer is
  * gone and has not read all that we said. */

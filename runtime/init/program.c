@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "runtime/init/message.h"
 
 enum {
     HEAD_MAX = 4096,     /* where the kernel, too, looks for the first line and program headers */
@@ -228,19 +229,24 @@ static size_t bytes_of(char *const *texts) {
     return n;
 }
 
-int program_execute(const Init *init, Error *err) {
+static void explain_failure(const Init *init, Error *err) {
     char *const *args = init->process->args.item;
-    execve(init->program, args, init->environment);
-    int sys = errno;
-    error_set_errno(err, sys, "exec %s", init->program);
-    if (sys == ETXTBSY)
+    if (err->sys == ETXTBSY)
         error_explain(err, "somebody has it open for writing");
-    else if (sys == E2BIG)
+    else if (err->sys == E2BIG)
         error_explain(err, "arguments have %zu bytes, the environment %zu", bytes_of(args),
             bytes_of(init->environment));
-    else if (sys == EAGAIN)
+    else if (err->sys == EAGAIN)
         error_explain(err, "user %u has as many processes as RLIMIT_NPROC allows", getuid());
-    else if (sys == ENOENT || sys == EACCES || sys == ENOEXEC)
+    else if (err->sys == ENOENT || err->sys == EACCES || err->sys == ENOEXEC)
         explain(init->program, "it", 1, err);
-    return error_set_reason(err, sys == ENOENT ? "COMMAND_NOT_FOUND" : "COMMAND_NOT_EXECUTABLE");
+}
+
+int program_execute(const Init *init, Error *err) {
+    execve(init->program, init->process->args.item, init->environment);
+    error_set_errno(err, errno, "exec %s", init->program);
+    if (!message_names_failures())
+        explain_failure(init, err);
+    return error_set_reason(
+        err, err->sys == ENOENT ? "COMMAND_NOT_FOUND" : "COMMAND_NOT_EXECUTABLE");
 }

@@ -186,4 +186,9 @@ def test_named_runc_it_speaks_as_runc(runtime, tmp_path):
         assert say(command, "-b", bundle.path, runtime.new_id()).startswith(f"runc {command} failed: {begin}")
     name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
     assert say("exec", name, "nope").startswith(f"exec failed: {begin}")
+    bundle = runtime.bundle().args("/script")
+    (bundle.rootfs / "script").write_text("#!/nowhere\n")
+    os.chmod(bundle.rootfs / "script", 0o755)
+    bundle.write()
+    assert say("run", "-b", bundle.path, runtime.new_id()) == "exec /script: no such file or directory\n"
     assert say("state", "nobody") == "container does not exist: 'nobody'\n"
