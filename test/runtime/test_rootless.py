@@ -5,6 +5,8 @@ import json
 import os
 import stat
 
+import pytest
+from cgroups import V2
 from rootless import AS_USER, SANITIZER, SUBIDS, USER, user  # noqa: F401
 
 
@@ -168,6 +170,18 @@ def test_time_namespace(user):
     assert "1000000" in user.run(bundle).out
 
 
+@pytest.mark.skipif(not V2, reason="no cgroup v2")
+def test_cgroup_mount_v2(user):
+    """Where /proc/PID/cgroup says, with a cgroup namespace and without; never writable."""
+    for kinds in ([], ["cgroup"]):
+        bundle = user.bundle().mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev", "ro"])
+        for kind in kinds:
+            bundle.namespace(kind)
+        out = user.run(bundle.sh("cd /sys/fs/cgroup; grep -x 1 .$(sed -n 's/^0:://p' /proc/self/cgroup)/cgroup.procs; mkdir x 2>&1")).out
+        assert out.splitlines()[0] == "1" and "Read-only file system" in out, out
+
+
+@pytest.mark.skipif(V2, reason="this is v2")
 def test_cgroup_mounts(user):
     """The container's own cgroups, which are the caller's, with a cgroup namespace and without; never writable."""
     for kinds in ([], ["cgroup"]):
