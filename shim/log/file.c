@@ -19,7 +19,6 @@
 
 enum {
     BATCH_MAX = 128 << 10, /* encoded bytes that wait for one write(2) */
-    BATCH_KEPT = 64 << 10, /* memory that stays when nothing waits */
     BLOCK = 64 << 10,
 };
 
