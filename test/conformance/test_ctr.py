@@ -116,6 +116,17 @@ def test_namespaces_do_not_see_each_other_but_share_bytes(ctr, tmp_path):
     ctr("namespaces", "rm", other.namespace)
 
 
+def test_what_clients_say_is_bounded(ctr):
+    ctr("content", "ingest", "reference", input="bounded")
+    (digest,) = ctr("content", "ls", "-q").split()
+    assert "greater than maximum size" in ctr("content", "label", digest, "key=" + "x" * 4100, code=1)
+    assert "invalid argument" in ctr("content", "ls", "name~=(", code=1)
+    assert "digest" in ctr("content", "get", "sha256:../../../../etc/passwd", code=1)
+    for name in ("../up", "a/b", "a..b"):
+        assert "identifier" in ctr("--namespace", name, "content", "ls", code=1)
+    ctr("content", "rm", digest)
+
+
 def test_leases(ctr):
     ctr("leases", "create", "--id", "held", "purpose=test")
     assert "purpose=test" in ctr("leases", "ls")
