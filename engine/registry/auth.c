@@ -30,8 +30,7 @@ static void token_done(Token *token) {
 }
 CLEANUP_DEFINE_DONE(Token, token_done)
 
-/* The value of name="value" or name=value among a challenge's parameters; NULL when absent. */
-static char *find_parameter(const char *parameters, const char *name) {
+char *auth_find_parameter(const char *parameters, const char *name) {
     size_t length = strlen(name);
     for (const char *at = parameters; *at;) {
         at += strspn(at, ", \t");
@@ -123,8 +122,8 @@ static int read_token(const HttpResponse *response, char **ret, Error *err) {
 static int fetch_token(
     const Authentication *authentication, const char *parameters, char **ret, Error *err) {
     const RegistryCredentials *credentials = authentication->credentials;
-    autofree char *realm = find_parameter(parameters, "realm");
-    autofree char *service = find_parameter(parameters, "service");
+    autofree char *realm = auth_find_parameter(parameters, "realm");
+    autofree char *service = auth_find_parameter(parameters, "service");
     autofree char *scope = text_format("repository:%s:pull", authentication->path);
     if (!realm || !endpoint_allows_realm(authentication->endpoint, realm))
         return error_set(err, ERROR_DENIED,

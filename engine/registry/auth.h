@@ -12,6 +12,9 @@ typedef struct Authentication {
     HttpPool *pool;
 } Authentication;
 
+/* The value of name="value" or name=value among a challenge's parameters; NULL when absent. */
+char *auth_find_parameter(const char *parameters, const char *name);
+
 /* The Authorization value to try next. ERROR_DENIED: nothing to answer with, or refused. */
 int auth_answer(
     const Authentication *authentication, const JsonTexts *challenges, char **ret, Error *err);
