@@ -87,6 +87,17 @@ int content_put(Content *content, const void *data, size_t n, const char *digest
     return content_writer_commit(writer, err);
 }
 
+int content_adopt(Content *content, int fd, const char *digest, Error *err) {
+    char path[FD_PATH_SIZE];
+    if (fchown(fd, geteuid(), getegid()) < 0 || fchmod(fd, 0600) < 0 || fdatasync(fd) < 0)
+        return error_set_errno(err, errno, "cannot store %s", digest);
+    if (linkat(AT_FDCWD, fd_path(fd, path), content->blobs, digest_hex(digest), AT_SYMLINK_FOLLOW) <
+            0 &&
+        errno != EEXIST)
+        return error_set_errno(err, errno, "cannot store %s", digest);
+    return 0;
+}
+
 int content_remove(Content *content, const char *digest, Error *err) {
     if (unlinkat(content->blobs, digest_hex(digest), 0) < 0 && errno != ENOENT)
         return error_set_errno(err, errno, "cannot remove blob %s", digest);

@@ -26,6 +26,9 @@ int content_open_blob(Content *content, const char *digest, int *ret_fd, uint64_
 /* A small document; verified again. */
 int content_read(Content *content, const char *digest, size_t limit, Text *ret, Error *err);
 int content_put(Content *content, const void *data, size_t n, const char *digest, Error *err);
+/* A file of ours whose digest the caller has just computed, and that nobody writes to, becomes the
+ * blob itself: a link, no copy. Same file system. */
+int content_adopt(Content *content, int fd, const char *digest, Error *err);
 int content_remove(Content *content, const char *digest, Error *err);
 int content_list(Content *content, JsonTexts *ret, Error *err);
 

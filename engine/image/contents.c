@@ -87,26 +87,19 @@ static int read_document(int tree, const char *path, size_t limit, Text *ret, Er
     return 0;
 }
 
-static int copy_in(Content *content, int fd, const char *digest, uint64_t size, Error *err) {
+static int digest_file(int fd, char ret[DIGEST_TEXT_SIZE], Error *err) {
     enum {
         CHUNK = 1 << 18
     };
-    autoptr(ContentWriter) writer = NULL;
     autofree char *buffer = memory_new(CHUNK);
-    int there = content_writer_open(content, digest, size, &writer, err);
-    if (there != 0)
-        return there < 0 ? there : 0;
-    TRY(content_writer_restart(writer, err));
-    for (;;) {
-        ssize_t n = read(fd, buffer, CHUNK);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot read the archive");
-        if (n == 0)
-            return content_writer_commit(writer, err);
-        TRY(content_writer_write(writer, buffer, (size_t)n, err));
-    }
+    autoptr(Digest) digest = digest_new();
+    ssize_t n;
+    while ((n = read(fd, buffer, CHUNK)) > 0)
+        digest_update(digest, buffer, (size_t)n);
+    if (n < 0 || lseek(fd, 0, SEEK_SET) < 0)
+        return error_set_errno(err, errno, "cannot read the archive");
+    digest_finish(digest, ret);
+    return 0;
 }
 
 /* A Bring's fetch: from the layout's blobs. */
@@ -114,13 +107,18 @@ static int fetch(void *user, const OciDescriptor *blob, Follow *follow, Error *e
     Loading *loading = user;
     autoclose int fd = -1;
     uint64_t size;
+    char digest[DIGEST_TEXT_SIZE];
     autofree char *path = text_format("blobs/sha256/%s", digest_hex(blob->digest));
     TRY(open_file(loading->tree, path, &fd, &size, err));
     if (size != blob->size.value)
         return error_set(err, ERROR_CORRUPT,
             "%s in the archive has %" PRIu64 " bytes instead of %" PRIu64, blob->digest, size,
             blob->size.value);
-    return copy_in(loading->images->content, fd, blob->digest, size, err);
+    TRY(digest_file(fd, digest, err));
+    if (!text_equal(digest, blob->digest))
+        return error_set(err, ERROR_CORRUPT, "wrong digest: expected %s, the content is %s",
+            blob->digest, digest);
+    return content_adopt(loading->images->content, fd, digest, err);
 }
 
 static int begin(Loading *loading, Images *images, int tree, Error *err) {
@@ -248,21 +246,6 @@ static int load_layout(Images *images, int tree, ImageLoaded *ret, Error *err) {
     return 0;
 }
 
-static int digest_file(int fd, char ret[DIGEST_TEXT_SIZE], Error *err) {
-    enum {
-        CHUNK = 1 << 18
-    };
-    autofree char *buffer = memory_new(CHUNK);
-    autoptr(Digest) digest = digest_new();
-    ssize_t n;
-    while ((n = read(fd, buffer, CHUNK)) > 0)
-        digest_update(digest, buffer, (size_t)n);
-    if (n < 0 || lseek(fd, 0, SEEK_SET) < 0)
-        return error_set_errno(err, errno, "cannot read the archive");
-    digest_finish(digest, ret);
-    return 0;
-}
-
 /* A file that only its name told apart gets a digest. */
 static int take_file(Loading *loading, const char *path, OciDescriptor *ret, Error *err) {
     autoclose int fd = -1;
@@ -275,7 +258,7 @@ static int take_file(Loading *loading, const char *path, OciDescriptor *ret, Err
     if (pread(fd, magic, sizeof(magic), 0) < 0)
         return error_set_errno(err, errno, "cannot read the archive");
     if (!content_has(loading->images->content, digest))
-        TRY(copy_in(loading->images->content, fd, digest, size, err));
+        TRY(content_adopt(loading->images->content, fd, digest, err));
     const char *suffix = magic[0] == 0x1f && magic[1] == 0x8b        ? "+gzip"
                          : memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0 ? "+zstd"
                                                                      : "";

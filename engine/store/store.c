@@ -37,8 +37,8 @@ typedef enum Query {
     QUERIES
 } Query;
 static const char *const query_texts[] = {
-    [QUERY_PUT] = "INSERT INTO %s(key, value) VALUES(?1, ?2)"
-                  " ON CONFLICT(key) DO UPDATE SET value = excluded.value",
+    [QUERY_PUT] = ("INSERT INTO %s(key, value) VALUES(?1, ?2)"
+                   " ON CONFLICT(key) DO UPDATE SET value = excluded.value"),
     [QUERY_REMOVE] = "DELETE FROM %s WHERE key = ?1",
     [QUERY_GET] = "SELECT value FROM %s WHERE key = ?1",
     [QUERY_LIST] = "SELECT key, value FROM %s ORDER BY key",

@@ -123,7 +123,7 @@ class Peer:
 
     def daemon(self, command, ready):
         with open(self.directory / "log", "ab") as log:
-            self.running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True))
+            self.running.append(subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log))
         end = time.monotonic() + 30
         while subprocess.run(ready, **QUIET).returncode:
             if time.monotonic() > end:
