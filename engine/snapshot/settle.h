@@ -6,7 +6,7 @@
 
 /* A layer's record may reach the disk before the layer's files do. Until syncfs(2) has returned,
  * the record bears the id of the boot in which it was made; after another boot such a layer does
- * not count (docs/decisions/0014). Private to engine/snapshot. */
+ * not count (docs/decisions/0015). Private to engine/snapshot. */
 typedef struct Settler Settler;
 
 /* The kernel's id of this boot; the caller's. */
