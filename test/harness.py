@@ -49,7 +49,9 @@ def why_no_criu():
     program = shutil.which("criu")
     if not program:
         return "no criu in $PATH"
-    check = subprocess.run([program, "check", "-v1"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    # a default.conf that somebody left could send the log to a file in the current directory
+    words = [program, "check", "--no-default-config", "-v1"]
+    check = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     pathlib.Path("/run/criu.kdat").unlink(missing_ok=True)
     lines = check.stdout.strip().splitlines()
     return f"criu check: {lines[-1] if lines else check.returncode}" if check.returncode else None
