@@ -48,20 +48,20 @@ bool texts_have(const JsonTexts *texts, const char *text) {
 }
 
 void image_record_free(ImageRecord *record) {
-    json_done(&image_record_type, record);
     free(record->id);
+    json_done(&image_record_type, record);
     free(record);
 }
 
 void reference_record_free(ReferenceRecord *record) {
-    json_done(&reference_record_type, record);
     free(record->name);
+    json_done(&reference_record_type, record);
     free(record);
 }
 
 void lease_record_free(LeaseRecord *record) {
-    json_done(&lease_record_type, record);
     free(record->name);
+    json_done(&lease_record_type, record);
     free(record);
 }
 

@@ -119,10 +119,10 @@ MetadataRecord *metadata_record_ref(MetadataRecord *record) {
 void metadata_record_unref(MetadataRecord *record) {
     if (!record || atomic_fetch_sub(&record->references, 1) > 1)
         return;
-    json_done(&metadata_record_type, record);
     free(record->space);
     free(record->name);
     free(record->key);
+    json_done(&metadata_record_type, record);
     free(record);
 }
 

@@ -37,8 +37,8 @@ const JsonType snapshot_record_type = {sizeof(T), record_fields};
 static const SnapshotDriver *const drivers[] = {&snapshot_overlay};
 
 void snapshot_record_free(Record *record) {
-    json_done(&snapshot_record_type, record);
     free(record->key);
+    json_done(&snapshot_record_type, record);
     free(record);
 }
 CLEANUP_DEFINE(Record, snapshot_record_free)

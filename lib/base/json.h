@@ -102,6 +102,7 @@ int json_keys(const char *text, size_t length, JsonTexts *ret, Error *err);
 /* New string. indent: spaces per level, 0 for compact. */
 char *json_encode(const JsonType *type, const void *value, unsigned indent);
 
+/* Clears all type->size bytes: what is owned besides the fields is to be freed before. */
 void json_done(const JsonType *type, void *value);
 
 /* JSON string with quotes and escapes; bytes that are not UTF-8 become U+FFFD (as Docker's log). */

@@ -11,9 +11,9 @@ import sys
 import time
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(REPOSITORY / "test/conformance"), str(REPOSITORY / "test/shim")]
+sys.path[:0] = [str(REPOSITORY / "test"), str(REPOSITORY / "test/shim")]
 
-from engine import ContainerdShim  # noqa: E402
+from conformance.engine import ContainerdShim  # noqa: E402
 from shimclient import Connection, spec  # noqa: E402
 
 OWN = "containerd-shim-runc-v2"

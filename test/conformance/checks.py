@@ -9,7 +9,7 @@ import re
 import subprocess
 import time
 
-from engine import Skip, wait_for
+from conformance.engine import Skip, wait_for
 
 CLI, CTR = [], []  # Docker's command line, which podman shares; containerd's
 

@@ -9,11 +9,9 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import images  # noqa: E402
+import images
 
 TIMEOUT = 90
 NETAVARK = ("/usr/lib/podman/netavark", "/usr/libexec/podman/netavark")

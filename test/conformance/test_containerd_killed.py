@@ -9,10 +9,10 @@ import signal
 import threading
 import time
 
-import checks
-import leftovers
 import pytest
-from engine import ContainerdShim, wait_for
+
+from conformance import checks, leftovers
+from conformance.engine import ContainerdShim, wait_for
 
 ROUNDS = 3
 LINES = "i=0; while [ $i -lt {} ]; do echo line $i; i=$((i+1)); sleep 0.01; done; exit {}"

@@ -5,10 +5,10 @@ long one, with newer engines too."""
 import os
 import pathlib
 
-import checks
-import leftovers
 import pytest
-from engine import Containerd, ContainerdShim, Podman, Skip
+
+from conformance import checks, leftovers
+from conformance.engine import Containerd, ContainerdShim, Podman, Skip
 
 SHORT = {
     Podman: (
