@@ -10,7 +10,7 @@
 
 /* Another project's shim (io.containerd.runc.v2, gVisor's, kata's …) where our shim else has an OCI
  * runtime: it makes the container and is parent of its processes; what it has no word for (log,
- * attached clients, exit record, restarts) stays with us (docs/decisions/0013). It is spoken to as
+ * attached clients, exit record, restarts) stays with us (docs/decisions/0016). It is spoken to as
  * containerd does: start and delete commands in the bundle, the Task service over ttrpc, streams
  * through FIFOs. Calls wait for it, as they do for a runtime. Between two lives there is none. */
 typedef struct Delegate Delegate;

@@ -130,9 +130,9 @@ static int take_generic(
     *ret = (TaskOptions){.runtime = take_ptr(&toml.binary_name),
         .runtime_root = containerd_root(toml.root, name_space),
         .shim_cgroup = take_ptr(&toml.shim_cgroup),
-        .systemd_cgroup = toml.systemd_cgroup,
-        .no_pivot = toml.no_pivot_root,
-        .no_new_keyring = toml.no_new_keyring};
+        .systemd_cgroup = toml.systemd_cgroup.value,
+        .no_pivot = toml.no_pivot_root.value,
+        .no_new_keyring = toml.no_new_keyring.value};
     toml_options_done(&toml);
     return 0;
 }

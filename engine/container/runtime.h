@@ -4,7 +4,7 @@
 #include "engine/config.h"
 
 /* What the shim is told about the program that runs a container: an OCI runtime, or another
- * project's shim (docs/decisions/0013). */
+ * project's shim (docs/decisions/0016). */
 typedef struct TaskRuntime {
     const char *path;         /* of an OCI runtime; NULL: the shim's choice */
     JsonTexts arguments;      /* of the user's own; the configuration's */

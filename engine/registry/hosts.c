@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "engine/registry/toml.h"
+#include "base/toml.h"
 
 enum {
     FILE_LIMIT = 64 << 10,

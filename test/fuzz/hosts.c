@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "engine/registry/toml.h"
+#include "base/toml.h"
 #include "target.h"
 
 /* hosts.toml: what is understood becomes JSON, which our own reader then has to take. */

@@ -5,9 +5,9 @@
 #include "base/error.h"
 #include "base/text.h"
 
-/* What containerd's hosts.toml needs of TOML 1.0 (https://toml.io): tables, dotted and quoted keys,
- * strings, booleans, integers and arrays. Dates, floats, inline tables, arrays of tables and
- * multi-line strings are refused by name. Private to engine/registry. */
+/* What containerd's files and options need of TOML 1.0 (https://toml.io): tables, dotted and quoted
+ * keys, strings, booleans, integers and arrays. Dates, floats, inline tables, arrays of tables and
+ * multi-line strings are refused by name. */
 
 /* The document as JSON text, tables in the order in which they were first named. ERROR_INVALID
  * names the line. */

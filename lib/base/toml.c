@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/registry/toml.h"
+#include "base/toml.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -143,21 +143,35 @@ static int parse_array(Parser *parser, int depth, Text *json, Error *err) {
     return 0;
 }
 
+/* Decimal, of at most 18 digits. In TOML a plus may lead, and '_' stand between two digits; in JSON
+ * not. */
+static bool append_integer(Text *json, const char *word, size_t n) {
+    size_t sign = n > 0 && (*word == '-' || *word == '+') ? 1 : 0;
+    size_t digits = 0;
+    if (sign && *word == '-')
+        text_append_char(json, '-');
+    for (size_t i = sign; i < n; i++) {
+        bool digit = word[i] >= '0' && word[i] <= '9';
+        if (!digit && (word[i] != '_' || i == sign || i + 1 == n || word[i - 1] == '_'))
+            return false;
+        if (digit && digits++ < 18)
+            text_append_char(json, word[i]);
+    }
+    return digits > 0 && digits <= 18 && (digits == 1 || word[sign] != '0');
+}
+
 /* true, false and integers. */
 static int parse_word(Parser *parser, Text *json, Error *err) {
     const char *begin = parser->at;
     while (parser->at < parser->end && !strchr(" \t\r\n,]#", *parser->at))
         parser->at++;
     size_t n = (size_t)(parser->at - begin);
-    size_t digits = n > 1 && *begin == '-' ? 1 : 0;
-    bool number = n > digits && n < 19 && (begin[digits] != '0' || n == digits + 1);
-    for (size_t i = digits; i < n; i++)
-        number = number && begin[i] >= '0' && begin[i] <= '9';
     bool word =
         (n == 4 && memcmp(begin, "true", 4) == 0) || (n == 5 && memcmp(begin, "false", 5) == 0);
-    if (!number && !word)
+    if (word)
+        text_append_bytes(json, begin, n);
+    else if (!append_integer(json, begin, n))
         return refuse(parser, "expected a string, an array, true, false or an integer", err);
-    text_append_bytes(json, begin, n);
     return 0;
 }
 
