@@ -26,6 +26,13 @@ static size_t copy_plain(char *to, const char *from) {
     return words[1] ? 8 + (size_t)__builtin_ctzll(le64toh(words[1])) / 8 : WIDTH;
 }
 
+/* The same for the last, fewer than 16 bytes: NUL, which fills them up, cannot stand as it is. */
+static size_t copy_last(char *to, const char *from, size_t n) {
+    char padded[WIDTH] = {};
+    memcpy(padded, from, n);
+    return copy_plain(to, padded);
+}
+
 /* Length of the character at the beginning, without overlong forms and surrogates (RFC 3629);
  * 0: it is none. */
 static size_t character(const unsigned char *at, size_t n) {
@@ -60,13 +67,12 @@ char *log_escape(char *to, const char *bytes, size_t n, bool *ret_good) {
     static const char replacement[] = "\xef\xbf\xbd";
     *ret_good = true;
     for (size_t at = 0; at < n;) {
-        if (n - at >= WIDTH) {
-            size_t plain = copy_plain(to, bytes + at);
-            to += plain;
-            at += plain;
-            if (plain == WIDTH)
-                continue;
-        }
+        size_t plain =
+            n - at >= WIDTH ? copy_plain(to, bytes + at) : copy_last(to, bytes + at, n - at);
+        to += plain;
+        at += plain;
+        if (plain == WIDTH || at == n)
+            continue;
         unsigned char c = (unsigned char)bytes[at];
         size_t length = character((const unsigned char *)bytes + at, n - at);
         if (c < 0x20 || c == '"' || c == '\\') {
