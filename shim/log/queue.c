@@ -124,6 +124,15 @@ static bool tell_loss(LogQueue *queue) {
     return true;
 }
 
+/* Full from max on, until half of it is gone. */
+static void update_full(LogQueue *queue) {
+    bool was = queue->with.full->full;
+    queue->with.full->full =
+        !queue->non_blocking && held(queue) >= (was ? queue->max / 2 : queue->max);
+    if (was && !queue->with.full->full && queue->ready)
+        queue->ready(queue->owner);
+}
+
 static void flush(LogQueue *queue) {
     do {
         while (held(queue) > 0 && connect_queue(queue) && send_first(queue)) {
@@ -131,11 +140,7 @@ static void flush(LogQueue *queue) {
     } while (tell_loss(queue));
     if (held(queue) == 0 && queue->source.fd >= 0)
         loop_watch(queue->loop, &queue->source, 0);
-    bool was = queue->with.full->full;
-    queue->with.full->full =
-        !queue->non_blocking && held(queue) >= (was ? queue->max / 2 : queue->max);
-    if (was && !queue->with.full->full && queue->ready)
-        queue->ready(queue->owner);
+    update_full(queue);
 }
 
 static void on_writable(void *owner, uint32_t events) {
@@ -157,7 +162,11 @@ void log_queue_add(LogQueue *queue, const char *bytes, size_t n) {
     }
     text_append_bytes(&queue->waiting, &length, LENGTH);
     text_append_bytes(&queue->waiting, bytes, n);
-    if (!queue->noting && !(queue->source.events & EPOLLOUT))
+    if (queue->noting)
+        return;
+    if (queue->source.events & EPOLLOUT)
+        update_full(queue); /* the socket takes nothing now */
+    else
         flush(queue);
 }
 

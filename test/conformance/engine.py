@@ -109,7 +109,7 @@ class Engine:
 
     def new_name(self):
         self.serial += 1
-        return f"c{self.serial}"
+        return f"{self.name}{self.serial}"
 
     def daemon(self, *words):
         log = open(self.directory / f"{words[0]}.log", "ab")
