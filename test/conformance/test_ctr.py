@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stock ctr against tared: what containerd's own tool says is the judge. Debian's is 1.6; CTR names others."""
+"""Stock ctr against tared: what containerd's own tool says is the judge. Debian's is 1.6;
+$TARE_TEST_CONTAINERD, a directory, may have a newer one."""
 
 import glob
 import os
@@ -13,7 +14,8 @@ import pytest
 
 from harness import processes_with, wait_until
 
-TOOLS = [tool for tool in (shutil.which("ctr"), os.environ.get("CTR"), "/opt/peers/ctr") if tool and os.access(tool, os.X_OK)]
+NEWER = os.environ.get("TARE_TEST_CONTAINERD", "/nowhere")
+TOOLS = [tool for tool in (shutil.which("ctr"), f"{NEWER}/ctr") if tool and os.access(tool, os.X_OK)]
 
 
 class Ctr:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Containers under another project's shim (io.containerd.runc.v2): all that ours can, by the same commands."""
+"""Containers under another project's shim (io.containerd.runc.v2): all that ours can, by the same commands. Debian's
+shim, and a newer one in $TARE_TEST_CONTAINERD."""
 
 import json
 import os
@@ -13,7 +14,8 @@ import pytest
 
 from harness import processes_with, wait_until
 
-SHIMS = [path for path in ("/usr/bin/containerd-shim-runc-v2", "/opt/peers/containerd-shim-runc-v2") if os.access(path, os.X_OK)]
+NEWER = os.environ.get("TARE_TEST_CONTAINERD", "/nowhere")
+SHIMS = [path for path in ("/usr/bin/containerd-shim-runc-v2", f"{NEWER}/containerd-shim-runc-v2") if os.access(path, os.X_OK)]
 pytestmark = pytest.mark.skipif(not SHIMS or not shutil.which("runc"), reason="no containerd-shim-runc-v2 and runc here")
 
 
