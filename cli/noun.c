@@ -9,6 +9,15 @@ int noun_client(Cli *cli, const NounOptions *options, Client **ret, Error *err) 
     return 0;
 }
 
+int noun_each(Cli *cli, const NounOptions *options, int argc, char **argv, CliAct act) {
+    NounOptions data = *options;
+    Error err = {};
+    Client *client = NULL;
+    if (noun_client(cli, options, &client, &err) < 0)
+        return cli_report(cli, &err);
+    return cli_each(cli, argc, argv, act, &data);
+}
+
 typedef struct MapEntry {
     ProtobufCMessage base;
     char *key, *value;

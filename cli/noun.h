@@ -28,5 +28,8 @@ typedef struct NounOptions {
 /* Connected, for calls in the namespace. */
 int noun_client(Cli *cli, const NounOptions *options, Client **ret, Error *err);
 
+/* cli_each in the namespace; the act's data are the options. */
+int noun_each(Cli *cli, const NounOptions *options, int argc, char **argv, CliAct act);
+
 /* "k=v,k=v", "-" for none, of map entries as protobuf-c makes them. New string. */
 char *noun_labels(void *entries, size_t n);

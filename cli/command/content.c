@@ -103,11 +103,7 @@ static int remove_one(Client *client, const char *digest, void *data, Error *err
 }
 
 static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
-    Error err = {};
-    Client *client = NULL;
-    if (noun_client(cli, values, &client, &err) < 0)
-        return cli_report(cli, &err);
-    return cli_each(cli, argc, argv, remove_one, NULL);
+    return noun_each(cli, values, argc, argv, remove_one);
 }
 
 static void print_active(const Containerd__Content__ListStatusesResponse *reply) {

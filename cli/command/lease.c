@@ -63,21 +63,12 @@ static int remove_one(Client *client, const char *id, void *data, Error *err) {
     return 0;
 }
 
-static int run_each(Cli *cli, const void *values, int argc, char **argv, CliAct act) {
-    NounOptions options = *(const NounOptions *)values;
-    Error err = {};
-    Client *client = NULL;
-    if (noun_client(cli, values, &client, &err) < 0)
-        return cli_report(cli, &err);
-    return cli_each(cli, argc, argv, act, &options);
-}
-
 static int run_create(Cli *cli, const void *values, int argc, char **argv) {
-    return run_each(cli, values, argc, argv, create_one);
+    return noun_each(cli, values, argc, argv, create_one);
 }
 
 static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
-    return run_each(cli, values, argc, argv, remove_one);
+    return noun_each(cli, values, argc, argv, remove_one);
 }
 
 static const Option ls_options[] = {NOUN_FILTER, NOUN_SPACE, NOUN_QUIET, {}};

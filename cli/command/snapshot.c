@@ -147,20 +147,12 @@ static int remove_one(Client *client, const char *key, void *data, Error *err) {
     return 0;
 }
 
-static int run_each(Cli *cli, const void *values, int argc, char **argv, CliAct act) {
-    Error err = {};
-    Client *client = NULL;
-    if (noun_client(cli, values, &client, &err) < 0)
-        return cli_report(cli, &err);
-    return cli_each(cli, argc, argv, act, NULL);
-}
-
 static int run_usage(Cli *cli, const void *values, int argc, char **argv) {
-    return run_each(cli, values, argc, argv, usage_one);
+    return noun_each(cli, values, argc, argv, usage_one);
 }
 
 static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
-    return run_each(cli, values, argc, argv, remove_one);
+    return noun_each(cli, values, argc, argv, remove_one);
 }
 
 /* A line for the shell: `sh -c "$(tare snapshot mounts DIRECTORY KEY)"`. */

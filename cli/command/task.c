@@ -73,29 +73,20 @@ static int remove_one(Client *client, const char *id, void *data, Error *err) {
     return client_call(client, SERVICE, "Delete", &request, NULL, err);
 }
 
-static int run_each(Cli *cli, const void *values, int argc, char **argv, CliAct act) {
-    NounOptions options = *(const NounOptions *)values;
-    Error err = {};
-    Client *client = NULL;
-    if (noun_client(cli, values, &client, &err) < 0)
-        return cli_report(cli, &err);
-    return cli_each(cli, argc, argv, act, &options);
-}
-
 static int run_kill(Cli *cli, const void *values, int argc, char **argv) {
-    return run_each(cli, values, argc, argv, kill_one);
+    return noun_each(cli, values, argc, argv, kill_one);
 }
 
 static int run_pause(Cli *cli, const void *values, int argc, char **argv) {
-    return run_each(cli, values, argc, argv, pause_one);
+    return noun_each(cli, values, argc, argv, pause_one);
 }
 
 static int run_resume(Cli *cli, const void *values, int argc, char **argv) {
-    return run_each(cli, values, argc, argv, resume_one);
+    return noun_each(cli, values, argc, argv, resume_one);
 }
 
 static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
-    return run_each(cli, values, argc, argv, remove_one);
+    return noun_each(cli, values, argc, argv, remove_one);
 }
 
 static const Option ls_options[] = {NOUN_SPACE, NOUN_QUIET, {}};
