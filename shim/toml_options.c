@@ -27,8 +27,9 @@ static void drop_empty(char **text) {
 
 int toml_options_decode(const char *text, size_t n, TomlOptions *ret, Error *err) {
     autodone(Text) json = {};
-    TRY(toml_to_json(text, n, &json, err));
-    TRY(json_decode(&type, json.data, json.length, ret, err));
+    if (toml_to_json(text, n, &json, err) < 0 ||
+        json_decode(&type, json.data, json.length, ret, err) < 0)
+        return error_prefix(err, "the runtime's options");
     drop_empty(&ret->binary_name);
     drop_empty(&ret->root);
     drop_empty(&ret->shim_cgroup);

@@ -118,7 +118,7 @@ def test_options_in_containerds_configuration(shim):
         shim.call("Wait")
         shim.call("Delete")
     path.write_text("BinaryName: yes\n")
-    for options, words in ((generic(config_path=str(path)), f"'{path}': line 1 of the runtime's options"),
+    for options, words in ((generic(config_path=str(path)), f"'{path}': the runtime's options: line 1: expected '='"),
                            (generic(config_body=b"BinaryName = '/no/such'"), "'/no/such'")):
         with pytest.raises(CallError, match=words):
             shim.create(spec(["true"]), options=options)
