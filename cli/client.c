@@ -229,8 +229,7 @@ static int bad_reply(const ClientStream *stream, Error *err) {
 
 int client_call(Client *client, ClientService *service, const char *method, const void *request,
     void *ret_response, Error *err) {
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
-        client_open(client, service, method);
+    autoptr(ClientStream) stream = client_open(client, service, method);
     grpc_byte_buffer *sent = pack(request), *received = NULL;
     grpc_op operations[6] = {send_initial(stream),
         {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = sent},

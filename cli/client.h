@@ -2,6 +2,7 @@
 #pragma once
 #include <protobuf-c/protobuf-c.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 /* Calls to the engine. The only door to gRPC; nothing here is loaded before the first call. One
@@ -40,7 +41,4 @@ int client_send_end(ClientStream *stream, Error *err);
 /* 1: *ret_message is released with client_reply_free. 0: the call has ended well. */
 int client_receive(ClientStream *stream, void *ret_message, Error *err);
 void client_stream_free(ClientStream *stream); /* cancels what is under way */
-static inline void cleanup_ClientStream_(ClientStream **p) {
-    if (*p)
-        client_stream_free(*p);
-}
+CLEANUP_DEFINE(ClientStream, client_stream_free)

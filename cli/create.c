@@ -173,7 +173,7 @@ static int fill(const CreateOptions *options, CreateRequest *request, Error *err
 
 int create_request_new(
     const CreateOptions *options, int argc, char **argv, CreateRequest **ret, Error *err) {
-    __attribute__((cleanup(cleanup_CreateRequest_))) CreateRequest *request = new (CreateRequest);
+    autoptr(CreateRequest) request = new (CreateRequest);
     tare__v1__create_container_request__init(request);
     request->image = text_copy(argv[0]);
     OptionTexts command = {.n = (size_t)argc - 1, .item = (const char **)argv + 1};

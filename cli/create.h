@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/health.h"
 #include "proto/tare/v1/container.pb-c.h"
@@ -90,10 +91,7 @@ typedef Tare__V1__CreateContainerRequest CreateRequest;
 int create_request_new(
     const CreateOptions *options, int argc, char **argv, CreateRequest **ret, Error *err);
 void create_request_free(CreateRequest *request);
-static inline void cleanup_CreateRequest_(CreateRequest **p) {
-    if (*p)
-        create_request_free(*p);
-}
+CLEANUP_DEFINE(CreateRequest, create_request_free)
 
 /* Creates; pulls first or when the image is not here, as options->pull says. *ret_id is new. */
 int create_container(Cli *cli, const CreateOptions *options, const CreateRequest *request,

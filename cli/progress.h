@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/cleanup.h"
+
 /* The lines of a pull, one a layer. On a terminal each line is redrawn in place, with a bar; else a
  * line is printed whenever a layer enters a new phase. */
 typedef struct Progress Progress;
@@ -18,7 +20,4 @@ void progress_update(Progress *progress, const char *layer, const char *status, 
 /* Draws what the rate limit held back. Lines printed after this stand below. */
 void progress_finish(Progress *progress);
 void progress_free(Progress *progress);
-static inline void cleanup_Progress_(Progress **p) {
-    if (*p)
-        progress_free(*p);
-}
+CLEANUP_DEFINE(Progress, progress_free)

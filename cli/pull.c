@@ -57,8 +57,7 @@ static void show(
 static int relay(ClientStream *stream, const PullOptions *options, Error *err) {
     TerminalSize size =
         terminal_is(fileno(options->out)) ? terminal_size(fileno(options->out)) : (TerminalSize){};
-    __attribute__((cleanup(cleanup_Progress_))) Progress *progress =
-        progress_new(options->out, size.rows, size.columns);
+    autoptr(Progress) progress = progress_new(options->out, size.rows, size.columns);
     for (;;) {
         autoreply Tare__V1__PullProgress *message = NULL;
         int received = client_receive(stream, &message, err);
@@ -95,8 +94,7 @@ int pull_image(Cli *cli, const PullOptions *options, Error *err) {
     if (credentials.username || credentials.identity_token)
         request.credentials = &sent;
 
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
-        client_open(client, &tare__v1__images__descriptor, "Pull");
+    autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Pull");
     TRY(client_send(stream, &request, err));
     TRY(client_send_end(stream, err));
     return relay(stream, options, err);

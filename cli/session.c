@@ -58,7 +58,7 @@ int session_open(
     bool in = options->in && reply->open_stdin;
     TRY(session_check_terminal(in, reply->terminal, err));
 
-    __attribute__((cleanup(cleanup_Session_))) Session *session = new (Session);
+    autoptr(Session) session = new (Session);
     session->cli = cli;
     session->container = container;
     session->terminal = reply->terminal;

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/detach.h"
 #include "cli/stream.h"
@@ -26,10 +27,7 @@ bool session_has_terminal(const Session *session);
 /* Relays to the end; *ret_code is the program's exit code, 0 when the user detached. */
 int session_run(Session *session, bool *ret_detached, int *ret_code, Error *err);
 void session_free(Session *session);
-static inline void cleanup_Session_(Session **p) {
-    if (*p)
-        session_free(*p);
-}
+CLEANUP_DEFINE(Session, session_free)
 
 /* -t with -i asks for a terminal on our side too: "the input device is not a TTY". */
 int session_check_terminal(bool in, bool terminal, Error *err);

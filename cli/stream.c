@@ -117,7 +117,7 @@ static int take_signals(Stream *stream, Error *err) {
 }
 
 int stream_open(const StreamOptions *options, Stream **ret, Error *err) {
-    __attribute__((cleanup(cleanup_Stream_))) Stream *stream = new (Stream);
+    autoptr(Stream) stream = new (Stream);
     stream->socket = stream->signals = -1;
     stream->in = options->in ? STDIN_FILENO : -1;
     stream->out = options->out ? STDOUT_FILENO : -1;

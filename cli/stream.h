@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "cli/detach.h"
 
@@ -42,7 +43,4 @@ typedef struct StreamResult {
 int stream_relay(Stream *stream, StreamResult *ret, Error *err);
 
 void stream_free(Stream *stream);
-static inline void cleanup_Stream_(Stream **p) {
-    if (*p)
-        stream_free(*p);
-}
+CLEANUP_DEFINE(Stream, stream_free)

@@ -280,7 +280,7 @@ static int parse_list(Parser *parser, TemplateList *list, ListEnd *ret_end, Erro
 }
 
 int template_parse(const char *text, Template **ret, Error *err) {
-    __attribute__((cleanup(cleanup_Template_))) Template *template = new (Template);
+    autoptr(Template) template = new (Template);
     // the shell leaves these two as they are; Docker's templates know them too
     Text unescaped = {};
     for (const char *p = text; *p; p++) {

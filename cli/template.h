@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include "base/cleanup.h"
 #include "base/error.h"
 #include "cli/document.h"
 
@@ -14,7 +15,4 @@ int template_parse(const char *text, Template **ret, Error *err);
 /* A field that does not exist may be asked for by if and with; to print it is ERROR_INVALID. */
 int template_execute(const Template *template, Document dot, Text *out, Error *err);
 void template_free(Template *template);
-static inline void cleanup_Template_(Template **p) {
-    if (*p)
-        template_free(*p);
-}
+CLEANUP_DEFINE(Template, template_free)

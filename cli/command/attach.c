@@ -40,7 +40,7 @@ static int attach(
         .redraw = !options->replay};
     TRY(detach_parse(options->detach_keys, &session_options.detach, err));
     TRY(check_running(cli, container, err));
-    __attribute__((cleanup(cleanup_Session_))) Session *session = NULL;
+    autoptr(Session) session = NULL;
     TRY(session_open(cli, container, &session_options, &session, err));
     bool detached = false;
     TRY(session_run(session, &detached, ret_code, err));

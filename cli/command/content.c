@@ -32,8 +32,7 @@ static void add_blob(Table *table, const Containerd__Content__Info *info) {
 
 static int list(Client *client, const NounOptions *options, Error *err) {
     static const char *const header[] = {"DIGEST", "SIZE", "AGE", "LABELS"};
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
-        client_open(client, SERVICE, "List");
+    autoptr(ClientStream) stream = client_open(client, SERVICE, "List");
     Containerd__Content__ListContentRequest request;
     containerd__content__list_content_request__init(&request);
     request.filters = (char **)options->filters.item;
@@ -69,8 +68,7 @@ static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
 }
 
 static int get(Client *client, const char *digest, Error *err) {
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
-        client_open(client, SERVICE, "Read");
+    autoptr(ClientStream) stream = client_open(client, SERVICE, "Read");
     Containerd__Content__ReadContentRequest request;
     containerd__content__read_content_request__init(&request);
     request.digest = (char *)digest;
@@ -209,8 +207,7 @@ static int run_ingest(Cli *cli, const void *values, int argc, char **argv) {
     int64_t total = 0;
     if (noun_client(cli, values, &client, &err) < 0)
         return cli_report(cli, &err);
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
-        client_open(client, SERVICE, "Write");
+    autoptr(ClientStream) stream = client_open(client, SERVICE, "Write");
     if (send_all(stream, argv[0], options->digest, &total, &err) < 0)
         return cli_report(cli, &err);
     return 0;

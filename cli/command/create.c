@@ -13,7 +13,7 @@ typedef struct CreateCommandOptions {
 static int run(Cli *cli, const void *values, int argc, char **argv) {
     const CreateCommandOptions *options = values;
     Error err = {};
-    __attribute__((cleanup(cleanup_CreateRequest_))) CreateRequest *request = NULL;
+    autoptr(CreateRequest) request = NULL;
     if (create_request_new(&options->create, argc, argv, &request, &err) < 0)
         return cli_report_usage(cli, &err);
     request->attach_stdin = options->create.interactive;

@@ -8,7 +8,7 @@
 
 /* tare event: what happens, as containerd's clients hear it, until interrupted. */
 static int listen_all(Client *client, const NounOptions *options, Error *err) {
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
+    autoptr(ClientStream) stream =
         client_open(client, &containerd__events__events__descriptor, "Subscribe");
     Containerd__Events__SubscribeRequest request;
     containerd__events__subscribe_request__init(&request);

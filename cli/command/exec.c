@@ -85,7 +85,7 @@ static int exec(
         .terminal = options->terminal,
         .detach = options->terminal ? detach : (Detach){},
     };
-    __attribute__((cleanup(cleanup_Stream_))) Stream *stream = NULL;
+    autoptr(Stream) stream = NULL;
     TRY(stream_open(&stream_options, &stream, err));
     TRY(call(cli, "ExecStart", &request, NULL, err));
     StreamResult result = {};

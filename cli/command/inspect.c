@@ -82,7 +82,7 @@ static int inspect_one(Client *client, const char *name, void *data, Error *err)
 static int run_typed(
     Cli *cli, const InspectOptions *options, const char *type, int argc, char **argv) {
     Error err = {};
-    __attribute__((cleanup(cleanup_Template_))) Template *template = NULL;
+    autoptr(Template) template = NULL;
     if (check_type(type, &err) < 0 ||
         (!text_is_empty(options->format) && !text_equal(options->format, "json") &&
             template_parse(options->format, &template, &err) < 0))

@@ -51,8 +51,7 @@ static int load(Cli *cli, const LoadOptions *options, Error *err) {
     Client *client = NULL;
     TRY(open_input(options->input, &fd, err));
     TRY(cli_client(cli, &client, err));
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
-        client_open(client, &tare__v1__images__descriptor, "Load");
+    autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Load");
     TRY(send_file(stream, fd, err));
     autoreply Tare__V1__LoadResponse *reply = NULL;
     int received = client_receive(stream, &reply, err);

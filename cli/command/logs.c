@@ -79,8 +79,7 @@ static int logs(Cli *cli, const LogsOptions *options, const char *container, Err
     TRY(make_request(options, container, &request, err));
     Client *client = NULL;
     TRY(cli_client(cli, &client, err));
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
-        client_open(client, &tare__v1__containers__descriptor, "Logs");
+    autoptr(ClientStream) stream = client_open(client, &tare__v1__containers__descriptor, "Logs");
     TRY(client_send(stream, &request, err));
     TRY(client_send_end(stream, err));
     return relay(stream, options, err);

@@ -94,7 +94,7 @@ static int run_attached(Cli *cli, const RunOptions *options, const CreateRequest
         .patient = true,
     };
     TRY(detach_parse(options->detach_keys, &session_options.detach, err));
-    __attribute__((cleanup(cleanup_Session_))) Session *session = NULL;
+    autoptr(Session) session = NULL;
     TRY(session_open(cli, id, &session_options, &session, err));
     TRY(start(cli, id, err));
     *ret_started = true;
@@ -115,7 +115,7 @@ static int failure(Cli *cli, const Error *err) {
 static int run(Cli *cli, const void *values, int argc, char **argv) {
     const RunOptions *options = values;
     Error err = {};
-    __attribute__((cleanup(cleanup_CreateRequest_))) CreateRequest *request = NULL;
+    autoptr(CreateRequest) request = NULL;
     Detach checked = {};
     if (create_request_new(&options->create, argc, argv, &request, &err) < 0 ||
         parse_attach(options, request, &err) < 0 ||

@@ -22,8 +22,7 @@ static const char *const kinds[] = {"Unknown", "View", "Active", "Committed"};
 typedef void See(const Info *info, void *user);
 
 static int each(Client *client, const NounOptions *options, See *see, void *user, Error *err) {
-    __attribute__((cleanup(cleanup_ClientStream_))) ClientStream *stream =
-        client_open(client, SERVICE, "List");
+    autoptr(ClientStream) stream = client_open(client, SERVICE, "List");
     Containerd__Snapshots__ListSnapshotsRequest request;
     containerd__snapshots__list_snapshots_request__init(&request);
     request.snapshotter = (char *)SNAPSHOTTER;

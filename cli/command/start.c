@@ -32,7 +32,7 @@ static int start_attached(
         .signal_proxy = options->signal_proxy,
         .patient = true};
     TRY(detach_parse(options->detach_keys, &session_options.detach, err));
-    __attribute__((cleanup(cleanup_Session_))) Session *session = NULL;
+    autoptr(Session) session = NULL;
     TRY(session_open(cli, container, &session_options, &session, err));
     Client *client = NULL;
     TRY(cli_client(cli, &client, err));
