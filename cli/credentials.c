@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -51,33 +52,6 @@ void credentials_done(Credentials *credentials) {
     *credentials = (Credentials){};
 }
 
-static int base64_digit(char c) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
-/* New string, or NULL when `text` is no base64 (RFC 4648) of text. */
-static char *base64_decode(const char *text) {
-    size_t n = strlen(text), length = 0;
-    if (n % 4)
-        return NULL;
-    autofree char *out = memory_new(n + 1);
-    for (size_t i = 0; i < n; i += 4) {
-        size_t padding = i + 4 < n ? 0 : (size_t)(text[n - 1] == '=') + (text[n - 2] == '=');
-        uint32_t group = 0;
-        for (size_t k = 0; k < 4; k++) {
-            int digit = k >= 4 - padding ? 0 : base64_digit(text[i + k]);
-            if (digit < 0)
-                return NULL;
-            group = group << 6 | (uint32_t)digit;
-        }
-        for (size_t k = 0; k < 3 - padding; k++)
-            out[length++] = (char)(group >> (16 - 8 * k));
-    }
-    return strlen(out) == length ? take_ptr(&out) : NULL;
-}
-
 /* Keys are hosts, or addresses such as "https://index.docker.io/v1/" that older clients wrote. The
  * comparison is exact: credentials never go to a host that they are not for. */
 static bool key_matches(const char *key, const char *host) {
@@ -98,14 +72,15 @@ static int take_auth(Auth *auth, const char *key, Credentials *ret, Error *err) 
         ret->password = take_ptr(&auth->password);
         return 0;
     }
-    autofree char *pair = base64_decode(auth->auth);
-    char *colon = pair ? strchr(pair, ':') : NULL;
-    if (!colon)
+    autodone(Text) pair = {};
+    bool good = base64_decode(auth->auth, strlen(auth->auth), &pair);
+    char *colon = good ? memchr(pair.data, ':', pair.length) : NULL;
+    if (!colon || memchr(pair.data, '\0', pair.length))
         return error_set(
             err, ERROR_INVALID, "auths.%s.auth: expected base64 of user:password", key);
-    ret->username = text_copy_n(pair, (size_t)(colon - pair));
+    ret->username = text_copy_n(pair.data, (size_t)(colon - pair.data));
     ret->password = text_copy(colon + 1);
-    explicit_bzero(pair, strlen(pair));
+    explicit_bzero(pair.data, pair.length);
     return 0;
 }
 

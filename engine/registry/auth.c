@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/memory.h"
 #include "engine/registry/refusal.h"
 
@@ -69,27 +70,12 @@ static void append_parameter(
     append_escaped(text, value);
 }
 
-static char *encode_base64(const char *data, size_t n) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    Text text = {};
-    for (size_t i = 0; i < n; i += 3) {
-        unsigned value = (unsigned)(unsigned char)data[i] << 16;
-        if (i + 1 < n)
-            value |= (unsigned)(unsigned char)data[i + 1] << 8;
-        if (i + 2 < n)
-            value |= (unsigned char)data[i + 2];
-        text_append_char(&text, digits[value >> 18]);
-        text_append_char(&text, digits[value >> 12 & 63]);
-        text_append_char(&text, i + 1 < n ? digits[value >> 6 & 63] : '=');
-        text_append_char(&text, i + 2 < n ? digits[value & 63] : '=');
-    }
-    return text_take(&text);
-}
-
 static char *basic(const RegistryCredentials *credentials) {
     autofree char *pair = text_format(
         "%s:%s", credentials->username, credentials->password ? credentials->password : "");
-    autofree char *encoded = encode_base64(pair, strlen(pair));
+    size_t n = strlen(pair);
+    autofree char *encoded = memory_new(n / 3 * 4 + 5);
+    base64_encode(encoded, pair, n);
     return text_format("Basic %s", encoded);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/time.h"
 #include "output/record.h"
 
@@ -133,39 +134,12 @@ static bool take_time(Cursor *c, OutputRecord *record) {
     return time_parse(text, &record->time, &ignored) == 0;
 }
 
-static int base64_digit(char c) {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* The same bytes as "log", where they are no UTF-8. */
 static bool take_raw(Cursor *c, Text *out) {
     size_t n = 0;
-    uint32_t bits = 0;
-    int have = 0;
     const char *plain = take_plain(c, &n);
-    if (!plain || n % 4)
-        return false;
     text_clear(out);
-    while (n > 0 && plain[n - 1] == '=')
-        n--;
-    for (size_t i = 0; i < n; i++) {
-        int digit = base64_digit(plain[i]);
-        if (digit < 0)
-            return false;
-        bits = bits << 6 | (uint32_t)digit;
-        have += 6;
-        if (have >= 8) {
-            have -= 8;
-            text_append_char(out, (char)(bits >> have));
-        }
-    }
-    return true;
+    return plain && base64_decode(plain, n, out);
 }
 
 static bool take_stream(Cursor *c, OutputRecord *record) {

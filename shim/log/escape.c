@@ -89,18 +89,3 @@ char *log_escape(char *to, const char *bytes, size_t n, bool *ret_good) {
     }
     return to;
 }
-
-char *log_base64(char *to, const char *bytes, size_t n) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (size_t at = 0; at < n; at += 3) {
-        size_t left = n - at;
-        uint32_t bits = (uint32_t)(unsigned char)bytes[at] << 16;
-        bits |= left > 1 ? (uint32_t)(unsigned char)bytes[at + 1] << 8 : 0;
-        bits |= left > 2 ? (uint32_t)(unsigned char)bytes[at + 2] : 0;
-        const char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63],
-            left > 1 ? digits[bits >> 6 & 63] : '=', left > 2 ? digits[bits & 63] : '='};
-        memcpy(to, four, sizeof four);
-        to += sizeof four;
-    }
-    return to;
-}

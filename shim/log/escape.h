@@ -12,6 +12,3 @@ enum {
  * where nothing is to be escaped. Returns the end. What is not UTF-8 becomes U+FFFD, as with
  * Docker; then *ret_good is false. */
 char *log_escape(char *to, const char *bytes, size_t n, bool *ret_good);
-
-/* 4 characters for every 3 bytes or the rest of them; returns the end. */
-char *log_base64(char *to, const char *bytes, size_t n);

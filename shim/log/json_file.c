@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <string.h>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "shim/log/escape.h"
@@ -37,7 +38,7 @@ static void encode(void *owner, const LogPiece *piece, Text *out) {
     to = log_escape(to, piece->bytes, piece->n, &good);
     if (!good) {
         to = copy(to, raw, sizeof raw - 1);
-        to = log_base64(to, piece->bytes, piece->n);
+        to = base64_encode(to, piece->bytes, piece->n);
     }
     to = copy(to, json->middle[piece->stream], middle);
     log_moment_write(&json->moment, piece->time, to);
