@@ -290,7 +290,8 @@ def test_logs_in_every_way(engine, run):
     engine.output("wait", container)
     result = engine.tare("logs", container)
     assert (result.stdout, result.stderr) == ("out 1\nout 2\nout 3\nend", "err 1\nerr 2\nerr 3\n")
-    assert engine.tare("logs", "-n", "1", container).stdout == "end"
+    last = engine.tare("logs", "-n", "1", container)
+    assert last.stdout + last.stderr in ("end", "err 3\n")  # two pipes: which of them was read last is not given
     assert engine.tare("logs", "--tail", "0", container).stdout == ""
     assert engine.tare("logs", "--tail=all", "-f", container).stdout == result.stdout
     stamped = engine.tare("logs", "-tf", container).stdout.splitlines()
