@@ -59,7 +59,7 @@ static void summary_texts(RpcCall *call, const JsonTexts *texts, char ***ret, si
     *ret_n = texts->n;
 }
 
-static Tare__V1__ImageSummary *summarize(RpcCall *call, const Image *image) {
+Tare__V1__ImageSummary *api_image_summary(RpcCall *call, const Image *image) {
     Tare__V1__ImageSummary *summary = rpc_call_alloc(call, sizeof *summary);
     const JsonMap *labels = &image->config.config->labels;
     tare__v1__image_summary__init(summary);
@@ -68,6 +68,8 @@ static Tare__V1__ImageSummary *summarize(RpcCall *call, const Image *image) {
     summary_texts(call, &image->digests, &summary->digests, &summary->n_digests);
     summary->created = image->created;
     summary->size = (int64_t)image->size;
+    summary->containers = summary->shared_size = -1;
+    summary->parent = rpc_call_copy(call, image->config.parent ? image->config.parent : "");
     summary->labels = rpc_call_alloc(call, (labels->n + 1) * sizeof(char *));
     summary->n_labels = labels->n;
     for (size_t i = 0; i < labels->n; i++) {
@@ -88,7 +90,7 @@ int api_images_list(RpcCall *call, const Tare__V1__ListImagesRequest *request,
     response->images = rpc_call_alloc(call, (list.n + 1) * sizeof *response->images);
     response->n_images = list.n;
     for (size_t i = 0; i < list.n; i++)
-        response->images[i] = summarize(call, list.item[i]);
+        response->images[i] = api_image_summary(call, list.item[i]);
     return 0;
 }
 

@@ -171,6 +171,35 @@ static void add_command(
     json_texts_done(&command);
 }
 
+static void add_mounts(
+    RpcCall *call, const ContainerRecord *record, Tare__V1__ContainerSummary *summary) {
+    const JsonObjects *mounts = &record->settings->mounts;
+    summary->mounts = rpc_call_alloc(call, (mounts->n + 1) * sizeof(char *));
+    for (size_t i = 0; i < mounts->n; i++)
+        summary->mounts[summary->n_mounts++] =
+            rpc_call_copy(call, ((const ContainerMount *)mounts->item)[i].source);
+}
+
+static void add_networks(
+    RpcCall *call, const ContainerRecord *record, Tare__V1__ContainerSummary *summary) {
+    const char *network = record->settings->network;
+    summary->networks = rpc_call_alloc(call, sizeof(char *));
+    summary->networks[summary->n_networks++] =
+        rpc_call_copy(call, text_is_empty(network) ? "bridge" : network);
+}
+
+/* A container that goes meanwhile has no size. */
+static void add_sizes(const TareServices *services, const ContainerRecord *record,
+    Tare__V1__ContainerSummary *summary) {
+    SnapshotUsage own = {}, layers = {};
+    Error gone;
+    snapshot_usage(services->snapshots, record->id, &own, &gone);
+    if (record->image->chain_id)
+        snapshot_chain_usage(services->snapshots, record->image->chain_id, &layers, &gone);
+    summary->size_rw = (int64_t)own.bytes;
+    summary->size_root_fs = (int64_t)(own.bytes + layers.bytes);
+}
+
 static Tare__V1__ContainerSummary *summarize(Listing *listing, const ContainerRecord *record) {
     RpcCall *call = listing->call;
     const ContainerState *state = record->state;
@@ -189,6 +218,8 @@ static Tare__V1__ContainerSummary *summarize(Listing *listing, const ContainerRe
     add_command(call, record, summary);
     add_labels(call, record, summary);
     add_ports(call, record, summary);
+    add_mounts(call, record, summary);
+    add_networks(call, record, summary);
     return summary;
 }
 
@@ -207,8 +238,12 @@ int api_containers_list(RpcCall *call, const Tare__V1__ListContainersRequest *re
         const ContainerRecord *record = records.item[i];
         if (!all && record->state->status != CONTAINER_RUNNING)
             continue;
-        if (filters_match(request->filters, request->n_filters, record, services->images))
-            response->containers[response->n_containers++] = summarize(&listing, record);
+        if (!filters_match(request->filters, request->n_filters, record, services->images))
+            continue;
+        Tare__V1__ContainerSummary *summary = summarize(&listing, record);
+        if (request->size)
+            add_sizes(services, record, summary);
+        response->containers[response->n_containers++] = summary;
     }
     free(listing.known);
     return 0;
