@@ -27,10 +27,16 @@
 enum {
     MEMORY_MAX = 1 << 30, /* 128 MiB of zstd window, 320 MiB of remembered paths, and ease */
     CPU_SECONDS_MAX = 3600,
-    DESCRIPTORS_MAX = 1024,
+    DESCRIPTORS_MAX = 1 << 16, /* a deep directory is open in each of the layers that have it */
 };
 
-static int limit_resources(int *tree, Error *err) {
+typedef struct Trees {
+    Confinement confinement;
+    int *fd;
+    size_t n;
+} Trees;
+
+static int limit_resources(const Trees *trees, Error *err) {
     const struct {
         int resource;
         rlim_t value;
@@ -50,7 +56,7 @@ static int limit_resources(int *tree, Error *err) {
     return 0;
 }
 
-static int forbid_new_privileges(int *tree, Error *err) {
+static int forbid_new_privileges(const Trees *trees, Error *err) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "cannot forbid new privileges");
     return 0;
@@ -58,7 +64,7 @@ static int forbid_new_privileges(int *tree, Error *err) {
 
 /* A mount of its own whose root is the tree: there is no way up from it. Still in the engine's
  * mount namespace: only mounts of one's own can be copied. */
-static int detach_tree(int *tree, Error *err) {
+static int detach(int *tree, Error *err) {
     int fd =
         (int)syscall(SYS_open_tree, *tree, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     if (fd < 0)
@@ -71,9 +77,15 @@ static int detach_tree(int *tree, Error *err) {
     return 0;
 }
 
+static int detach_trees(const Trees *trees, Error *err) {
+    for (size_t i = 0; i < trees->n; i++)
+        TRY(detach(&trees->fd[i], err));
+    return 0;
+}
+
 /* In a mount namespace of its own, whose only mount is an empty read-only tmpfs: libraries that
  * look for files (iconv, locales) find none, and absolute paths lead nowhere. */
-static int leave_file_system(int *tree, Error *err) {
+static int leave_file_system(const Trees *trees, Error *err) {
     if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_set_errno(err, errno, "cannot make a mount namespace");
     if (mount("none", "/proc", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_RDONLY,
@@ -84,38 +96,57 @@ static int leave_file_system(int *tree, Error *err) {
     return 0;
 }
 
-/* Beneath the tree everything but running programs; elsewhere nothing. Rights that the kernel does
- * not know yet are left out; a kernel without Landlock leaves the other steps. */
-static int landlock(int *tree, Error *err) {
-    static const uint64_t first = LANDLOCK_ACCESS_FS_EXECUTE |
-                                  (LANDLOCK_ACCESS_FS_MAKE_SYM | (LANDLOCK_ACCESS_FS_MAKE_SYM - 1));
+/* Rights that the kernel knows, by the version of its Landlock. */
+static uint64_t known_rights(int version) {
+    uint64_t rights = LANDLOCK_ACCESS_FS_EXECUTE |
+                      (LANDLOCK_ACCESS_FS_MAKE_SYM | (LANDLOCK_ACCESS_FS_MAKE_SYM - 1));
+    if (version >= 2)
+        rights |= LANDLOCK_ACCESS_FS_REFER;
+#ifdef LANDLOCK_ACCESS_FS_TRUNCATE
+    if (version >= 3)
+        rights |= LANDLOCK_ACCESS_FS_TRUNCATE;
+#endif
+    return rights;
+}
+
+static int allow_beneath(int ruleset, uint64_t rights, const Trees *trees) {
+    for (size_t i = 0; i < trees->n; i++) {
+        struct landlock_path_beneath_attr rule = {
+            .allowed_access = rights, .parent_fd = trees->fd[i]};
+        if (syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Beneath the trees what the work wants, elsewhere nothing. A kernel without Landlock leaves the
+ * other steps. */
+static int landlock(const Trees *trees, Error *err) {
     int version =
         (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (version < 1)
         return 0;
-    struct landlock_ruleset_attr attributes = {.handled_access_fs = first};
-    if (version >= 2)
-        attributes.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
-#ifdef LANDLOCK_ACCESS_FS_TRUNCATE
-    if (version >= 3)
-        attributes.handled_access_fs |= LANDLOCK_ACCESS_FS_TRUNCATE;
-#endif
-    struct landlock_path_beneath_attr rule = {
-        .allowed_access = attributes.handled_access_fs & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE,
-        .parent_fd = *tree,
-    };
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = known_rights(version)};
+    uint64_t allowed = trees->confinement == CONFINE_READ
+                           ? LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR
+                           : attributes.handled_access_fs & ~(uint64_t)LANDLOCK_ACCESS_FS_EXECUTE;
     autoclose int ruleset = (int)syscall(
         SYS_landlock_create_ruleset, &attributes, sizeof(attributes.handled_access_fs), 0);
-    if (ruleset < 0 ||
-        syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0 ||
+    if (ruleset < 0 || allow_beneath(ruleset, allowed, trees) < 0 ||
         syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
         return error_set_errno(err, errno, "cannot set up Landlock");
     return 0;
 }
 
-static int drop_capabilities(int *tree, Error *err) {
-    static const uint64_t kept = 1 << CAP_CHOWN | 1 << CAP_DAC_OVERRIDE | 1 << CAP_FOWNER |
-                                 1 << CAP_FSETID | 1 << CAP_MKNOD | UINT64_C(1) << CAP_SETFCAP;
+/* overlayfs' attributes (trusted.*) are shown to CAP_SYS_ADMIN only, xattr(7). */
+static const uint64_t kept_capabilities[] = {
+    [CONFINE_FILL] = 1 << CAP_CHOWN | 1 << CAP_DAC_OVERRIDE | 1 << CAP_FOWNER | 1 << CAP_FSETID |
+                     1 << CAP_MKNOD | UINT64_C(1) << CAP_SETFCAP,
+    [CONFINE_READ] = 1 << CAP_DAC_READ_SEARCH | 1 << CAP_FOWNER | 1 << CAP_SYS_ADMIN,
+};
+
+static int drop_capabilities(const Trees *trees, Error *err) {
+    uint64_t kept = kept_capabilities[trees->confinement];
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2] = {};
     if (syscall(SYS_capget, &header, data) < 0)
@@ -131,22 +162,23 @@ static int drop_capabilities(int *tree, Error *err) {
 }
 
 typedef struct Step {
-    int (*run)(int *tree, Error *err);
+    int (*run)(const Trees *trees, Error *err);
     bool needs_root;
 } Step;
 
 static const Step steps[] = {
     {limit_resources},
-    {detach_tree, true},
+    {detach_trees, true},
     {leave_file_system, true},
     {forbid_new_privileges},
     {landlock},
     {drop_capabilities},
 };
 
-int confine(int *tree, Error *err) {
+int confine(Confinement confinement, int *tree, size_t trees, Error *err) {
+    const Trees all = {confinement, tree, trees};
     for (size_t i = 0; i < array_size(steps); i++)
         if (!steps[i].needs_root || geteuid() == 0)
-            TRY(steps[i].run(tree, err));
+            TRY(steps[i].run(&all, err));
     return 0;
 }

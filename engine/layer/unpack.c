@@ -73,7 +73,7 @@ static int unpack(const char *diff_id, int follow, Error *err) {
     autodone(Extraction) extraction = {.tree.parent = -1};
     char digest[DIGEST_TEXT_SIZE];
     TRY(die_with_engine(err));
-    TRY(confine(&tree, err));
+    TRY(confine(CONFINE_FILL, &tree, 1, err));
     TRY(stream_open(STDIN_FILENO, follow, STREAM_MAX, &stream, err));
     extraction_init(&extraction, stream, tree);
     extraction.progress = send_progress;

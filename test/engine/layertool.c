@@ -39,7 +39,7 @@ static int try_confined(char **argument, Error *err) {
     int tree;
     static char *const arguments[] = {"true", NULL};
     TRY(file_open(AT_FDCWD, argument[0], O_RDONLY | O_DIRECTORY, 0, &tree, err));
-    TRY(confine(&tree, err));
+    TRY(confine(CONFINE_FILL, &tree, 1, err));
     say("make in tree", openat(tree, "made", O_WRONLY | O_CREAT, 0644));
     say("read outside", open("/etc/passwd", O_RDONLY));
     say("read above", openat(tree, "../canary", O_RDONLY));
