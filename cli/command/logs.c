@@ -20,6 +20,7 @@ static int make_request(
     ret->container = (char *)container;
     ret->follow = options->follow;
     ret->stdout = ret->stderr = true;
+    ret->joined = !options->timestamps && !options->details;
     int64_t tail = 0;
     // as Docker: what is no number, or negative, means all
     if (options->tail && text_parse_int(options->tail, "tail", &tail, err) >= 0 && tail >= 0) {

@@ -93,19 +93,50 @@ static bool parse_zone(const char *p, long *ret) {
     return true;
 }
 
+/* The counterpart of split_days(). */
+static int64_t join_days(unsigned year, unsigned month, unsigned day) {
+    unsigned since = month <= 2 ? year - 1 : year, shifted = month <= 2 ? month + 9 : month - 3;
+    return (int64_t)since * 365 + since / 4 - since / 100 + since / 400 + (153 * shifted + 2) / 5 +
+           day - 1 - 719468;
+}
+
+/* "YYYY-MM-DDTHH:MM:SS" → seconds; a log has one in every line, hence no strptime(3). */
+static const char *parse_seconds(const char *text, int64_t *ret) {
+    static const char shape[] = "0000-00-00T00:00:00";
+    unsigned fields[6] = {}, field = 0;
+    for (size_t i = 0; shape[i]; i++) {
+        unsigned digit = (unsigned)(text[i] - '0');
+        if (shape[i] != '0' ? text[i] != shape[i] : digit > 9)
+            return NULL;
+        if (shape[i] == '0')
+            fields[field] = fields[field] * 10 + digit;
+        else
+            field++;
+    }
+    if (fields[0] < 1 || fields[1] < 1 || fields[1] > 12 || fields[2] < 1 || fields[2] > 31 ||
+        fields[3] > 23 || fields[4] > 59 || fields[5] > 60)
+        return NULL;
+    *ret = join_days(fields[0], fields[1], fields[2]) * 86400 +
+           (int64_t)(fields[3] * 3600 + fields[4] * 60 + fields[5]);
+    return text + sizeof shape - 1;
+}
+
 int time_parse(const char *text, int64_t *ret, Error *err) {
-    struct tm tm = {};
+    int64_t seconds;
     long nanoseconds, zone;
     if (strcmp(text, "0001-01-01T00:00:00Z") == 0) {
         *ret = 0;
         return 0;
     }
-    const char *p = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    const char *p = parse_seconds(text, &seconds);
     if (p)
         p = parse_fraction(p, &nanoseconds);
     if (!p || !parse_zone(p, &zone))
         return error_set(err, ERROR_INVALID, "invalid time '%s': expected RFC 3339", text);
-    *ret = (int64_t)(timegm(&tm) - zone) * TIME_SECOND + nanoseconds;
+    seconds -= zone;
+    if (seconds >= INT64_MAX / TIME_SECOND || seconds <= INT64_MIN / TIME_SECOND)
+        return error_set(err, ERROR_INVALID, "invalid time '%s': not from 1678 to 2262", text);
+    *ret = seconds * TIME_SECOND + nanoseconds;
     return 0;
 }
 

@@ -247,6 +247,10 @@ def test_logs_ask_for_what_was_wanted(fake, tare):
     for words in (["-f", "--tail", "5"], ["--tail=all"], ["-n", "0"], ["--since", "1700000000", "--until", "2023-11-14T22:13:21Z"], ["--since", "10m"]):
         tare.run("logs", *words, "c")
     follow, everything, none, times, minutes = fake.requests("Logs")
+    assert all(request.joined for request in (follow, everything, none, times, minutes))
+    for option in ("-t", "--details"):
+        tare.run("logs", option, "c")
+    assert not any(request.joined for request in fake.requests("Logs")[5:])
     assert follow.follow and follow.has_tail and follow.tail == 5
     assert not everything.has_tail and none.has_tail and none.tail == 0
     assert (times.since, times.until) == (1700000000 * SECOND, 1700000001 * SECOND)

@@ -16,6 +16,7 @@ enum {
 /* Lines that wait for one message: a message a line would cost more than the reading. */
 typedef struct Batch {
     RpcCall *call;
+    bool joined;
     Text bytes, details;
     size_t n;
     Tare__V1__LogsEntry entries[BATCH_ENTRIES];
@@ -41,7 +42,19 @@ static int send_batch(Batch *batch, Error *err) {
     return r;
 }
 
+/* A line for itself costs each side more than its bytes do. */
+static bool join(Batch *batch, const OutputLine *line, const char *bytes, size_t n) {
+    Tare__V1__LogsEntry *last = batch->n ? &batch->entries[batch->n - 1] : NULL;
+    if (!batch->joined || !last || last->stderr != line->is_stderr)
+        return false;
+    last->data.len += n;
+    text_append_bytes(&batch->bytes, bytes, n);
+    return true;
+}
+
 static void add(Batch *batch, const OutputLine *line, const char *bytes, size_t n) {
+    if (join(batch, line, bytes, n))
+        return;
     Tare__V1__LogsEntry *entry = &batch->entries[batch->n];
     tare__v1__logs_entry__init(entry);
     entry->data.len = n;
@@ -50,7 +63,8 @@ static void add(Batch *batch, const OutputLine *line, const char *bytes, size_t 
     batch->data_at[batch->n] = batch->bytes.length;
     batch->details_at[batch->n++] = batch->details.length;
     text_append_bytes(&batch->bytes, bytes, n);
-    text_append_bytes(&batch->details, line->details, strlen(line->details) + 1);
+    const char *details = batch->joined ? "" : line->details;
+    text_append_bytes(&batch->details, details, strlen(details) + 1);
 }
 
 static int take_line(void *user, const OutputLine *line, Error *err) {
@@ -72,6 +86,7 @@ int api_containers_logs(RpcCall *call, const Tare__V1__LogsRequest *request,
     bool both = !request->stdout && !request->stderr;
     autofree Batch *batch = new (Batch);
     batch->call = call;
+    batch->joined = request->joined;
     const ContainerLogs logs = {
         .follow = request->follow,
         .wants_stdout = request->stdout || both,

@@ -46,7 +46,9 @@ static void reads_offsets(void **state) {
 
 static void refuses_what_is_no_time(void **state) {
     static const char *const bad[] = {"", "now", "2026-01-31", "2026-01-31T10:11:12",
-        "2026-01-31T10:11:12Zz", "2026-13-01T00:00:00Z"};
+        "2026-01-31T10:11:12Zz", "2026-13-01T00:00:00Z", "2026-1-31T10:11:12Z",
+        "2026-01-31T24:11:12Z", "2026-01-31T10:11:12.5+2:30x", "9999-01-01T00:00:00Z",
+        "0000-01-01T00:00:00Z"};
     int64_t time;
     Error err = {};
     for (size_t i = 0; i < array_size(bad); i++)
