@@ -144,7 +144,7 @@ class Runtime:
     def state(self, name):
         return json.loads(self.ok("state", name).out)
 
-    def wait_status(self, name, status, seconds=10):
+    def wait_status(self, name, status, seconds=60):
         end = time.monotonic() + seconds
         while self.state(name)["status"] != status:
             assert time.monotonic() < end, self.state(name)

@@ -25,7 +25,7 @@ from terminal import Terminal
 PROGRAMS = ["cli/tare", "engine/tared", "engine/layer/tare-unpack", "runtime/tare-runtime", "runtime/tare-systemd", "shim/containerd-shim-tare-v2", "shim/tare-compress", "shim/tare-probe"]
 
 
-def wait_until(condition, timeout=10, what="condition"):
+def wait_until(condition, timeout=60, what="condition"):
     """Polls until condition() is true and returns its value."""
     end = time.monotonic() + timeout
     while True:
@@ -76,6 +76,14 @@ def mounts_below(path):
         return [line.split()[4] for line in file if (line.split()[4] + "/").startswith(str(path) + "/")]
 
 
+def has_ended(pid):
+    """Whether nothing of the process is left but perhaps its number: a dying one loses its command line before its files."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
+
+
 def processes_with(text):
     """(pid, command line) of live processes whose command line or directory holds the text."""
     found = []
@@ -110,7 +118,7 @@ class Engine:
             os.environ, TARE_ROOT=str(self.root), TARE_STATE=str(self.state), TARE_CONFIG=str(self.config)
         )
 
-    def start(self, timeout=20):
+    def start(self, timeout=60):
         log = open(self.log_path, "ab")
         self.process = subprocess.Popen(
             [self.programs / "tared"], env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -143,7 +151,7 @@ class Engine:
     def stop(self):
         """SIGTERM; returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+        code = self.process.wait(60)
         self.process = None
         return code
 
@@ -255,11 +263,11 @@ def running_registry(directory, credentials=None):
     )
     log.close()
     try:
-        wait_until(lambda: _answers(port), 20, "docker-registry to listen")
+        wait_until(lambda: _answers(port), what="docker-registry to listen")
         yield Registry(f"127.0.0.1:{port}", directory / "storage", credentials)
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
         shutil.rmtree(directory)
 
 

@@ -36,7 +36,7 @@ class Tracer:
 
     def __exit__(self, *exception):
         self.process.terminate()
-        self.said = self.process.communicate(timeout=20)[0].strip()
+        self.said = self.process.communicate(timeout=60)[0].strip()
 
     @property
     def counted(self):

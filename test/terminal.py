@@ -39,7 +39,7 @@ class Terminal:
         self.seen += data.decode(errors="replace")
         return bool(data)
 
-    def expect(self, pattern, timeout=20):
+    def expect(self, pattern, timeout=60):
         """Waits for the pattern in what has not been matched before; returns the match."""
         end = time.monotonic() + timeout
         alive = True
@@ -52,7 +52,7 @@ class Terminal:
                 raise AssertionError(f"no {pattern!r} in {self.seen!r}")
             alive = self.read(0.1)
 
-    def wait(self, timeout=20):
+    def wait(self, timeout=60):
         """The exit code as a shell has it."""
         end = time.monotonic() + timeout
         while self.status is None:

@@ -129,7 +129,7 @@ def test_passwd_that_is_no_file(runtime):
         bundle = runtime.bundle().args("/bin/env")
         (bundle.rootfs / "etc/passwd").unlink()
         make(bundle.rootfs / "etc/passwd")
-        assert "HOME=/" in runtime.run(bundle, timeout=20).out.splitlines()
+        assert "HOME=/" in runtime.run(bundle).out.splitlines()
 
 
 @pytest.mark.parametrize("destination", ["/link", "/link/directory", "/dev/../link/directory"])

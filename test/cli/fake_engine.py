@@ -162,7 +162,7 @@ class FakeShim:
     def _run(self, script):
         try:
             connection, _ = self.listener.accept()
-            connection.settimeout(30)
+            connection.settimeout(60)
             with contextlib.closing(connection):
                 script(Peer(connection))
         except OSError as error:

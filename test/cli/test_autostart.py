@@ -12,7 +12,7 @@ import time
 import pytest
 
 from cli.conftest import CommandLine
-from harness import processes_with, wait_until
+from harness import has_ended, processes_with, wait_until
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_stale_socket_is_no_obstacle(dormant):
     dormant.output("version")
     (pid,) = running(dormant)
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not running(dormant), what="the engine to die")
+    wait_until(lambda: has_ended(pid), what="the engine to die")
     assert dormant.socket.exists()
     assert "Server: Tare" in dormant.output("version")
 
@@ -73,7 +73,7 @@ def test_an_engine_that_cannot_start_says_why(dormant):
     result = dormant.tare("ps", code=1)
     assert result.stderr.startswith("tare: cannot start the engine: ")
     assert "bip" in result.stderr and f"{dormant.state}/tared.log" in result.stderr
-    assert time.monotonic() - begin < 8
+    assert time.monotonic() - begin < 30, "it waits for an engine that lives"
     dormant.config.write_text("{}")
 
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import time
@@ -131,7 +132,7 @@ def test_a_lot_of_output_arrives_whole(engine, busybox):
     while chunk := process.stdout.read(1 << 16):
         assert chunk == b"x" * len(chunk)
         total += len(chunk)
-    assert (process.wait(20), total) == (0, 50000000)
+    assert (process.wait(60), total) == (0, 50000000)
 
 
 def test_bytes_pass_unchanged_both_ways(engine, busybox):
@@ -176,7 +177,7 @@ def test_a_reader_that_goes_does_not_take_the_container_along(engine, busybox):
     process = engine.popen("run", "--name", "yes", busybox, "sh", "-c", "echo first; while true; do echo y; sleep 0.01; done", stdout=subprocess.PIPE)
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(20) == -signal.SIGPIPE
+    assert process.wait(60) == -signal.SIGPIPE
     assert state(engine, "yes")["Running"]
     engine.tare("rm", "-f", "yes")
 
@@ -203,7 +204,7 @@ def test_a_foreground_run_does_not_notice_that_the_engine_is_killed(new_engine, 
         assert process.stdout.readline() == b"two\n"
         if options:  # --rm waits until the container is gone, for which an engine is needed
             engine.start()
-        assert process.wait(30) == 6
+        assert process.wait(60) == 6
         if not options:
             engine.start()
     wait_until(lambda: len(engine.output("ps", "-aq").split()) == 1, what="--rm to be done")
@@ -217,7 +218,7 @@ def test_a_killed_engine_is_said(new_engine, registry, words):
     wait_until(lambda: len(os.listdir(f"/proc/{process.pid}/task")) > 1, what="gRPC's threads")
     time.sleep(0.5)
     engine.kill()
-    assert process.stderr.read() == b"tare: the engine closed the connection\n" and process.wait(20) == 1
+    assert process.stderr.read() == b"tare: the engine closed the connection\n" and process.wait(60) == 1
     engine.start()
     assert state(engine, "long")["Running"]
 
@@ -228,13 +229,21 @@ def test_a_killed_engine_is_said(new_engine, registry, words):
 def test_two_clients_see_the_same_output(engine, run):
     container = run("-i", command=("cat",))
     listener = engine.popen("attach", "--no-stdin", container, stdout=subprocess.PIPE)
-    time.sleep(0.3)
     speaker = engine.popen("attach", "--sig-proxy=false", container, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    speaker.stdin.write(b"hello\n")
-    speaker.stdin.flush()
-    assert speaker.stdout.readline() == b"hello\n" and listener.stdout.readline() == b"hello\n"
+
+    def says(line):
+        speaker.stdin.write(line)
+        speaker.stdin.flush()
+        assert speaker.stdout.readline() == line
+        return select.select([listener.stdout], [], [], 0.1)[0]
+
+    wait_until(lambda: says(b"anybody there?\n"), what="the listener to be attached")
+    says(b"hello\n")
+    while (heard := listener.stdout.readline()) == b"anybody there?\n":
+        pass
+    assert heard == b"hello\n"
     engine.tare("kill", container)
-    assert listener.wait(20) == 137 and speaker.wait(20) == 137
+    assert listener.wait(60) == 137 and speaker.wait(60) == 137
 
 
 def test_attach_to_what_has_stopped(engine, run):

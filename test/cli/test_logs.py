@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from harness import wait_until
+
 
 @pytest.fixture
 def run(engine, busybox):
@@ -90,8 +92,12 @@ def test_details(engine, run, driver):
 
 @pytest.mark.parametrize("driver, more", [("json-file", []), ("json-file", ["--log-opt", "compress=true"]), ("local", []), ("cri", [])])
 def test_follower_sees_every_line_of_many_rotations(engine, run, driver, more):
-    container = run("--log-driver", driver, "--log-opt", "max-size=50k", "--log-opt", "max-file=2", *more, script="sleep 0.3; seq 1 300000")
-    check_numbers(engine.tare("logs", "-f", container).stdout.splitlines(), 300000)
+    container = run("--log-driver", driver, "--log-opt", "max-size=50k", "--log-opt", "max-file=2", *more,
+                    script="echo 0; until [ -e /on ]; do sleep 0.05; done; seq 1 300000")
+    with engine.popen("logs", "-f", container, stdout=subprocess.PIPE, text=True) as follower:
+        assert follower.stdout.readline() == "0\n"
+        engine.tare("exec", container, "touch", "/on")
+        check_numbers(follower.stdout.read().splitlines(), 300000)
 
 
 @pytest.mark.parametrize("words, message", [
@@ -114,6 +120,9 @@ def test_a_syslog_host_that_is_unknown_is_named(engine, busybox, run):
 
 
 def test_attach_with_replay(engine, run):
-    container = run(script="seq 1 1000; sleep 2; echo end")
-    result = engine.tare("attach", "--no-stdin", "--replay", container)
-    same(result.stdout, "".join(f"{i}\n" for i in range(1, 1001)) + "end\n")
+    container = run(script="seq 1 1000; until [ -e /on ]; do sleep 0.05; done; echo end")
+    wait_until(lambda: engine.output("logs", "--tail", "1", container) == "1000", what="the lines that come before")
+    with engine.popen("attach", "--no-stdin", "--replay", container, stdout=subprocess.PIPE, text=True) as client:
+        first = client.stdout.readline()
+        engine.tare("exec", container, "touch", "/on")
+        same(first + client.stdout.read(), "".join(f"{i}\n" for i in range(1, 1001)) + "end\n")

@@ -251,5 +251,5 @@ def test_load_that_the_engine_refuses_early(fake, tare):
 
     fake.on("Images", "Load", refuse)
     process = tare.popen("load", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
-    _, stderr = process.communicate(b"x" * (8 << 20), timeout=30)
+    _, stderr = process.communicate(b"x" * (8 << 20), timeout=60)
     assert process.returncode == 1 and b"no image in the archive" in stderr

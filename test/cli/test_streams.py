@@ -45,7 +45,7 @@ def test_output_before_the_exit_is_never_lost(tare, container):
     process = tare.popen("run", "image", stdout=subprocess.PIPE)
     time.sleep(0.3)  # the reader is slow: everything piles up before the exit
     assert process.stdout.read() == data
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
 
 
 def test_frames_may_arrive_in_any_pieces(tare, container):
@@ -232,7 +232,7 @@ def test_signals_go_to_the_program(fake, tare, container):
         count = len(fake.requests("Kill"))
         process.send_signal(number)
         wait_until(lambda: len(fake.requests("Kill")) > count, what="the signal")  # pylint: disable=cell-var-from-loop
-    assert process.wait(20) == 0
+    assert process.wait(60) == 0
     assert [request.signal for request in fake.requests("Kill")] == ["SIGTERM", "SIGHUP", "SIGUSR1"]
 
 
@@ -246,7 +246,7 @@ def test_without_sig_proxy_signals_are_ours(fake, tare, container):
     process = tare.popen("run", "--sig-proxy=false", "image", stdout=subprocess.PIPE)
     assert process.stdout.readline() == b"ready\n"
     process.terminate()
-    assert process.wait(20) == -signal.SIGTERM
+    assert process.wait(60) == -signal.SIGTERM
     assert not fake.requests("Kill")
 
 
@@ -260,7 +260,7 @@ def test_a_reader_that_goes_ends_us_by_sigpipe(tare, container):
     process = tare.popen("run", "image", stdout=subprocess.PIPE)
     process.stdout.readline()
     process.stdout.close()
-    assert process.wait(20) == -signal.SIGPIPE
+    assert process.wait(60) == -signal.SIGPIPE
 
 
 # terminals

@@ -244,7 +244,7 @@ def restart_a_container(engine):
 @check(CLI)
 def restart_on_failure(engine):
     name = detached(engine, "--restart", "on-failure:2", command=("sh", "-c", "exit 3"))
-    wait_for(lambda: status(engine, name) == "exited" and status(engine, name, "{{.RestartCount}}") == "2", 30)
+    wait_for(lambda: status(engine, name) == "exited" and status(engine, name, "{{.RestartCount}}") == "2")
 
 
 @check(CLI)
@@ -275,9 +275,9 @@ def copy_in_and_out(engine):
 def health_of_a_container(engine):
     name = detached(engine, "--health-cmd", "test -e /tmp/well", "--health-interval", "1s", "--health-retries", "1")
     run = (lambda: engine("healthcheck", "run", name)) if engine.name == "podman" else (lambda: None)
-    wait_for(lambda: run() and False or status(engine, name, "{{.State.Health.Status}}") == "unhealthy", 30)
+    wait_for(lambda: run() and False or status(engine, name, "{{.State.Health.Status}}") == "unhealthy")
     exec_sh(engine, name, "touch /tmp/well")
-    wait_for(lambda: run() and False or status(engine, name, "{{.State.Health.Status}}") == "healthy", 30)
+    wait_for(lambda: run() and False or status(engine, name, "{{.State.Health.Status}}") == "healthy")
 
 
 @check(CLI)
@@ -370,7 +370,7 @@ def limit_of_processes(engine):
 @check(CLI)
 def out_of_memory_is_told(engine):
     name = detached(engine, "--memory", "32m", "--memory-swap", "32m", command=("sh", "-c", "tail /dev/zero"))
-    wait_for(lambda: status(engine, name) == "exited", 30)
+    wait_for(lambda: status(engine, name) == "exited")
     assert status(engine, name, "{{.State.ExitCode}} {{.State.OOMKilled}}") == "137 true"
 
 

@@ -29,7 +29,7 @@ class Result:
         return f"{' '.join(self.words)}: exit {self.code}, out {self.out!r}, err {self.err!r}"
 
 
-def wait_for(condition, seconds=15):
+def wait_for(condition, seconds=60):
     """The first true value of condition()."""
     end = time.monotonic() + seconds
     while True:
@@ -122,7 +122,7 @@ class Engine:
         for process in reversed(self.daemons):
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -97,8 +97,10 @@ def test_nothing_is_lost_when_containerd_is_killed_under_load(engine):
     load = [Load(engine, number) for number in range(2)]
     for thread in load:
         thread.start()
+    rounds = 0
     try:
-        for _ in range(ROUNDS):
+        while rounds < ROUNDS or not all(thread.rounds >= 3 for thread in load):
+            rounds += 1
             time.sleep(1.2)
             engine.kill()
             time.sleep(0.2)
@@ -109,12 +111,11 @@ def test_nothing_is_lost_when_containerd_is_killed_under_load(engine):
         for thread in load:
             thread.join()
     assert not [result for thread in load for result in thread.wrong]
-    assert all(thread.rounds >= 3 for thread in load), "the load was none"
     for name, pid in pids.items():
         assert checks.ctr_row(engine, name)[1:] == [pid, "RUNNING"], name
         assert engine.ok("task", "exec", "--exec-id", "after", name, "echo", "alive") == "alive"
     for name, path in logs.items():
-        wait_for(lambda name=name: checks.ctr_status(engine, name) == "STOPPED", 30)
+        wait_for(lambda name=name: checks.ctr_status(engine, name) == "STOPPED")
         assert path.read_text() == "".join(f"line {i}\n" for i in range(600)), "each line once, in order"
     assert [removed_with(engine, name) for name in logs] == [3, 4]
 
@@ -124,5 +125,5 @@ def test_an_exit_while_containerd_is_away_is_not_lost(engine):
     engine.kill()
     time.sleep(1)
     engine.begin()
-    assert checks.ctr_status(engine, "brief") == "STOPPED"
+    wait_for(lambda: checks.ctr_status(engine, "brief") == "STOPPED")
     assert removed_with(engine, "brief") == 9

@@ -5,10 +5,10 @@ $TARE_TEST_CONTAINERD, a directory, may have a newer one."""
 import glob
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -323,16 +323,20 @@ def test_a_task_whose_shim_was_killed_is_gone(ctr, run):
     (pid,) = [pid for pid, line in processes_with(f"-id {name}") if "shim" in line]
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: ctr("tasks", "ls", "-q") == "")
-    assert not [line for _, line in processes_with("/bin/sleep 1000") if "1000" in line]
+    wait_until(lambda: not processes_with("/bin/sleep 1000"), what="the end of its program")
     ctr("tasks", "start", "--detach", name)
     assert [name, "RUNNING"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
+
+
+def readable(file):
+    return select.select([file], [], [], 0.1)[0]
 
 
 def test_events_tell_of_everything(ctr, image, runtime):
     command = [ctr.tool, "--address", str(ctr.engine.socket), "events"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as listener:
         try:
-            time.sleep(0.3)
+            wait_until(lambda: ctr("namespaces", "label", ctr.namespace, "listened=to") or readable(listener.stdout), what="the first event")
             ctr("run", "--rm", "--runtime", runtime, image, "told", "/bin/true")
             seen = []
             for line in listener.stdout:

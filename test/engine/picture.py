@@ -46,7 +46,7 @@ def differences(before, after):
     return [f"- {line}" for line in before if line not in after] + [f"+ {line}" for line in after if line not in before]
 
 
-def wait_for_picture(engine, before, where, timeout=10):
+def wait_for_picture(engine, before, where, timeout=60):
     """A shim ends by itself, a moment after it was told."""
     def same():
         return not differences(before, picture(engine))

@@ -100,11 +100,15 @@ def asks_size(terminal, size):
 
 
 def test_several_clients_are_attached(engine, run):
-    run("-d", "--name", "many", command=["sh", "-c", "sleep 1; seq 1000; sleep 1; exit 3"])
+    """Each has seen a line before the lines that are counted."""
+    script = "until [ -e /on ]; do echo waiting; sleep 0.1; done; seq 1000; sleep 1; exit 3"
+    run("-d", "--name", "many", command=["sh", "-c", script])
     clients = [engine.popen("attach", "many", stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True) for _ in range(3)]
     expected = "".join(f"{number}\n" for number in range(1, 1001))
+    assert [client.stdout.readline() for client in clients] == ["waiting\n"] * 3
+    engine.tare("exec", "many", "touch", "/on")
     for client in clients:
-        assert client.communicate(timeout=20)[0] == expected and client.returncode == 3
+        assert client.communicate(timeout=60)[0].replace("waiting\n", "") == expected and client.returncode == 3
 
 
 def test_exec(engine, run):
@@ -169,7 +173,7 @@ def test_the_engine_is_killed(engine, run):
     time.sleep(1.5)
     engine.start()
     assert engine.output("wait", "ends") == "7" and engine.output("logs", "ends") == "bye"
-    assert client.stdout.read() == "end\n" and client.wait(20) == 8
+    assert client.stdout.read() == "end\n" and client.wait(60) == 8
     assert engine.tare("exec", "lives", "echo", "still").stdout == "still\n"
     engine.tare("stop", "-t", "1", "lives")
     numbers = [int(line.split()[1]) for line in engine.output("logs", "lives").splitlines()]

@@ -17,7 +17,7 @@ import time
 import pytest
 
 import images
-from harness import processes_with
+from harness import processes_with, wait_until
 
 
 class Tool:
@@ -171,8 +171,7 @@ def test_a_kill_at_any_moment_leaves_nothing_that_is_not_swept(tool, registry):
         process.send_signal(signal.SIGKILL)
         process.communicate()
         complete += process.returncode == 0
-        time.sleep(0.05)
-        assert not processes_with(str(tool.root))
+        wait_until(lambda: not processes_with(str(tool.root)), what="the unpacker's end")
         tool.run("sweep")
         tool.check()
         assert len(tool.names()) in (0, 1)

@@ -166,7 +166,7 @@ def wait_for_truth(engine, states, where):
         state = inspect(engine, "swept")
         return [state] if (state and state["Status"]) in states else None
 
-    return wait_until(found, 10, f"{where}: {inspect(engine, 'swept')}\n{engine.log()[-600:]}")[0]
+    return wait_until(found, what=f"{where}: {inspect(engine, 'swept')}\n{engine.log()[-600:]}")[0]
 
 
 def tells_the_truth(engine, sweep, where):
@@ -185,7 +185,7 @@ def sweep_once(killtree, engine, sweep, victims, point, image, before):
     where = f"{sweep}: {tracer.said}"
     if tracer.fired:
         if ENGINE in victims:
-            engine.process.wait(20)
+            engine.process.wait(60)
             engine.start()
         tells_the_truth(engine, sweep, where)
     if inspect(engine, "swept"):
@@ -232,7 +232,7 @@ def start_traced(killtree, engine, point):
         engine.process = start_stopped([engine.programs / "tared"], env=engine.environment, stdout=log, stderr=log)
     with Tracer(killtree, [ENGINE], point, [engine.process.pid]) as tracer:
         os.kill(engine.process.pid, signal.SIGCONT)
-        wait_until(lambda: tracer.process.poll() is not None or engine.answers(), 20, "the engine's start or end")
+        wait_until(lambda: tracer.process.poll() is not None or engine.answers(), what="the engine's start or end")
     return tracer
 
 
@@ -260,7 +260,7 @@ def crowd_is_right(engine, steady, where):
         return (found["steady"]["Pid"] == steady and found["ended"]["ExitCode"] == 7 and found["ended"]["Status"] == "exited" and
                 found["orphan"]["ExitCode"] == LOST and found["orphan"]["Status"] == "exited" and not found["fleeting"])
 
-    wait_until(right, 10, f"{where}: {engine.output('ps', '-a')}")
+    wait_until(right, what=f"{where}: {engine.output('ps', '-a')}")
     engine.tare("rm", "-f", "steady", "ended", "orphan")
 
 
@@ -274,7 +274,7 @@ def test_killed_while_it_recovers(killtree, engine, busybox, before, seed):
         # and a second time, somewhere else, over what the first has left
         for at in (point, seed.randrange(total)):
             if start_traced(killtree, engine, at).fired:
-                engine.process.wait(20)
+                engine.process.wait(60)
             else:
                 engine.kill()
         engine.start()

@@ -85,7 +85,7 @@ class Server:
         self.listener.close()
 
 
-def ask(namespace, address, port, kind=socket.SOCK_STREAM, timeout=2):
+def ask(namespace, address, port, kind=socket.SOCK_STREAM, timeout=20):
     """What the server says, or None when nobody answers."""
     def run():
         with socket.socket(socket.AF_INET, kind) as client:
@@ -150,7 +150,7 @@ class Tool:
 
     def end(self):
         self.process.stdin.close()
-        assert self.process.wait(20) == 0
+        assert self.process.wait(60) == 0
 
 
 class Machine:

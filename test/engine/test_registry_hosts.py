@@ -265,5 +265,5 @@ def test_resets_and_restarts_fetch_nothing_twice(fake, tool, build, tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
     pulled(tool("pull", f"{fake.address}/repo"))
-    # what was in a socket when the program died was never received
-    assert sum(sent) <= 1.02 * len(fake.blobs[layer]) + 3 * 200000, sum(sent) / len(fake.blobs[layer])
+    # what was in a socket when the program died, at most one answer, was never received
+    assert sum(sent) <= 1.02 * len(fake.blobs[layer]) + 3 * 300000, sum(sent) / len(fake.blobs[layer])

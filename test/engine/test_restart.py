@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -52,7 +53,8 @@ def test_failures_are_tried_again_and_told(engine, busybox):
 
 def test_between_two_lives_it_is_restarting(engine, busybox):
     engine.tare("run", "-d", "--name", "loop", "--restart", "always", busybox, "sh", "-c", "exit 4")
-    wait_until(lambda: inspect(engine, "loop")["State"]["Restarting"] and count(engine, "loop") >= 3)
+    # then it is for six seconds and more: time enough to look around
+    wait_until(lambda: count(engine, "loop") >= 6 and inspect(engine, "loop")["State"]["Restarting"])
     found = inspect(engine, "loop")["State"]
     assert (found["Status"], found["Running"], found["ExitCode"], found["Pid"]) == ("restarting", True, 4, 0)
     assert re.search(r"Restarting \(4\) .* ago", engine.output("ps"))
@@ -87,8 +89,9 @@ def test_other_signals_do_not_end_the_policy(engine, busybox):
 
 def test_policy_holds_while_the_engine_is_away(engine, busybox):
     engine.tare("run", "-d", "--name", "away", "--restart", "always", busybox, "sh", "-c", "echo life; sleep 0.3; exit 1")
+    log = pathlib.Path(inspect(engine, "away")["LogPath"])
     engine.kill()
-    time.sleep(2)
+    wait_until(lambda: log.read_text().count("life") >= 3, what="lives without an engine")
     engine.start()
     lives = engine.output("logs", "away").split().count("life")
     assert lives >= 3

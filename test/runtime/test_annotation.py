@@ -18,7 +18,7 @@ def listen(path):
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     server.listen()
-    server.settimeout(20)
+    server.settimeout(60)
     return server
 
 

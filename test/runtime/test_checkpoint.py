@@ -28,7 +28,7 @@ def count(runtime, name):
     return int(runtime.ok("exec", name, "cat", "/tmp/count").out or 0)
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -168,12 +168,12 @@ def test_pipes_are_connected_again(runtime):
         assert pipes(first) == ("got one\n", "also one\n")
         checkpoint(runtime, name)
         first.stdin.close()
-        assert first.wait(10) != 0
+        assert first.wait(60) != 0
     words = runtime.command("restore", "--image-path", images(runtime), "-b", bundle.path, name)
     with subprocess.Popen(words, **more) as second:
         assert pipes(second) == ("got one\n", "also one\n")
         second.stdin.close()
-        assert second.wait(10) == 3
+        assert second.wait(60) == 3
     assert runtime.left() == []
 
 
@@ -270,13 +270,13 @@ def test_tcp_connections(runtime):
 
 
 def test_listening_socket(runtime):
-    script = "nc -l -p 1234 -e cat & sleep 0.2; touch /tmp/ready; wait; sleep 100"
+    script = "nc -l -p 1234 -e cat & until grep -q ':04D2 .* 0A ' /proc/net/tcp*; do sleep 0.05; done; touch /tmp/ready; wait; sleep 100"
     bundle = runtime.bundle().sh(script).mount("/tmp", "tmpfs", "tmpfs")
     name = runtime.start(bundle)
     wait_for(lambda: runtime("exec", name, "test", "-e", "/tmp/ready").code == 0)
     checkpoint(runtime, name)
     restore(runtime, bundle, name=name)
-    assert runtime.ok("exec", name, "sh", "-c", "echo hello | nc -w 2 127.0.0.1 1234").out == "hello\n"
+    assert runtime.ok("exec", name, "sh", "-c", "echo hello | nc -w 30 127.0.0.1 1234").out == "hello\n"
 
 
 def test_user_namespace(runtime):

@@ -20,7 +20,7 @@ def receive_descriptor(path, action):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(path))
     listener.listen()
-    listener.settimeout(20)
+    listener.settimeout(60)
     result = []
 
     def take():
@@ -158,7 +158,7 @@ def test_readiness_goes_to_the_service_manager(runtime, way):
     path = runtime.directory / "manager.sock"
     manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     manager.bind(str(path))
-    manager.settimeout(20)
+    manager.settimeout(60)
     compile_notifier(runtime.directory / "notifier")
     bundle = runtime.bundle().args("/notifier")
     os.link(runtime.directory / "notifier", bundle.rootfs / "notifier")

@@ -45,7 +45,7 @@ def test_exec_in_a_paused_container(runtime):
     waiting = subprocess.Popen(runtime.command("exec", "--ignore-paused", name, "echo", "on"), stdout=subprocess.PIPE,
                                stdin=subprocess.DEVNULL, text=True)
     runtime.ok("resume", name)
-    assert waiting.communicate(timeout=20)[0] == "on\n"
+    assert waiting.communicate(timeout=60)[0] == "on\n"
 
 
 def test_a_paused_container_is_killed_and_deleted(runtime):

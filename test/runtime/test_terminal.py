@@ -55,7 +55,7 @@ def test_foreground(runtime):
                                stderr=slave)
     os.write(master, b"word\n")
     text = read_until(master, b"got word")
-    assert process.wait(10) == 5
+    assert process.wait(60) == 5
     assert b"21 77" in text and b"got word" in text
 
 

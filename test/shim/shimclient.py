@@ -61,7 +61,7 @@ class Connection:
         self.service, self.stream = service, -1
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
-        self.socket.settimeout(30)
+        self.socket.settimeout(60)
 
     def close(self):
         self.socket.close()
@@ -86,7 +86,7 @@ class Connection:
             data += piece
         return data
 
-    def receive(self, call, timeout=30):
+    def receive(self, call, timeout=60):
         stream, response_type = call
         self.socket.settimeout(timeout)
         while True:
@@ -109,7 +109,7 @@ class Attached:
     def __init__(self, path, exec_id="", wants=WANT_IN | WANT_OUT | WANT_ERR, ready=True):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(str(path))
-        self.socket.settimeout(30)
+        self.socket.settimeout(60)
         self.pending, self.exit_code = bytearray(), None
         self.output = {STDOUT: bytearray(), STDERR: bytearray()}
         self.send(HELLO, bytes([wants]) + exec_id.encode())
@@ -291,7 +291,7 @@ class Shim:
         assert not self.socket.exists() and not self.attach_socket.exists(), "a socket is left"
 
 
-def wait_for(condition, what, timeout=10):
+def wait_for(condition, what, timeout=60):
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, f"timed out: {what}"

@@ -17,7 +17,7 @@ from shim.shimclient import FAILED, READY, STDIN, STDOUT, CallError, Shim, spec,
 def connect(path):
     client = socket.socket(socket.AF_UNIX)
     client.connect(str(path))
-    client.settimeout(10)
+    client.settimeout(60)
     return client
 
 

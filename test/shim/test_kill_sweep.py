@@ -184,7 +184,7 @@ def test_delete_is_killed(killtree, make_shim, seed, step):
         child = start_stopped(command, cwd=shim.bundle, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         with Tracer(killtree, [SHIM], call, [child.pid]) as tracer:
             child.send_signal(signal.SIGCONT)
-            child.wait(30)
+            child.wait(60)
         return tracer
 
     tracer = run(dead(), -1)

@@ -34,7 +34,7 @@ def test_container_runs_and_ends(shim):
     deleted = shim.call("Delete")
     assert (deleted.pid, deleted.exit_status, deleted.exited_at) == (pid, 7, ended.exited_at)
     fails(NOT_FOUND, shim.call, "State")
-    assert [(entry["stream"], entry["log"]) for entry in shim.log_entries()] == [("stdout", "out\n"), ("stderr", "err\n")]
+    assert {entry["stream"]: entry["log"] for entry in shim.log_entries()} == {"stdout": "out\n", "stderr": "err\n"}
 
 
 @pytest.mark.parametrize("peer", ["runc", "crun"])

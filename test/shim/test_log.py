@@ -91,8 +91,15 @@ def test_log_goes_on_after_a_restart(shim):
 
 
 def test_rotated_files_are_compressed(shim):
-    run(shim, "seq 1 3000; sleep 1; seq 3001 4000; sleep 1", log=log(max_size="40000", max_file="9", compress="true"))
-    wait_until(lambda: any(name.endswith(".gz") for name in os.listdir(shim.directory)), what="a compressed file")
+    script = "seq 1 3000; until [ -e /tmp/on ]; do sleep 0.05; done; seq 3001 4000; until [ -e /tmp/end ]; do sleep 0.05; done"
+    shim.create(spec(["sh", "-c", script]), options=shim.options(log=log(max_size="40000", max_file="9", compress="true")))
+    shim.call("Start")
+    for line, word in (("3000", "on"), ("4000", "end")):
+        wait_until(lambda: shim.log_entries()[-1:] and shim.log_entries()[-1]["log"] == line + "\n", what="the last line")
+        wait_until(lambda: not [name for name in os.listdir(shim.directory) if re.fullmatch(r"log\.\d+", name)], what="compression")
+        (shim.rootfs / "tmp" / word).touch()
+    shim.call("Wait")
+    assert any(name.endswith(".gz") for name in os.listdir(shim.directory))
     entries = []
     for number in range(9, -1, -1):
         plain = shim.directory / (f"log.{number}" if number else "log")

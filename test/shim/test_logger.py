@@ -87,18 +87,17 @@ def test_a_terminal_goes_to_a_program(shim):
 def test_a_program_that_dies_is_started_anew_and_nothing_is_lost(shim):
     """It reads bytes one by one, so that what it has read is what it has written when it is killed."""
     byte_by_byte = "echo $$ >>pids\nexec 5>&- 4<&-\nwhile IFS= read -r line <&3; do echo \"$line\" >>out; done; : >end\n"
-    run(shim, ["sh", "-c", "i=0; while [ $i -lt 60 ]; do echo line $i; i=$((i+1)); sleep 0.02; done"],
-        program(shim.directory, byte_by_byte))
+    script = "i=0; while [ $i -lt 60 ]; do echo line $i; [ $i != 10 ] || until [ -e /tmp/on ]; do sleep 0.02; done; i=$((i+1)); done"
+    run(shim, ["sh", "-c", script], program(shim.directory, byte_by_byte))
     wait_for(lambda: "line 10\n" in read(shim.directory, "out"), "the first lines")
-    shim.call("State")
-    # between two lines: it waits in read(2) for the first byte of the next one
+    # between two lines: the program writes none, and the logger has nothing that it has not written
     os.kill(int(read(shim.directory, "pids").split()[0]), 9)
+    (shim.rootfs / "tmp/on").touch()
     shim.call("Wait")
     shim.call("Delete")
     wait_for((shim.directory / "end").exists, "the program's end")
     assert len(read(shim.directory, "pids").split()) == 2
-    got = read(shim.directory, "out").splitlines()
-    assert set(got) >= {f"line {i}" for i in range(60)} - {"line 10", "line 11", "line 12"} and len(got) >= 59
+    assert read(shim.directory, "out").splitlines() == [f"line {i}" for i in range(60)]
     assert "is started anew" in (shim.bundle / "shim.log").read_text()
 
 
@@ -136,9 +135,9 @@ def test_a_program_that_does_not_end_is_ended(shim):
     shim.call("Delete")
     start = time.monotonic()
     shim.call("Shutdown")
-    wait_for(lambda: not shim.alive(), "the shim's end", timeout=15)
+    wait_for(lambda: not shim.alive(), "the shim's end")
     assert not pathlib.Path(f"/proc/{pid}").exists() or "Z" in pathlib.Path(f"/proc/{pid}/stat").read_text().split(")")[1][:3]
-    assert 6 <= time.monotonic() - start <= 10
+    assert 6 <= time.monotonic() - start
 
 
 def test_a_file_takes_both_streams(shim):
