@@ -25,8 +25,8 @@
 enum {
     LOG_TAIL = 4096
 };
-static const int64_t start_timeout = 60 * TIME_SECOND; /* frozen shims alone may take ten */
-static const int64_t exited_grace = 2 * TIME_SECOND; /* another client's engine may come up */
+static const int64_t start_timeout = 60 * TIME_SECOND; /* frozen shims may take ten */
+static const int64_t exited_grace = 2 * TIME_SECOND;   /* another client's engine may come up */
 
 int endpoint_find(const char *host, Endpoint *ret, Error *err) {
     if (!host || !*host)
