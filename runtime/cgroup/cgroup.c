@@ -16,6 +16,7 @@
 #include "runtime/cgroup/enter.h"
 #include "runtime/cgroup/hierarchy.h"
 #include "runtime/cgroup/limits.h"
+#include "runtime/cgroup/subgroup.h"
 #include "runtime/cgroup/systemd_client.h"
 #include "runtime/cgroup/systemd_unit.h"
 
@@ -81,6 +82,8 @@ static int check_unused(const Cgroup *cgroup, Error *err) {
 static int plan_unit(Cgroup *cgroup, const CgroupRequest *request, char **ret_path, Error *err) {
     SystemdUnit unit;
     autofree char *slice = NULL, *manager = NULL;
+    const char *subgroup;
+    TRY(subgroup_of_unit(request->annotations, &subgroup, err));
     TRY(systemd_check(err));
     cgroup->user = request->rootless;
     if (cgroup->user && !cgroup->v2)
@@ -93,7 +96,8 @@ static int plan_unit(Cgroup *cgroup, const CgroupRequest *request, char **ret_pa
     TRY(systemd_slice_path(unit.slice, &slice, err));
     if (cgroup->user)
         TRY(systemd_manager_group(&manager, err));
-    autofree char *path = text_format("%s/%s/%s", manager ? manager : "", slice, unit.name);
+    autofree char *path = text_format(
+        "%s/%s/%s/%s", manager ? manager : "", slice, unit.name, subgroup ? subgroup : "");
     *ret_path = path_clean(path);
     return 0;
 }
@@ -180,8 +184,10 @@ static const OciResources *round_limits(
 int cgroup_set_up(Cgroup *cgroup, const OciResources *wanted, Error *err) {
     RoundedLimits rounded;
     const OciResources *resources = wanted ? wanted : &no_resources;
-    if (cgroup->unit)
+    if (cgroup->unit) {
         TRY(systemd_start(cgroup, resources, err));
+        TRY(subgroup_take_keeper(cgroup, err));
+    }
     for (size_t i = 0; i < cgroup->n; i++)
         TRY(make(cgroup, &cgroup->item[i], resources, err));
     return limits_write_all(cgroup, round_limits(cgroup, resources, &rounded), err);

@@ -130,10 +130,12 @@ int cgroup_add_unified(const Cgroup *cgroup, int pid, Error *err) {
     int r = fd < 0 ? 0 : file_write_kernel(fd, "cgroup.procs", number, err);
     if (r >= 0)
         return 0;
-    /* a user may not move processes between cgroups that have no common parent of theirs */
-    if (cgroup->unit && (err->sys == EACCES || err->sys == EPERM))
-        return systemd_attach(cgroup, pid, err);
     autofree char *path = first_process_path(cgroup);
+    /* a user may not move processes between cgroups that have no common parent of theirs */
+    if (cgroup->unit && (err->sys == EACCES || err->sys == EPERM)) {
+        r = systemd_attach(cgroup, cgroup_find(cgroup, "")->path, pid, err);
+        return r < 0 && path ? systemd_attach(cgroup, path, pid, err) : r;
+    }
     autofree char *procs = path ? path_join(path, "cgroup.procs") : NULL;
     if (procs && file_write_kernel(AT_FDCWD, procs, number, &ignored) >= 0)
         return 0;

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "runtime/cgroup/cgroup.h"
+#include "runtime/cgroup/subgroup.h"
 #include "runtime/cgroup/systemd_client.h"
 
 /* The processes inside a cgroup, and its end. Everything here works on directories by path: the
@@ -138,17 +139,20 @@ static int remove_directory(const char *path, Error *err) {
 }
 
 static bool exists(const Cgroup *cgroup) {
-    for (size_t i = 0; i < cgroup->n; i++)
-        if (access(cgroup->item[i].path, F_OK) == 0)
-            return true;
-    return false;
+    bool found = false;
+    for (size_t i = 0; !found && i < cgroup->n; i++) {
+        autofree char *path = subgroup_top(cgroup, &cgroup->item[i]);
+        found = access(path, F_OK) == 0;
+    }
+    return found;
 }
 
 static int remove_directories(const Cgroup *cgroup, Error *err) {
     int result = 0;
     for (size_t i = 0; i < cgroup->n; i++) {
         Error one;
-        if (remove_directory(cgroup->item[i].path, &one) >= 0)
+        autofree char *path = subgroup_top(cgroup, &cgroup->item[i]);
+        if (remove_directory(path, &one) >= 0)
             continue;
         if (cgroup->unit && one.sys == EROFS) /* not ours to write, but systemd's */
             continue;

@@ -353,8 +353,9 @@ static int attach(Client *client, Error *err) {
     autofree char *what =
         text_format("error adding pid %lld to cgroups", (long long)client->request->pid.value);
     TRY(new_call(client, "AttachProcessesToUnit", &m, err));
-    int r = sd_bus_message_append(
-        m, "ssau", client->request->unit, "", 1, (uint32_t)client->request->pid.value);
+    const char *group = client->request->group;
+    int r = sd_bus_message_append(m, "ssau", client->request->unit, group ? group : "", 1,
+        (uint32_t)client->request->pid.value);
     r = r < 0 ? fail(err, r, NULL, what) : call(client, m, what, false, err);
     sd_bus_message_unref(m);
     return r;

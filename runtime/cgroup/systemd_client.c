@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "runtime/cgroup/subgroup.h"
 #include "runtime/cgroup/systemd_request.h"
 #include "runtime/cgroup/systemd_unit.h"
 
@@ -165,11 +166,13 @@ int systemd_set(const Cgroup *cgroup, const OciResources *resources, Error *err)
     return r;
 }
 
-int systemd_attach(const Cgroup *cgroup, int pid, Error *err) {
+int systemd_attach(const Cgroup *cgroup, const char *path, int pid, Error *err) {
+    autofree char *group = text_copy(subgroup_below_unit(cgroup, path));
     const SystemdRequest request = {.act = (char[]){SYSTEMD_ATTACH},
         .unit = cgroup->unit,
         .user = {true, cgroup->user},
-        .pid = {true, pid}};
+        .pid = {true, pid},
+        .group = group};
     return ask_once(&request, NULL, err);
 }
 

@@ -15,5 +15,7 @@ int systemd_start(Cgroup *cgroup, const OciResources *resources, Error *err);
 void systemd_release(Cgroup *cgroup);
 
 int systemd_set(const Cgroup *cgroup, const OciResources *resources, Error *err);
-int systemd_attach(const Cgroup *cgroup, int pid, Error *err);
+
+/* path: the cgroup, which is the unit's or below it. */
+int systemd_attach(const Cgroup *cgroup, const char *path, int pid, Error *err);
 int systemd_stop(const Cgroup *cgroup, Error *err);

@@ -7,6 +7,7 @@ static const JsonField request_fields[] = {
     {"unit", JSON_TEXT, JSON_AT(unit)},
     {"user", JSON_BOOL, JSON_AT(user)},
     {"pid", JSON_INT, JSON_AT(pid)},
+    {"group", JSON_TEXT, JSON_AT(group)},
     {"properties", JSON_MAP, JSON_AT(properties)},
     {"annotations", JSON_MAP, JSON_AT(annotations)},
     {},

@@ -21,6 +21,7 @@ typedef struct SystemdRequest {
     char *act, *unit;
     JsonBool user; /* the manager of the user, not of the machine */
     JsonInt pid;
+    char *group;         /* where in the unit: "/SUB"; NULL: its own cgroup */
     JsonMap properties;  /* name → value in GVariant's notation */
     JsonMap annotations; /* the same, by users; they may say "Sec" */
 } SystemdRequest;

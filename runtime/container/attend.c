@@ -55,6 +55,10 @@ static int serve(const Attendance *attendance, const Message *message, Error *er
         if (!attendance->rootfs)
             break;
         return map_ids(attendance, message, err);
+    case MESSAGE_DELEGATE:
+        if (!attendance->delegation)
+            break;
+        return subgroup_delegate(attendance->delegation, attendance->pid, err);
     case MESSAGE_PID:
     case MESSAGE_MAPPED:
     case MESSAGE_MOVED:

@@ -36,6 +36,7 @@ struct Plan {
     Init init;
     int agent_socket; /* of linux.seccomp.listenerPath */
     int pidfd_socket;
+    CgroupDelegation delegation; /* by annotation; below NULL: none */
     bool cgroup_made;
 };
 
@@ -131,6 +132,24 @@ static void announce_sockets(OciProcess *process, unsigned listen_fds) {
     json_texts_add(&process->env, "LISTEN_PID=1");
 }
 
+/* The host's id of the user who gets a cgroup; -1: a runtime without privileges gives none away. */
+static int64_t owner_of_cgroup(const OciSpec *spec, const Plan *plan) {
+    uint64_t uid = spec->process->user ? spec->process->user->uid.value : 0;
+    if (plan->options->rootless)
+        return -1;
+    return (int64_t)mapping_host_id(&spec->linux->uid_mappings, uid);
+}
+
+static int plan_delegation(const OciSpec *spec, Plan *plan, Error *err) {
+    CgroupDelegation *delegation = &plan->delegation;
+    *delegation = (CgroupDelegation){.cgroup = &plan->cgroup, .uid = owner_of_cgroup(spec, plan)};
+    TRY(subgroup_delegated(&spec->annotations, &delegation->below, err));
+    if (delegation->below && !plan->cgroup.v2)
+        return error_set(
+            err, ERROR_UNSUPPORTED, "annotation run.oci.delegate-cgroup: only with cgroup v2");
+    return 0;
+}
+
 /* Everything that can fail because of the configuration, before anything is made. */
 static int prepare(Launch *launch, Plan *plan, Error *err) {
     OciSpec *spec = &launch->spec;
@@ -150,7 +169,8 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
         .rootless = plan->options->rootless,
         .systemd = plan->options->systemd_cgroup,
         .annotations = &spec->annotations};
-    return cgroup_plan(&plan->cgroup, &cgroup, err);
+    TRY(cgroup_plan(&plan->cgroup, &cgroup, err));
+    return plan_delegation(spec, plan, err);
 }
 
 /* Who may make cgroups below the container's own (config-linux.md#cgroup-ownership): its user, in a
@@ -170,10 +190,9 @@ static bool delegates_cgroup(const OciSpec *spec, const Namespaces *namespaces) 
 
 static int delegate_cgroup(const Launch *launch, const Plan *plan, Error *err) {
     const OciSpec *spec = &launch->spec;
-    if (plan->options->rootless || !delegates_cgroup(spec, &plan->namespaces))
+    int64_t uid = owner_of_cgroup(spec, plan);
+    if (uid < 0 || plan->delegation.below || !delegates_cgroup(spec, &plan->namespaces))
         return 0;
-    uint64_t uid = spec->process->user ? spec->process->user->uid.value : 0;
-    uid = mapping_host_id(&spec->linux->uid_mappings, uid);
     return cgroup_delegate(&plan->cgroup, (unsigned)uid, err);
 }
 
@@ -217,6 +236,7 @@ static int clone_init(Launch *launch, Plan *plan, Error *err) {
     init->preserve_fds = plan->options->preserve_fds;
     init->terminal_is_relayed = plan->options->console_fd >= 0;
     init->no_new_keyring = plan->options->no_new_keyring;
+    init->delegates_cgroup = plan->delegation.below;
     init->hooks_before_pivot = has_runtime_hooks(&launch->spec);
     init->says_ready = plan->options->wait_for_start || launch->spec.process->terminal.value ||
                        init_may_ask(init) || notify_is_wanted();
@@ -254,6 +274,8 @@ static Attendance attendance_of(const Launch *launch, int agent_socket) {
         .process = launch->spec.process,
         .state = container_state(&launch->container, CONTAINER_CREATED, launch->pid),
         .rootfs = launch->plan ? &launch->plan->rootfs : NULL,
+        .delegation =
+            launch->plan && launch->plan->delegation.below ? &launch->plan->delegation : NULL,
         .agent_socket = agent_socket};
 }
 

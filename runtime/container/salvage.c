@@ -81,14 +81,16 @@ static bool may_be_ours(const Container *container, const Cgroup *cgroup) {
     return ours;
 }
 
-static void add_cgroups(Container *container, const char *path) {
+static void add_cgroups(Container *container, const OciSpec *spec) {
+    const char *path = spec->linux ? spec->linux->cgroups_path : NULL;
     ContainerRecord *record = &container->record;
     Cgroup cgroup = {};
     Error err;
     const CgroupRequest request = {.path = path,
         .id = container->id,
         .rootless = cgroup_is_rootless(),
-        .systemd = is_unit(path)};
+        .systemd = is_unit(path),
+        .annotations = &spec->annotations};
     bool found = cgroup_locate(&cgroup, &request, &err) >= 0;
     if (found && text_is_empty(path) && !may_be_ours(container, &cgroup)) {
         log_warning("cgroup '%s' is left alone: it may be another container's",
@@ -111,7 +113,7 @@ void container_salvage(Container *container) {
     salvage_record(container);
     /* written when the cgroups were made: without it there were none */
     if (container_load_config(container, &spec, &ignored) >= 0)
-        add_cgroups(container, spec.linux ? spec.linux->cgroups_path : NULL);
+        add_cgroups(container, &spec);
     json_done(&oci_spec_type, &spec);
     ContainerRecord *record = &container->record; /* what hooks are told */
     record->id = record->id ? record->id : text_copy(container->id);

@@ -89,8 +89,8 @@ static bool sets_limits_by_runtime(const Init *init) {
 }
 
 bool init_may_ask(const Init *init) {
-    return init->hooks_before_pivot || sets_limits_by_runtime(init) || init->seccomp->notifies ||
-           (init->rootfs && rootfs_maps_ids_inside(init->rootfs));
+    return init->hooks_before_pivot || init->delegates_cgroup || sets_limits_by_runtime(init) ||
+           init->seccomp->notifies || (init->rootfs && rootfs_maps_ids_inside(init->rootfs));
 }
 
 /* Before we become the namespace's root: that one may not be allowed to go where the user who calls
@@ -130,6 +130,8 @@ static int open_procfs(Init *init, Error *err) {
 static int unshare_late(Init *init, Error *err) {
     if (init->namespaces->create & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
         return error_set_errno(err, errno, "cannot make a cgroup namespace");
+    if (init->delegates_cgroup)
+        TRY(message_ask(init->channel, MESSAGE_DELEGATE, -1, 0, err));
     if (!(init->namespaces->create & CLONE_NEWTIME))
         return 0;
     /* files of a hidden process belong to root of the host, so that our own are closed to us; in a

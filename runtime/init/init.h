@@ -35,6 +35,7 @@ typedef struct Init {
     bool in_cgroup, in_namespaces; /* done by the intermediate process */
     bool hooks_before_pivot;       /* the runtime has hooks to run then */
     bool no_new_keyring;
+    bool delegates_cgroup;    /* the runtime moves us to a cgroup below our namespace's root */
     bool says_ready;          /* the runtime waits for MESSAGE_READY before it says MESSAGE_START */
     bool terminal_is_relayed; /* by the runtime itself, to its own standard streams */
     bool is_exec;

@@ -33,6 +33,9 @@
  * power to map its ids in a user namespace: MESSAGE_MAP_IDS with the detached clone's descriptor
  * and the mount's index, and MESSAGE_DONE.
  *
+ * With MESSAGE_DELEGATE init asks to be moved to the cgroup that its annotation names: its cgroup
+ * namespace has just begun at the one above.
+ *
  * Whenever init has loaded a seccomp filter with a listener it says MESSAGE_SECCOMP with the number
  * of its descriptor, and waits for MESSAGE_DONE: the runtime fetches the descriptor and hands it to
  * the agent. The filter may deny nearly everything, so messages are plain read(2) and write(2).
@@ -49,6 +52,7 @@ typedef enum MessageType {
     MESSAGE_LIMITS,
     MESSAGE_SECCOMP,
     MESSAGE_MAP_IDS,
+    MESSAGE_DELEGATE,
     MESSAGE_DONE,
     MESSAGE_READY,
     MESSAGE_START,

@@ -184,6 +184,34 @@ def test_all_processes_go_without_a_pid_namespace(runtime):
     assert not any(os.path.exists(f"/proc/{pid}/exe") for pid in pids)
 
 
+DELEGATED = """cd /sys/fs/cgroup/mine && mkdir inner && echo 0 >inner/cgroup.procs && echo +memory >cgroup.subtree_control &&
+    mkdir other && echo 1048576 >other/memory.max && cat other/memory.max
+    for file in ../memory.max ../cgroup.procs ../cgroup.subtree_control; do (echo 0 >$file) 2>/dev/null && echo $file; done
+    grep ^0:: /proc/self/cgroup"""
+
+
+@v2("memory")
+@pytest.mark.parametrize("user", [0, 1000])
+def test_a_delegated_cgroup_is_the_containers(runtime, user):
+    """run.oci.delegate-cgroup (crun): limits of the container's cgroup stay the runtime's, what is below is its user's."""
+    bundle = runtime.bundle().sh(DELEGATED).namespace("cgroup")
+    bundle.mount("/sys/fs/cgroup", "cgroup", "cgroup", ["nosuid", "noexec", "nodev"])
+    bundle.config["process"]["user"] = {"uid": user, "gid": user}
+    bundle.config["linux"]["resources"]["memory"] = {"limit": 64 << 20}
+    bundle.config["annotations"] = {"run.oci.delegate-cgroup": "mine"}
+    out = runtime.run(bundle).out.splitlines()
+    assert out[0] == "1048576" and out[-1] == "0::/mine/inner", out
+    assert out[1:-1] == ([] if user else ["../memory.max"]), out  # root of the machine may write limits, as ever
+
+
+@pytest.mark.skipif(V2, reason="cgroup v2")
+def test_delegation_needs_v2(runtime):
+    bundle = runtime.bundle()
+    bundle.config["annotations"] = {"run.oci.delegate-cgroup": "mine"}
+    assert runtime.run(bundle).code == 1
+    assert runtime.last_error()["msg"] == "annotation run.oci.delegate-cgroup: only with cgroup v2"
+
+
 @pytest.mark.skipif(os.path.isdir("/run/systemd/system"), reason="systemd runs this machine")
 def test_systemd_is_missing(runtime):
     bundle = runtime.bundle()

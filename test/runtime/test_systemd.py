@@ -26,12 +26,13 @@ class Guest:
         (directory / "bundle").mkdir()
         make_rootfs(directory / "bundle/rootfs")
 
-    def write(self, cgroups_path=None, annotations=None, **resources):
+    def write(self, cgroups_path=None, annotations=None, namespaces=(), **resources):
         config = json.loads(json.dumps(CONFIG))
         config["process"]["args"] = ["/bin/sleep", "100"]
         config["linux"]["resources"].update(resources)
         if cgroups_path:
             config["linux"]["cgroupsPath"] = cgroups_path
+        config["linux"]["namespaces"] += [{"type": kind} for kind in namespaces]
         config["annotations"] = annotations or {}
         (self.directory / "bundle/config.json").write_text(json.dumps(config))
 
@@ -94,6 +95,51 @@ def test_annotations_cannot_make_systemd_do_things(guest, name, value):
     guest.write(annotations={f"org.systemd.property.{name}": value})
     out = guest.run("$R run c1; systemctl status tare-c1.scope; echo status $?")
     assert "the property may not be set by an annotation" in out and "status 4" in out
+
+
+PID = """$($R state c1 | sed -n 's/.*"pid": //p' | tr -d ,)"""
+
+
+def test_a_subgroup_of_the_scope(guest):
+    """run.oci.systemd.subgroup: the container's cgroup lies below systemd's own."""
+    guest.write(annotations={"run.oci.systemd.subgroup": "sub"}, namespaces=["cgroup"])
+    out = guest.run(f"""$R run -d c1; echo run $?; grep ^0:: /proc/{PID}/cgroup; echo exec $($R exec c1 grep ^0:: /proc/self/cgroup)
+        cat /sys/fs/cgroup/system.slice/tare-c1.scope/cgroup.procs; $R ps -f json c1 | tr -d '[]' | grep -c .
+        $R delete -f c1; echo deleted $?; systemctl status tare-c1.scope; echo status $?; find /sys/fs/cgroup -name '*c1*'; echo end""")
+    for line in ("run 0", "0::/system.slice/tare-c1.scope/sub", "exec 0::/", "deleted 0", "status 4"):
+        assert line in out.splitlines(), out
+    assert out.splitlines()[-2:] == ["status 4", "end"], out
+
+
+def test_a_delegated_cgroup(guest):
+    """run.oci.delegate-cgroup: the cgroup namespace begins above the cgroup that the container may do with as it likes."""
+    guest.write(annotations={"run.oci.systemd.subgroup": "sub", "run.oci.delegate-cgroup": "a/b"}, namespaces=["cgroup"])
+    out = guest.run(f"""$R run -d c1; echo run $?; grep ^0:: /proc/{PID}/cgroup; echo inside $($R exec c1 grep ^0:: /proc/1/cgroup)
+        $R exec c1 true; echo exec $?; $R kill c1 0; echo kill $?; $R pause c1; $R state c1 | grep status; $R resume c1
+        $R delete -f c1; echo deleted $?; systemctl status tare-c1.scope; echo status $?; find /sys/fs/cgroup -name '*c1*'; echo end""")
+    for line in ("run 0", "0::/system.slice/tare-c1.scope/sub/a/b", "inside 0::/a/b", "exec 0", "kill 0", "deleted 0"):
+        assert line in out.splitlines(), out
+    assert '"status": "paused"' in out and out.splitlines()[-2:] == ["status 4", "end"], out
+
+
+def test_a_subgroup_of_a_killed_runtime_is_found(guest):
+    guest.write(annotations={"run.oci.systemd.subgroup": "sub", "run.oci.delegate-cgroup": "below"})
+    out = guest.run("""for signal_at in 0.01 0.02 0.03 0.04 0.05 0.06 0.08 0.1; do
+            (timeout -s KILL $signal_at $R run -d c2; true) >/dev/null 2>&1; $R delete -f c2; [ -e /run/tt/c2 ] && echo left
+        done; sleep 0.3; systemctl list-units --all --plain --no-legend 'tare-*'; find /sys/fs/cgroup -name '*-c2.scope'; echo end""")
+    assert [line for line in out.splitlines() if "Killed" not in line] == ["end"], out
+
+
+@pytest.mark.parametrize("key, value, words", [
+    ("systemd.subgroup", "a/b", 'run.oci.systemd.subgroup: expected the name of one cgroup, got "a/b"'),
+    ("systemd.subgroup", "..", "run.oci.systemd.subgroup: expected the name of one cgroup"),
+    ("delegate-cgroup", "a/../../b", "run.oci.delegate-cgroup: invalid `..` component"),
+    ("delegate-cgroup", "/./", "run.oci.delegate-cgroup: expected a cgroup's name"),
+])
+def test_annotations_lead_nowhere_else(guest, key, value, words):
+    guest.write(annotations={f"run.oci.{key}": value})
+    out = guest.run("$R run c1; systemctl status tare-c1.scope; echo status $?; ls /run/tt")
+    assert words in out and out.splitlines()[-1] == "status 4", out
 
 
 def test_a_failed_unit_is_forgotten(guest):

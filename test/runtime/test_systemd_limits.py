@@ -64,6 +64,25 @@ def test_limits_are_there_by_file_and_by_property(runtime):
         assert line in shown, line
 
 
+def test_a_subgroup_has_the_limits_too(runtime):
+    """run.oci.systemd.subgroup (crun): on the scope they are systemd's, on the container's cgroup the runtime's."""
+    bundle = runtime.bundle().args("/bin/sleep", "1000")
+    bundle.config["linux"]["resources"].update({"memory": {"limit": 64 * MEBI}, "pids": {"limit": 30}})
+    bundle.config["annotations"] = {"run.oci.systemd.subgroup": "sub"}
+    name = runtime.start(bundle)
+    directory = own_cgroup(runtime.state(name)["pid"])
+    assert directory.name == "sub" and directory.parent.name == cgroup_name(name)
+    for where in (directory, directory.parent):
+        found = settings(where)
+        assert (found["memory.max"], found["pids.max"]) == (f"{64 * MEBI}\n", "30\n"), where
+    runtime.ok("update", "--memory", "80M", "--memory-swap", "80M", name)
+    for where in (directory, directory.parent):
+        assert settings(where)["memory.max"] == f"{80 * MEBI}\n", where
+    assert runtime.ok("exec", name, "grep", "-c", "/sub$", "/proc/self/cgroup").out == "1\n"
+    runtime.ok("delete", "-f", name)
+    assert not directory.parent.exists()
+
+
 CHANGES = [["--memory", "80M", "--memory-swap", "100M"], ["--cpu-share", "2048"], ["--cpu-quota", "30000"],
            ["--pids-limit", "40"], ["--blkio-weight", "700"], ["--cpuset-cpus", "0-1"], ["--memory-reservation", "16M"],
            ["--cpu-idle", "1"], ["--cpu-idle", "0"]]
