@@ -138,7 +138,7 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
     if (command->meets_container)
         TRY(executable_protect(all, err));
     (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); /* nothing that we inherited leaks into hooks */
-    return command->run(globals, argc - first, argv + first, err);
+    return command_execute(command, globals, argc - first, argv + first, err);
 }
 
 /* A log file and JSON are for programs; people read standard error. One failure is one line,

@@ -64,25 +64,20 @@ static int checkpoint(Container *container, const CheckpointArguments *parsed,
     return container_checkpoint(container, wanted, err);
 }
 
-static int run(const Globals *globals, int argc, char **argv, Error *err) {
-    autodone(Container) container = {.dir = -1};
+static int freeze(const Subject *subject, Error *err) {
     autodone(CheckpointOptions) wanted = {.images = IMAGES_INIT};
-    CheckpointArguments parsed = {};
-    int first;
-    int r = command_parse(&command_checkpoint, argc, argv, 1, 1, &parsed, &first, err);
-    if (r)
-        return r < 0 ? r : 0;
-    TRY(container_load(&container, globals->root, argv[first], err));
-    TRY(criu_shared_options(&parsed.shared, "dump.log", true, &wanted, err));
-    TRY(checkpoint(&container, &parsed, &wanted, err));
-    if (parsed.leave_running || parsed.pre_dump)
+    const CheckpointArguments *parsed = subject->options;
+    TRY(criu_shared_options(&parsed->shared, "dump.log", true, &wanted, err));
+    TRY(checkpoint(subject->container, parsed, &wanted, err));
+    if (parsed->leave_running || parsed->pre_dump)
         return 0;
     /* its processes are gone, and it is in the images now */
     Error left;
-    if (container_destroy(&container, NULL, &left) < 0)
+    if (container_destroy(subject->container, NULL, &left) < 0)
         log_failure(LOG_LEVEL_WARNING, &left);
     return 0;
 }
 
-const Command command_checkpoint = {
-    "checkpoint", "ID", "freeze a running container into image files", run, options};
+const Command command_checkpoint = {"checkpoint", "ID",
+    "freeze a running container into image files", NULL, options, freeze,
+    sizeof(CheckpointArguments)};

@@ -11,11 +11,23 @@ typedef struct Globals {
     const struct Command *command;
 } Globals;
 
+/* What a command on a container that exists gets. */
+typedef struct Subject {
+    const Globals *globals;
+    Container *container;
+    void *options; /* parsed */
+    char **words;  /* what follows the id, up to a NULL */
+} Subject;
+
 typedef struct Command {
     const char *name, *arguments, *summary;
-    /* argv[0] is the verb. Returns the exit code, or an error. */
+    /* argv[0] is the verb. Returns the exit code, or an error. NULL: the container is loaded by its
+     * id, the first argument, for `act`. */
     int (*run)(const Globals *globals, int argc, char **argv, Error *err);
     const Option *options;
+    int (*act)(const Subject *subject, Error *err);
+    size_t options_size;  /* of act's options */
+    int more_words;       /* that may follow act's id; < 0: any number */
     bool meets_container; /* one of its processes enters a container */
     int failure;          /* exit code of an error; 0: the usual 1 */
     const char *as_runc;  /* how runc begins every error of this command; NULL: with nothing */
@@ -27,6 +39,9 @@ extern const Command command_checkpoint, command_create, command_delete, command
     command_update;
 
 extern const char *command_program; /* argv[0]'s last name, for help */
+
+int command_execute(
+    const Command *command, const Globals *globals, int argc, char **argv, Error *err);
 
 /* Parses options wherever they stand among between `min` and `max` positionals, and opens the
  * words: positional i is argv[first + i]. `--help` prints and returns 1. */

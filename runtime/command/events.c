@@ -107,23 +107,16 @@ static int check(
     return 0;
 }
 
-static int run(const Globals *globals, int argc, char **argv, Error *err) {
-    autodone(Container) container = {.dir = -1};
-    EventsOptions parsed = {};
+static int tell(const Subject *subject, Error *err) {
+    const EventsOptions *parsed = subject->options;
     int64_t interval;
-    int first;
-    int r = command_parse(&command_events, argc, argv, 1, 1, &parsed, &first, err);
-    if (r)
-        return r < 0 ? r : 0;
-    TRY(container_load(&container, globals->root, argv[first], err));
-    TRY(check(&container, &parsed, &interval, err));
-    Cgroup cgroup;
-    container_load_cgroup(&container, &cgroup);
-    r = parsed.stats ? print_statistics(&container, &cgroup, err)
-                     : watch(&container, &cgroup, interval, err);
-    cgroup_done(&cgroup);
-    return r;
+    TRY(check(subject->container, parsed, &interval, err));
+    autodone(Cgroup) cgroup = {};
+    container_load_cgroup(subject->container, &cgroup);
+    return parsed->stats ? print_statistics(subject->container, &cgroup, err)
+                         : watch(subject->container, &cgroup, interval, err);
 }
 
-const Command command_events = {
-    "events", "ID", "print what a container uses, and when it runs out of memory", run, options};
+const Command command_events = {"events", "ID",
+    "print what a container uses, and when it runs out of memory", NULL, options, tell,
+    sizeof(EventsOptions)};

@@ -48,23 +48,20 @@ static bool has_processes(const Container *container) {
     return !empty || container_is_alive(container);
 }
 
-static int run(const Globals *globals, int argc, char **argv, Error *err) {
-    autodone(Container) container = {.dir = -1};
-    KillOptions parsed = {};
-    int first, number;
-    int r = command_parse(&command_kill, argc, argv, 1, 2, &parsed, &first, err);
-    if (r)
-        return r < 0 ? r : 0;
-    TRY(parse_signal(argc - first > 1 ? argv[first + 1] : "SIGTERM", &number, err));
-    TRY(container_load(&container, globals->root, argv[first], err));
-    bool shared = !container.record.own_pid_namespace.value && number == SIGKILL;
-    if (parsed.all || shared)
-        return parsed.all || has_processes(&container)
-                   ? container_signal_all(&container, number, err)
+static int send_signal(const Subject *subject, Error *err) {
+    const Container *container = subject->container;
+    const KillOptions *parsed = subject->options;
+    int number;
+    TRY(parse_signal(*subject->words ? *subject->words : "SIGTERM", &number, err));
+    bool shared = !container->record.own_pid_namespace.value && number == SIGKILL;
+    if (parsed->all || shared)
+        return parsed->all || has_processes(container)
+                   ? container_signal_all(container, number, err)
                    : error_set(err, ERROR_STATE, "container not running");
-    TRY(kill_init(&container, number, err));
-    return number == SIGKILL ? container_thaw(&container, err) : 0;
+    TRY(kill_init(container, number, err));
+    return number == SIGKILL ? container_thaw(container, err) : 0;
 }
 
 const Command command_kill = {"kill", "ID [SIGNAL]",
-    "send a signal (default SIGTERM) to the container's first process", run, options};
+    "send a signal (default SIGTERM) to the container's first process", NULL, options,
+    .act = send_signal, .options_size = sizeof(KillOptions), .more_words = 1};

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "runtime/command/command.h"
 
@@ -41,6 +42,25 @@ int command_parse(const Command *command, int argc, char **argv, int min, int ma
     if (max >= 0 && n > max)
         return count_error(command, min == max ? "exactly" : "a maximum of", max, err);
     return 0;
+}
+
+static int act_on_container(
+    const Command *command, const Globals *globals, int argc, char **argv, Error *err) {
+    autodone(Container) container = {.dir = -1};
+    autofree void *options = memory_new(command->options_size + 1);
+    int max = command->more_words < 0 ? -1 : 1 + command->more_words, first;
+    int r = command_parse(command, argc, argv, 1, max, options, &first, err);
+    if (r)
+        return r < 0 ? r : 0;
+    TRY(container_load(&container, globals->root, argv[first], err));
+    const Subject subject = {globals, &container, options, argv + first + 1};
+    return command->act(&subject, err);
+}
+
+int command_execute(
+    const Command *command, const Globals *globals, int argc, char **argv, Error *err) {
+    return command->run ? command->run(globals, argc, argv, err)
+                        : act_on_container(command, globals, argc, argv, err);
 }
 
 int command_parse_rootless(const Globals *globals, bool *ret, Error *err) {

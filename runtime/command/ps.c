@@ -102,23 +102,16 @@ static int print(const PsOptions *parsed, char **words, const JsonUints *pids, E
     return error_set(err, ERROR_INVALID, "invalid format option: \"%s\"", parsed->format);
 }
 
-static int run(const Globals *globals, int argc, char **argv, Error *err) {
-    autodone(Container) container = {.dir = -1};
-    PsOptions parsed = {};
+static int list_processes(const Subject *subject, Error *err) {
     JsonUints pids = {};
-    int first;
-    int r = command_parse(&command_ps, argc, argv, 1, -1, &parsed, &first, err);
-    if (r)
-        return r < 0 ? r : 0;
-    TRY(container_load(&container, globals->root, argv[first], err));
-    Cgroup cgroup;
-    container_load_cgroup(&container, &cgroup);
-    r = cgroup_members(&cgroup, &pids, err);
-    r = r < 0 ? r : print(&parsed, argv + first + 1, &pids, err);
+    autodone(Cgroup) cgroup = {};
+    container_load_cgroup(subject->container, &cgroup);
+    int r = cgroup_members(&cgroup, &pids, err);
+    r = r < 0 ? r : print(subject->options, subject->words, &pids, err);
     free(pids.item);
-    cgroup_done(&cgroup);
     return r;
 }
 
-const Command command_ps = {
-    "ps", "ID [PS-OPTION…]", "list the processes of a container with the host's ps", run, options};
+const Command command_ps = {"ps", "ID [PS-OPTION…]",
+    "list the processes of a container with the host's ps", NULL, options, list_processes,
+    sizeof(PsOptions), -1};

@@ -6,17 +6,9 @@
 
 static const Option options[] = {{}};
 
-static int run(const Globals *globals, int argc, char **argv, Error *err) {
-    autodone(Container) container = {.dir = -1};
-    struct {
-        int none;
-    } parsed;
-    int first;
-    int r = command_parse(&command_state, argc, argv, 1, 1, &parsed, &first, err);
-    if (r)
-        return r < 0 ? r : 0;
-    TRY(container_load(&container, globals->root, argv[first], err));
-    ContainerReport report = container_report(&container);
+static int print_state(const Subject *subject, Error *err) {
+    (void)err;
+    ContainerReport report = container_report(subject->container);
     autofree char *text = json_encode(&container_report_type, &report, 2);
     free(report.owner);
     puts(text);
@@ -24,4 +16,4 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
 }
 
 const Command command_state = {
-    "state", "ID", "print the state of a container as JSON", run, options};
+    "state", "ID", "print the state of a container as JSON", NULL, options, print_state};

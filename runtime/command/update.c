@@ -151,23 +151,17 @@ static int update(Container *container, const OciResources *change, Error *err) 
     return container_update(container, change, err);
 }
 
-static int run(const Globals *globals, int argc, char **argv, Error *err) {
-    autodone(Container) container = {.dir = -1};
-    UpdateOptions parsed = {};
+static int change_limits(const Subject *subject, Error *err) {
+    const UpdateOptions *parsed = subject->options;
     OciResources change = {};
-    int first;
-    int r = command_parse(&command_update, argc, argv, 1, 1, &parsed, &first, err);
-    if (r)
-        return r < 0 ? r : 0;
-    TRY(container_load(&container, globals->root, argv[first], err));
     TRY(container_update_schemata(
-        &container, given(parsed.l3_cache_schema), given(parsed.mem_bw_schema), err));
-    r = text_is_empty(parsed.resources) ? read_options(&parsed, &change, err)
-                                        : read_file(parsed.resources, &change, err);
-    r = r < 0 ? r : update(&container, &change, err);
+        subject->container, given(parsed->l3_cache_schema), given(parsed->mem_bw_schema), err));
+    int r = text_is_empty(parsed->resources) ? read_options(parsed, &change, err)
+                                             : read_file(parsed->resources, &change, err);
+    r = r < 0 ? r : update(subject->container, &change, err);
     json_done(&oci_resources_type, &change);
     return r;
 }
 
-const Command command_update = {
-    "update", "ID", "change the limits of a container that lives", run, options};
+const Command command_update = {"update", "ID", "change the limits of a container that lives", NULL,
+    options, change_limits, sizeof(UpdateOptions)};
