@@ -173,6 +173,21 @@ def test_exec_joins_the_cgroups(runtime):
     assert lines and all(line.endswith("/" + cgroup_name(name)) for line in lines)
 
 
+@v1_only("cpuset")
+@pytest.mark.parametrize("file", ["cpuset.cpus", "cpuset.mems"])
+def test_an_empty_cpuset_is_said_so(runtime, file):
+    """Nobody may enter it, and the kernel speaks of a full device."""
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    directory = next(d for d in cgroups_of(name) if d.startswith("/sys/fs/cgroup/cpuset/"))
+    with open(os.path.join(os.path.dirname(directory), "cgroup.procs"), "w") as parent:
+        parent.write(str(runtime.state(name)["pid"]))
+    with open(f"{directory}/{file}", "w") as emptied:
+        emptied.write("\n")
+    assert runtime("exec", name, "true").code == 255
+    message = runtime.last_error()["msg"]
+    assert message.startswith("cannot enter cgroup") and f"{file} of cgroup '{directory}' is empty" in message, message
+
+
 def test_all_processes_go_without_a_pid_namespace(runtime):
     bundle = runtime.bundle().drop_namespace("pid").sh("sleep 1000 & sleep 1000 & wait")
     name = runtime.start(bundle)
