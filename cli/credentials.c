@@ -1,21 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/credentials.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/base64.h"
-#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
-#include "base/path.h"
 #include "base/text.h"
-
-enum {
-    FILE_MAX = 1 << 20
-};
+#include "cli/config.h"
 
 typedef struct Auth {
     char *auth, *username, *password, *identity_token;
@@ -105,16 +99,11 @@ int credentials_parse(
 }
 
 int credentials_find(const char *host, Credentials *ret, Error *err) {
-    const char *directory = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
-    if (text_is_empty(directory) && text_is_empty(home))
-        return 0;
-    autofree char *path = text_is_empty(directory) ? path_join(home, ".docker/config.json")
-                                                   : path_join(directory, "config.json");
+    autofree char *path = config_path();
     autodone(Text) text = {};
-    int result = file_read(AT_FDCWD, path, FILE_MAX, &text, err);
-    if (result == ERROR_NOT_FOUND)
+    TRY(config_read(&text, err));
+    if (!text.length)
         return 0;
-    TRY(result);
-    result = credentials_parse(text.data ? text.data : "", text.length, host, ret, err);
+    int result = credentials_parse(text.data, text.length, host, ret, err);
     return result < 0 ? error_prefix(err, "%s", path) : 0;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 
 static Document trim(const char *text, size_t n) {
     static const char blanks[] = " \t\r\n";
@@ -127,7 +128,7 @@ size_t document_count(Document document) {
     return n;
 }
 
-static void append_utf8(Text *out, uint32_t c) {
+void document_append_character(Text *out, uint32_t c) {
     if (c < 0x80) {
         text_append_char(out, (char)c);
     } else if (c < 0x800) {
@@ -143,6 +144,49 @@ static void append_utf8(Text *out, uint32_t c) {
         text_append_char(out, (char)(0x80 | (c >> 6 & 0x3f)));
         text_append_char(out, (char)(0x80 | (c & 0x3f)));
     }
+}
+
+uint32_t document_read_character(const char *text, size_t *ret_n) {
+    const unsigned char *at = (const unsigned char *)text;
+    size_t n = *at < 0x80 ? 1 : *at >> 5 == 6 ? 2 : *at >> 4 == 14 ? 3 : *at >> 3 == 30 ? 4 : 0;
+    uint32_t c = n == 1 ? *at : *at & (0x7fU >> n);
+    for (size_t i = 1; i < n; i++) {
+        if (at[i] >> 6 != 2)
+            n = 0;
+        else
+            c = c << 6 | (at[i] & 0x3f);
+    }
+    *ret_n = n ? n : 1;
+    return n ? c : 0xfffd;
+}
+
+typedef struct Member {
+    char *text;
+    Document name, value;
+} Member;
+
+static int compare_members(const void *a, const void *b) {
+    return strcmp(((const Member *)a)->text, ((const Member *)b)->text);
+}
+
+size_t document_sort(Document object, Document **ret_names, Document **ret_values) {
+    size_t position = 0, n = 0;
+    autofree Member *members = NULL;
+    Document name = {}, value = {};
+    while (position < object.n && document_next(object, &position, &name, &value)) {
+        Member member = {document_to_text(name), name, value};
+        array_append(members, n, member);
+    }
+    if (n)
+        qsort(members, n, sizeof *members, compare_members);
+    *ret_names = new_array(Document, n + 1);
+    *ret_values = new_array(Document, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        (*ret_names)[i] = members[i].name;
+        (*ret_values)[i] = members[i].value;
+        free(members[i].text);
+    }
+    return n;
 }
 
 static bool read_unit(Document document, size_t at, uint32_t *ret) {
@@ -161,10 +205,10 @@ static size_t append_escape(Document document, size_t at, Text *out) {
     uint32_t unit = 0, low = 0;
     if (read_unit(document, at, &unit)) {
         if (unit >> 10 == 0x36 && read_unit(document, at + 6, &low) && low >> 10 == 0x37) {
-            append_utf8(out, 0x10000 + ((unit & 0x3ff) << 10 | (low & 0x3ff)));
+            document_append_character(out, 0x10000 + ((unit & 0x3ff) << 10 | (low & 0x3ff)));
             return at + 12;
         }
-        append_utf8(out, unit);
+        document_append_character(out, unit);
         return at + 6;
     }
     if (at + 1 >= document.n)

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/text.h"
 
@@ -35,6 +36,13 @@ size_t document_count(Document document); /* elements, members, bytes of a text 
 
 /* A text without quotes and escapes; anything else as it stands. New string. */
 char *document_to_text(Document document);
+
+/* The members of an object in the order of their names, as Go walks maps. Free both arrays. */
+size_t document_sort(Document object, Document **ret_names, Document **ret_values);
+
+/* A character as UTF-8, and the one at `text` with its length (U+FFFD and 1: it is none). */
+void document_append_character(Text *out, uint32_t c);
+uint32_t document_read_character(const char *text, size_t *ret_n);
 
 /* Line breaks and four spaces a level, after `level` levels already there. */
 void document_indent(Document document, unsigned level, Text *out);

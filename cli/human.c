@@ -2,6 +2,7 @@
 #include "cli/human.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include "base/memory.h"
 #include "base/time.h"
@@ -38,6 +39,14 @@ const char *human_duration(int64_t duration, char buffer[HUMAN_SIZE]) {
     while (measure >= rows[i].below)
         i++;
     snprintf(buffer, HUMAN_SIZE, "%lld %s", (long long)rows[i].value, rows[i].unit);
+    return buffer;
+}
+
+const char *human_date(int64_t time, char buffer[HUMAN_SIZE]) {
+    time_t seconds = (time_t)(time / TIME_SECOND);
+    struct tm tm = {};
+    localtime_r(&seconds, &tm);
+    strftime(buffer, HUMAN_SIZE, "%Y-%m-%d %H:%M:%S %z %Z", &tm);
     return buffer;
 }
 

@@ -8,6 +8,9 @@
 /* ns → "Less than a second", "2 seconds", "About a minute", "3 weeks". */
 const char *human_duration(int64_t duration, char buffer[HUMAN_SIZE]);
 
+/* "2026-01-31 10:11:12 +0000 UTC", in the local time zone, as Go prints times. */
+const char *human_date(int64_t time, char buffer[HUMAN_SIZE]);
+
 /* Bytes with three significant digits, powers of 1000: "0B", "13.3kB", "5.59MB". */
 const char *human_size(int64_t bytes, char buffer[HUMAN_SIZE]);
 

@@ -16,6 +16,8 @@ typedef struct Table {
 void table_add(Table *table, const char *text); /* a copy; row by row */
 void table_add_format(Table *table, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void table_print(const Table *table, FILE *out);
+/* The same of a text whose lines are rows and whose tabs end cells; its last line ends, too. */
+void table_print_text(const char *text, FILE *out);
 void table_done(Table *table);
 CLEANUP_DEFINE_DONE(Table, table_done)
 

@@ -1,47 +1,57 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/template.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "cli/template_functions.h"
+#include "cli/template_lex.h"
+#include "cli/template_literal.h"
 #include "cli/template_tree.h"
 
-/* Recursive descent over the text between {{ and }}; plain text in between. Nesting is bounded, as
- * the parser and the walker recurse. */
+/* Recursive descent over the tokens, as Go's text/template/parse, whose messages these are. Nesting
+ * is bounded, as the parser and the walker recurse. */
 
 enum {
-    DEPTH_MAX = 32
+    DEPTH_MAX = 64
 };
 
 typedef struct Parser {
-    const char *at;  /* what is left of the template, or of the action */
-    const char *end; /* of the action, at its }} */
-    unsigned depth;
+    const char *source;
+    const TemplateToken *token; /* the next one */
+    unsigned depth, ranges;
+    size_t variables; /* that can be seen here */
+    char **variable;
 } Parser;
 
-static void pipeline_free(TemplatePipeline *pipeline) {
+void template_operand_done(TemplateOperand *operand) {
+    free(operand->text);
+    for (size_t i = 0; i < operand->n; i++)
+        free(operand->names[i]);
+    free(operand->names);
+    template_pipeline_free(operand->pipeline);
+}
+
+void template_pipeline_free(TemplatePipeline *pipeline) {
     if (!pipeline)
         return;
     for (size_t i = 0; i < pipeline->n; i++) {
-        for (size_t k = 0; k < pipeline->command[i].n; k++) {
-            TemplateOperand *operand = &pipeline->command[i].operand[k];
-            free(operand->text);
-            texts_free(operand->names);
-            pipeline_free(operand->pipeline);
-        }
+        for (size_t k = 0; k < pipeline->command[i].n; k++)
+            template_operand_done(&pipeline->command[i].operand[k]);
         free(pipeline->command[i].operand);
     }
     free(pipeline->command);
+    free(pipeline->variable[0]);
+    free(pipeline->variable[1]);
     free(pipeline);
 }
 
 static void list_done(TemplateList *list) {
     for (size_t i = 0; i < list->n; i++) {
         free(list->node[i].text);
-        pipeline_free(list->node[i].pipeline);
+        template_pipeline_free(list->node[i].pipeline);
         list_done(&list->node[i].then);
         list_done(&list->node[i].otherwise);
     }
@@ -52,248 +62,365 @@ void template_free(Template *template) {
     if (!template)
         return;
     list_done(&template->list);
+    free(template->source);
     free(template);
 }
 
-static void skip_blanks(Parser *parser) {
-    while (parser->at < parser->end && isspace((unsigned char)*parser->at))
-        parser->at++;
+static char *token_text(const Parser *parser, const TemplateToken *token) {
+    return text_copy_n(parser->source + token->at, token->end - token->at);
 }
 
-static int fail(Error *err, const char *what) {
-    return error_set(err, ERROR_INVALID, "template: %s", what);
+static bool is_keyword(const Parser *parser, const char *word) {
+    const TemplateToken *token = parser->token;
+    return token->kind == TOKEN_KEYWORD && token->end - token->at == strlen(word) &&
+           strncmp(parser->source + token->at, word, strlen(word)) == 0;
 }
 
-static size_t name_length(const char *at, const char *end) {
-    size_t n = 0;
-    while (at + n < end && (isalnum((unsigned char)at[n]) || at[n] == '_'))
-        n++;
-    return n;
+static void skip_space(Parser *parser) {
+    while (parser->token->kind == TOKEN_SPACE)
+        parser->token++;
 }
 
-static int parse_fields(Parser *parser, TemplateOperand *ret, Error *err) {
-    const char *start = parser->at;
-    size_t n = 0, dots = 0;
-    for (const char *p = start; p < parser->end; p++)
-        dots += *p == '.';
-    ret->names = new_array(char *, dots + 1); // an upper bound
-    while (parser->at < parser->end && *parser->at == '.') {
-        parser->at++;
-        size_t length = name_length(parser->at, parser->end);
-        if (!length && (n || (parser->at < parser->end && *parser->at == '.')))
-            return fail(err, "unexpected . in a field's name");
-        if (length)
-            ret->names[n++] = text_copy_n(parser->at, length);
-        parser->at += length;
-    }
-    ret->text = text_copy_n(start, (size_t)(parser->at - start));
+static int unexpected(const Parser *parser, const char *context, Error *err) {
+    const TemplateToken *token = parser->token;
+    autofree char *text = token_text(parser, token);
+    if (token->kind == TOKEN_END)
+        return template_refuse(parser->source, token->at, err, "unexpected EOF");
+    if (token->kind == TOKEN_KEYWORD)
+        return template_refuse(
+            parser->source, token->at, err, "unexpected <%s> in %s", text, context);
+    autodone(Text) quoted = {};
+    bool cut = strlen(text) > 10;
+    json_append_string(&quoted, text, cut ? 10 : strlen(text));
+    return template_refuse(parser->source, token->at, err, "unexpected %s%s in %s", quoted.data,
+        cut ? "..." : "", context);
+}
+
+static int enter(Parser *parser, Error *err) {
+    if (++parser->depth > DEPTH_MAX)
+        return template_refuse(parser->source, parser->token->at, err, "nested too deeply");
     return 0;
 }
 
-/* Go's "…" and `…` become JSON; its escapes are JSON's but for a few that nobody uses here. */
-static int parse_string(Parser *parser, TemplateOperand *ret, Error *err) {
-    char mark = *parser->at;
-    const char *start = ++parser->at;
-    while (parser->at < parser->end && *parser->at != mark)
-        parser->at += *parser->at == '\\' && mark == '"' && parser->at + 1 < parser->end ? 2 : 1;
-    if (parser->at >= parser->end)
-        return fail(err, "unterminated quoted string");
-    size_t n = (size_t)(parser->at++ - start);
-    Text json = {};
-    if (mark == '"')
-        text_append_format(&json, "\"%.*s\"", (int)n, start);
-    else
-        json_append_string(&json, start, n);
-    ret->kind = OPERAND_VALUE;
-    ret->text = text_take(&json);
-    return 0;
+static bool sees(const Parser *parser, const char *variable) {
+    for (size_t i = 0; i < parser->variables; i++)
+        if (text_equal(parser->variable[i], variable))
+            return true;
+    return text_equal(variable, "$");
 }
 
-static int parse_pipeline(Parser *parser, TemplatePipeline **ret, Error *err);
+static void declare(Parser *parser, const char *variable) {
+    array_append(parser->variable, parser->variables, text_copy(variable));
+}
+
+static void forget(Parser *parser, size_t n) {
+    while (parser->variables > n)
+        free(parser->variable[--parser->variables]);
+}
+
+static int parse_pipeline(
+    Parser *parser, const char *context, TemplateTokenKind end, TemplatePipeline **ret, Error *err);
 
 static int parse_parentheses(Parser *parser, TemplateOperand *ret, Error *err) {
-    parser->at++;
+    parser->token++;
     ret->kind = OPERAND_PIPELINE;
-    TRY(parse_pipeline(parser, &ret->pipeline, err));
-    skip_blanks(parser);
-    if (parser->at >= parser->end || *parser->at++ != ')')
-        return fail(err, "unclosed left parenthesis");
-    return 0;
+    return parse_pipeline(parser, "parenthesized pipeline", TOKEN_RIGHT, &ret->pipeline, err);
 }
 
 static int parse_word(Parser *parser, TemplateOperand *ret, Error *err) {
-    static const char *const constants[] = {"true", "false"};
-    const char *start = parser->at;
-    if (*start == '-')
-        parser->at++;
-    size_t n = name_length(parser->at, parser->end);
-    parser->at += n;
-    if (!n)
-        return error_set(err, ERROR_INVALID, "template: unexpected '%c'", *start);
-    ret->text = text_copy_n(start, (size_t)(parser->at - start));
-    ret->kind = isdigit((unsigned char)start[*start == '-']) ? OPERAND_VALUE : OPERAND_FUNCTION;
-    for (size_t i = 0; i < array_size(constants); i++)
-        if (text_equal(ret->text, constants[i]))
-            ret->kind = OPERAND_VALUE;
+    ret->kind = OPERAND_FUNCTION;
+    ret->text = token_text(parser, parser->token);
+    if (!template_function_exists(ret->text))
+        return template_refuse(
+            parser->source, parser->token->at, err, "function \"%s\" not defined", ret->text);
+    parser->token++;
     return 0;
 }
 
-static int parse_operand(Parser *parser, TemplateOperand *ret, Error *err) {
-    switch (*parser->at) {
-    case '.':
-        ret->kind = OPERAND_FIELD;
-        return parse_fields(parser, ret, err);
-    case '$':
-        parser->at++;
-        ret->kind = OPERAND_ROOT;
-        return parse_fields(parser, ret, err);
-    case '"':
-    case '`':
-        return parse_string(parser, ret, err);
-    case '(':
-        return parse_parentheses(parser, ret, err);
-    default:
+static int parse_variable(Parser *parser, TemplateOperand *ret, Error *err) {
+    ret->kind = OPERAND_VARIABLE;
+    ret->text = token_text(parser, parser->token);
+    if (!sees(parser, ret->text))
+        return template_refuse(
+            parser->source, parser->token->at, err, "undefined variable \"%s\"", ret->text);
+    parser->token++;
+    return 0;
+}
+
+static int parse_literal(Parser *parser, TemplateOperand *ret, Error *err) {
+    autofree char *text = token_text(parser, parser->token);
+    ret->kind = OPERAND_VALUE;
+    ret->text = template_literal(text);
+    if (!ret->text)
+        return template_refuse(
+            parser->source, parser->token->at, err, "bad literal: %s: invalid syntax", text);
+    parser->token++;
+    return 0;
+}
+
+static int parse_term(Parser *parser, TemplateOperand *ret, Error *err) {
+    switch ((int)parser->token->kind) {
+    case TOKEN_WORD:
         return parse_word(parser, ret, err);
+    case TOKEN_VARIABLE:
+        return parse_variable(parser, ret, err);
+    case TOKEN_LEFT:
+        return parse_parentheses(parser, ret, err);
+    case TOKEN_NIL:
+        ret->kind = OPERAND_NIL;
+        parser->token++;
+        return 0;
+    case TOKEN_DOT:
+        ret->kind = OPERAND_FIELD;
+        parser->token++;
+        return 0;
+    case TOKEN_FIELD: // taken with those that follow
+        ret->kind = OPERAND_FIELD;
+        return 0;
+    default:
+        return parse_literal(parser, ret, err);
     }
+}
+
+static bool starts_operand(TemplateTokenKind kind) {
+    return kind >= TOKEN_FIELD && kind <= TOKEN_RAW && kind != TOKEN_KEYWORD;
+}
+
+/* Go's errors point at the second field of a chain; so do ours. */
+static int parse_operand(Parser *parser, TemplateOperand *ret, Error *err) {
+    bool is_dot = parser->token->kind == TOKEN_DOT;
+    ret->at = parser->token->at;
+    TRY(parse_term(parser, ret, err));
+    for (; parser->token->kind == TOKEN_FIELD; parser->token++) {
+        if (is_dot || ret->kind == OPERAND_VALUE || ret->kind == OPERAND_NIL) {
+            autofree char *term =
+                text_copy_n(parser->source + ret->at, parser->token->at - ret->at);
+            return template_refuse(
+                parser->source, ret->at, err, "unexpected . after term \"%s\"", term);
+        }
+        char *name = text_copy_n(
+            parser->source + parser->token->at + 1, parser->token->end - parser->token->at - 1);
+        array_append(ret->names, ret->n, name);
+    }
+    ret->end = parser->token[-1].end;
+    return 0;
 }
 
 static int parse_command(Parser *parser, TemplateCommand *command, Error *err) {
+    command->at = parser->token->at;
     for (;;) {
-        skip_blanks(parser);
-        if (parser->at >= parser->end || *parser->at == ')' || *parser->at == '|')
-            return command->n ? 0 : fail(err, "missing value for command");
-        array_append(command->operand, command->n, (TemplateOperand){});
-        TRY(parse_operand(parser, &command->operand[command->n - 1], err));
-        if (command->n > 1 && command->operand[command->n - 1].kind == OPERAND_FUNCTION)
-            return error_set(err, ERROR_INVALID, "template: unexpected word '%s'",
-                command->operand[command->n - 1].text);
+        skip_space(parser);
+        if (starts_operand(parser->token->kind) || parser->token->kind == TOKEN_LEFT) {
+            array_append(command->operand, command->n, (TemplateOperand){});
+            TRY(parse_operand(parser, &command->operand[command->n - 1], err));
+        }
+        command->end = parser->token[-1].end;
+        if (parser->token->kind == TOKEN_SPACE)
+            continue;
+        break;
     }
+    if (parser->token->kind == TOKEN_PIPE)
+        parser->token++;
+    else if (parser->token->kind != TOKEN_CLOSE && parser->token->kind != TOKEN_RIGHT)
+        return unexpected(parser, "operand", err);
+    if (!command->n)
+        return template_refuse(parser->source, command->at, err, "empty command");
+    return 0;
 }
 
-static int parse_pipeline(Parser *parser, TemplatePipeline **ret, Error *err) {
-    if (++parser->depth > DEPTH_MAX)
-        return fail(err, "nested too deeply");
+static const TemplateToken *after_space(const TemplateToken *token) {
+    while (token->kind == TOKEN_SPACE)
+        token++;
+    return token;
+}
+
+/* "$x := ", "$x = ", and in range "$i, $x := ". */
+static int parse_variables(
+    Parser *parser, const char *context, TemplatePipeline *pipeline, Error *err) {
+    bool ranges = text_equal(context, "range");
+    while (parser->token->kind == TOKEN_VARIABLE) {
+        const TemplateToken *mark = after_space(parser->token + 1);
+        if (mark->kind != TOKEN_ASSIGN && mark->kind != TOKEN_DECLARE && mark->kind != TOKEN_COMMA)
+            return 0;
+        autofree char *name = token_text(parser, parser->token);
+        if (pipeline->variables == array_size(pipeline->variable) ||
+            (mark->kind == TOKEN_COMMA && (!ranges || pipeline->variables)))
+            return template_refuse(
+                parser->source, mark->at, err, "too many declarations in %s", context);
+        pipeline->assigns = mark->kind == TOKEN_ASSIGN;
+        if (pipeline->assigns && !sees(parser, name))
+            return template_refuse(
+                parser->source, parser->token->at, err, "undefined variable \"%s\"", name);
+        pipeline->variable[pipeline->variables++] = take_ptr(&name);
+        parser->token = after_space(mark + 1);
+        if (mark->kind != TOKEN_COMMA)
+            return 0;
+        if (parser->token->kind != TOKEN_VARIABLE)
+            return template_refuse(
+                parser->source, mark->at, err, "range can only initialize variables");
+    }
+    return 0;
+}
+
+static int check_pipeline(
+    const Parser *parser, const TemplatePipeline *pipeline, const char *context, Error *err) {
+    if (!pipeline->n)
+        return template_refuse(parser->source, pipeline->at, err, "missing value for %s", context);
+    for (size_t i = 1; i < pipeline->n; i++) {
+        const TemplateOperand *first = &pipeline->command[i].operand[0];
+        if (first->kind == OPERAND_VALUE || first->kind == OPERAND_NIL ||
+            (first->kind == OPERAND_FIELD && !first->n))
+            return template_refuse(parser->source, first->at, err,
+                "non executable command in pipeline stage %zu", i + 1);
+    }
+    return 0;
+}
+
+static int parse_pipeline(Parser *parser, const char *context, TemplateTokenKind end,
+    TemplatePipeline **ret, Error *err) {
+    TRY(enter(parser, err));
+    skip_space(parser);
     TemplatePipeline *pipeline = *ret = new (TemplatePipeline);
-    do {
+    pipeline->at = parser->token->at;
+    TRY(parse_variables(parser, context, pipeline, err));
+    for (skip_space(parser); parser->token->kind != end; skip_space(parser)) {
+        if (!starts_operand(parser->token->kind) && parser->token->kind != TOKEN_LEFT)
+            return unexpected(parser, context, err);
         array_append(pipeline->command, pipeline->n, (TemplateCommand){});
         TRY(parse_command(parser, &pipeline->command[pipeline->n - 1], err));
-    } while (parser->at < parser->end && *parser->at == '|' && parser->at++);
+    }
+    pipeline->end = parser->token->at;
+    TRY(check_pipeline(parser, pipeline, context, err));
+    for (size_t i = 0; !pipeline->assigns && i < pipeline->variables; i++)
+        declare(parser, pipeline->variable[i]);
+    parser->token++;
     parser->depth--;
     return 0;
-}
-
-/* Finds the }} that ends the action at parser->at, quotes apart, and handles the trim marks. */
-static int open_action(Parser *parser, Error *err) {
-    const char *p = parser->at;
-    for (char mark = 0; *p; p++) {
-        if (mark && *p == '\\' && mark == '"' && p[1])
-            p++;
-        else if (mark && *p == mark)
-            mark = 0;
-        else if (!mark && (*p == '"' || *p == '`'))
-            mark = *p;
-        else if (!mark && p[0] == '}' && p[1] == '}')
-            break;
-    }
-    if (!*p)
-        return fail(err, "unclosed action");
-    parser->end = p;
-    return 0;
-}
-
-static bool take_keyword(Parser *parser, const char *keyword) {
-    size_t n = name_length(parser->at, parser->end);
-    if (n != strlen(keyword) || strncmp(parser->at, keyword, n))
-        return false;
-    parser->at += n;
-    return true;
 }
 
 typedef enum ListEnd {
     END_OF_TEXT,
-    END_ELSE,
-    END_END
+    END_ELSE, /* the token is what follows "else" */
+    END_END,
 } ListEnd;
 static int parse_list(Parser *parser, TemplateList *list, ListEnd *ret_end, Error *err);
 
-static int close_action(Parser *parser, Error *err) {
-    skip_blanks(parser);
-    if (parser->at != parser->end)
-        return error_set(err, ERROR_INVALID, "template: unexpected '%c'", *parser->at);
-    parser->at = parser->end + 2;
+static int parse_close(Parser *parser, const char *context, Error *err) {
+    skip_space(parser);
+    if (parser->token->kind != TOKEN_CLOSE)
+        return unexpected(parser, context, err);
+    parser->token++;
     return 0;
 }
 
-static int parse_block(Parser *parser, TemplateNode *node, Error *err) {
+static const struct {
+    const char *word;
+    TemplateNodeKind kind;
+} blocks[] = {{"if", NODE_IF}, {"with", NODE_WITH}, {"range", NODE_RANGE}};
+
+static int parse_block(Parser *parser, size_t block, TemplateList *list, Error *err);
+
+/* "{{else if x}}" is a block of its own that the outer {{end}} ends, too. */
+static int parse_else(Parser *parser, size_t block, TemplateNode *node, Error *err) {
+    bool ranges = blocks[block].kind == NODE_RANGE;
     ListEnd end = END_OF_TEXT;
-    if (++parser->depth > DEPTH_MAX)
-        return fail(err, "nested too deeply");
-    TRY(parse_list(parser, &node->then, &end, err));
+    skip_space(parser);
+    if (!ranges && is_keyword(parser, blocks[block].word)) {
+        parser->token++;
+        return parse_block(parser, block, &node->otherwise, err);
+    }
+    TRY(parse_close(parser, "else", err));
+    TRY(parse_list(parser, &node->otherwise, &end, err));
     if (end == END_ELSE)
-        TRY(parse_list(parser, &node->otherwise, &end, err));
+        return template_refuse(
+            parser->source, parser->token->at, err, "expected end; found {{else}}");
+    return parse_close(parser, "end", err);
+}
+
+static int parse_block(Parser *parser, size_t block, TemplateList *list, Error *err) {
+    TRY(enter(parser, err));
+    size_t variables = parser->variables;
+    bool ranges = blocks[block].kind == NODE_RANGE;
+    ListEnd end = END_OF_TEXT;
+    array_append(list->node, list->n, (TemplateNode){.kind = blocks[block].kind});
+    TemplateNode *node = &list->node[list->n - 1];
+    TRY(parse_pipeline(parser, blocks[block].word, TOKEN_CLOSE, &node->pipeline, err));
+    parser->ranges += ranges;
+    TRY(parse_list(parser, &node->then, &end, err));
+    parser->ranges -= ranges;
+    TRY(end == END_ELSE ? parse_else(parser, block, node, err) : parse_close(parser, "end", err));
+    forget(parser, variables);
     parser->depth--;
-    return end == END_END ? 0 : fail(err, "unexpected end of the text: {{end}} is missing");
+    return 0;
+}
+
+static int parse_jump(Parser *parser, TemplateList *list, Error *err) {
+    autofree char *word = token_text(parser, parser->token);
+    TemplateNodeKind kind = text_equal(word, "break") ? NODE_BREAK : NODE_CONTINUE;
+    if (!parser->ranges)
+        return template_refuse(
+            parser->source, parser->token->at, err, "{{%s}} outside {{range}}", word);
+    array_append(list->node, list->n, (TemplateNode){.kind = kind});
+    parser->token++;
+    return parse_close(parser, word, err);
 }
 
 static int parse_action(Parser *parser, TemplateList *list, ListEnd *ret_end, Error *err) {
-    static const struct {
-        const char *word;
-        TemplateNodeKind kind;
-    } blocks[] = {{"if", NODE_IF}, {"with", NODE_WITH}, {"range", NODE_RANGE}};
-    skip_blanks(parser);
-    if (take_keyword(parser, "end")) {
-        *ret_end = END_END;
-        return close_action(parser, err);
-    }
-    if (take_keyword(parser, "else")) {
-        *ret_end = END_ELSE;
-        return close_action(parser, err);
-    }
-    TemplateNode node = {.kind = NODE_PRINT};
+    parser->token++;
+    skip_space(parser);
     for (size_t i = 0; i < array_size(blocks); i++)
-        if (take_keyword(parser, blocks[i].word))
-            node.kind = blocks[i].kind;
-    array_append(list->node, list->n, node);
-    TemplateNode *added = &list->node[list->n - 1];
-    TRY(parse_pipeline(parser, &added->pipeline, err));
-    TRY(close_action(parser, err));
-    return added->kind == NODE_PRINT ? 0 : parse_block(parser, added, err);
+        if (is_keyword(parser, blocks[i].word)) {
+            parser->token++;
+            return parse_block(parser, i, list, err);
+        }
+    *ret_end = is_keyword(parser, "end")    ? END_END
+               : is_keyword(parser, "else") ? END_ELSE
+                                            : END_OF_TEXT;
+    if (*ret_end != END_OF_TEXT) {
+        parser->token++;
+        return 0;
+    }
+    if (is_keyword(parser, "break") || is_keyword(parser, "continue"))
+        return parse_jump(parser, list, err);
+    if (parser->token->kind == TOKEN_KEYWORD)
+        return unexpected(parser, "a format, which is one template", err);
+    array_append(list->node, list->n, (TemplateNode){.kind = NODE_ACTION});
+    return parse_pipeline(parser, "command", TOKEN_CLOSE, &list->node[list->n - 1].pipeline, err);
 }
 
+/* Within a block: until its {{end}} or {{else}}, which must come. */
 static int parse_list(Parser *parser, TemplateList *list, ListEnd *ret_end, Error *err) {
     *ret_end = END_OF_TEXT;
-    while (*parser->at && *ret_end == END_OF_TEXT) {
-        const char *open = strstr(parser->at, "{{");
-        size_t n = open ? (size_t)(open - parser->at) : strlen(parser->at);
-        if (n) {
-            TemplateNode node = {.kind = NODE_TEXT, .text = text_copy_n(parser->at, n)};
+    while (parser->token->kind != TOKEN_END && *ret_end == END_OF_TEXT) {
+        if (parser->token->kind == TOKEN_TEXT) {
+            TemplateNode node = {NODE_TEXT, .text = token_text(parser, parser->token)};
             array_append(list->node, list->n, node);
+            parser->token++;
+            continue;
         }
-        parser->at += n;
-        if (!open)
-            break;
-        parser->at += 2;
-        TRY(open_action(parser, err));
         TRY(parse_action(parser, list, ret_end, err));
     }
-    return 0;
+    return *ret_end == END_OF_TEXT && parser->depth ? unexpected(parser, "input", err) : 0;
+}
+
+static int parse_all(Template *template, const TemplateTokens *tokens, Error *err) {
+    Parser parser = {.source = template->source, .token = tokens->item};
+    ListEnd end = END_OF_TEXT;
+    int code = parse_list(&parser, &template->list, &end, err);
+    if (code == 0 && end != END_OF_TEXT)
+        code = template_refuse(parser.source, parser.token->at, err, "unexpected {{%s}}",
+            end == END_ELSE ? "else" : "end");
+    forget(&parser, 0);
+    free(parser.variable);
+    return code;
 }
 
 int template_parse(const char *text, Template **ret, Error *err) {
     autoptr(Template) template = new (Template);
-    // the shell leaves these two as they are; Docker's templates know them too
-    Text unescaped = {};
-    for (const char *p = text; *p; p++) {
-        bool escape = p[0] == '\\' && (p[1] == 't' || p[1] == 'n');
-        text_append_char(&unescaped, escape ? (p[1] == 't' ? '\t' : '\n') : *p);
-        p += escape;
-    }
-    autofree char *source = text_take(&unescaped);
-    Parser parser = {.at = source};
-    ListEnd end = END_OF_TEXT;
-    TRY(parse_list(&parser, &template->list, &end, err));
-    if (end != END_OF_TEXT)
-        return fail(err, end == END_ELSE ? "unexpected {{else}}" : "unexpected {{end}}");
+    autodone(TemplateTokens) tokens = {};
+    template->source = text_copy(text);
+    TRY(template_lex(template->source, &tokens, err));
+    TRY(parse_all(template, &tokens, err));
     *ret = take_ptr(&template);
     return 0;
 }

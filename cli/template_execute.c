@@ -1,365 +1,398 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/memory.h"
 #include "cli/template.h"
+#include "cli/template_functions.h"
 #include "cli/template_tree.h"
 
-/* Values are Documents: views into the JSON that is shown, or into texts that the functions made,
- * which live until the end. */
-typedef struct Run {
-    Document root;
-    size_t n;
-    char **made;
-} Run;
-
-static Document keep(Run *run, char *json) {
-    array_append(run->made, run->n, json);
-    return document_of(json);
-}
-
-static Document keep_text(Run *run, const char *text) {
-    Text json = {};
-    json_append_string(&json, text, strlen(text));
-    return keep(run, text_take(&json));
-}
-
-static bool is_true(Document value) {
-    switch (document_kind(value)) {
-    case DOCUMENT_NONE:
-    case DOCUMENT_NULL:
-        return false;
-    case DOCUMENT_BOOL:
-        return *value.text == 't';
-    case DOCUMENT_NUMBER: {
-        autofree char *text = document_to_text(value);
-        return strtod(text, NULL) != 0;
-    }
-    case DOCUMENT_TEXT:
-    case DOCUMENT_ARRAY:
-    case DOCUMENT_OBJECT:
-        break;
-    }
-    return document_count(value) > 0;
-}
-
-/* As Go prints its own values: [a b], map[k:v]. */
-static void print_value(Document value, Text *out) {
-    DocumentKind kind = document_kind(value);
-    if (kind == DOCUMENT_NULL || kind == DOCUMENT_NONE) {
-        text_append(out, "<no value>");
-        return;
-    }
-    if (kind != DOCUMENT_ARRAY && kind != DOCUMENT_OBJECT) {
-        autofree char *text = document_to_text(value);
-        text_append(out, text);
-        return;
-    }
-    text_append(out, kind == DOCUMENT_ARRAY ? "[" : "map[");
-    size_t position = 0;
-    Document name = {}, element = {};
-    for (size_t i = 0; position < value.n && document_next(value, &position, &name, &element);
-         i++) {
-        text_append(out, i ? " " : "");
-        if (kind == DOCUMENT_OBJECT) {
-            print_value(name, out);
-            text_append_char(out, ':');
-        }
-        print_value(element, out);
-    }
-    text_append_char(out, ']');
-}
-
-static char *to_text(Document value) {
-    Text out = {};
-    print_value(value, &out);
-    return text_take(&out);
-}
-
-typedef struct Arguments {
-    size_t n;
-    Document *value;
-} Arguments;
-
-static int call_json(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    Document value = args->value[0];
-    *ret = keep_text(run, "null");
-    if (value.text) {
-        autofree char *json = text_copy_n(value.text, value.n);
-        *ret = keep_text(run, json);
-    }
-    return 0;
-}
-
-static int call_len(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    *ret = keep(run, text_format("%zu", document_count(args->value[0])));
-    return 0;
-}
-
-static int call_index(Run *run, const Arguments *args, Document *ret, Error *err) {
-    Document value = args->value[0];
-    for (size_t i = 1; i < args->n; i++) {
-        autofree char *key = to_text(args->value[i]);
-        if (document_kind(value) == DOCUMENT_ARRAY) {
-            value = document_element(value, (size_t)strtoull(key, NULL, 10));
-            if (!value.text)
-                return error_set(
-                    err, ERROR_INVALID, "template: error calling index: out of range: %s", key);
-        } else {
-            value = document_member(value, key);
-        }
-    }
-    *ret = value.text ? value : keep_text(run, ""); // a map's zero value
-    return 0;
-}
-
-static int call_print(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    autodone(Text) out = {};
-    for (size_t i = 0; i < args->n; i++)
-        print_value(args->value[i], &out);
-    *ret = keep_text(run, out.data ? out.data : "");
-    return 0;
-}
-
-static int call_println(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    autodone(Text) out = {};
-    for (size_t i = 0; i < args->n; i++) {
-        text_append(&out, i ? " " : "");
-        print_value(args->value[i], &out);
-    }
-    text_append_char(&out, '\n');
-    *ret = keep_text(run, out.data);
-    return 0;
-}
-
-static int call_join(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    autofree char *separator = to_text(args->value[1]);
-    autodone(Text) out = {};
-    size_t position = 0;
-    Document name = {}, element = {}, list = args->value[0];
-    for (size_t i = 0; position < list.n && document_next(list, &position, &name, &element); i++) {
-        text_append(&out, i ? separator : "");
-        print_value(element, &out);
-    }
-    *ret = keep_text(run, out.data ? out.data : "");
-    return 0;
-}
-
-static Document change_case(Run *run, Document value, int (*change)(int)) {
-    autofree char *text = to_text(value);
-    for (char *p = text; *p; p++)
-        *p = (char)change((unsigned char)*p);
-    return keep_text(run, text);
-}
-
-static int call_lower(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    *ret = change_case(run, args->value[0], tolower);
-    return 0;
-}
-
-static int call_upper(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    *ret = change_case(run, args->value[0], toupper);
-    return 0;
-}
-
-static Document truth(Run *run, bool value) {
-    return keep(run, text_copy(value ? "true" : "false"));
-}
-
-static int call_eq(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    autofree char *first = to_text(args->value[0]);
-    bool equal = false;
-    for (size_t i = 1; i < args->n; i++) {
-        autofree char *other = to_text(args->value[i]);
-        equal |= text_equal(first, other);
-    }
-    *ret = truth(run, equal);
-    return 0;
-}
-
-static int call_ne(Run *run, const Arguments *args, Document *ret, Error *err) {
-    TRY(call_eq(run, args, ret, err));
-    *ret = truth(run, !is_true(*ret));
-    return 0;
-}
-
-static int call_not(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)err;
-    *ret = truth(run, !is_true(args->value[0]));
-    return 0;
-}
-
-static int call_and(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)run;
-    (void)err;
-    size_t i = 0;
-    while (i + 1 < args->n && is_true(args->value[i]))
-        i++;
-    *ret = args->value[i];
-    return 0;
-}
-
-static int call_or(Run *run, const Arguments *args, Document *ret, Error *err) {
-    (void)run;
-    (void)err;
-    size_t i = 0;
-    while (i + 1 < args->n && !is_true(args->value[i]))
-        i++;
-    *ret = args->value[i];
-    return 0;
-}
-
-static const struct {
+typedef struct Variable {
     const char *name;
-    size_t min, max;
-    int (*call)(Run *run, const Arguments *args, Document *ret, Error *err);
-} functions[] = {
-    {"and", 1, SIZE_MAX, call_and},
-    {"eq", 2, SIZE_MAX, call_eq},
-    {"index", 1, SIZE_MAX, call_index},
-    {"join", 2, 2, call_join},
-    {"json", 1, 1, call_json},
-    {"len", 1, 1, call_len},
-    {"lower", 1, 1, call_lower},
-    {"ne", 2, 2, call_ne},
-    {"not", 1, 1, call_not},
-    {"or", 1, SIZE_MAX, call_or},
-    {"print", 0, SIZE_MAX, call_print},
-    {"println", 0, SIZE_MAX, call_println},
-    {"upper", 1, 1, call_upper},
-};
+    Document value;
+} Variable;
 
-static int call(Run *run, const char *name, const Arguments *args, Document *ret, Error *err) {
-    for (size_t i = 0; i < array_size(functions); i++) {
-        if (!text_equal(functions[i].name, name))
-            continue;
-        if (args->n < functions[i].min || args->n > functions[i].max)
-            return error_set(err, ERROR_INVALID, "template: wrong number of arguments for %s: %zu",
-                name, args->n);
-        return functions[i].call(run, args, ret, err);
-    }
-    return error_set(err, ERROR_INVALID, "template: function \"%s\" not defined", name);
+typedef enum Jump {
+    JUMP_NONE,
+    JUMP_BREAK,
+    JUMP_CONTINUE,
+} Jump;
+
+typedef struct Walk {
+    const Template *template;
+    const TemplateInput *input;
+    TemplateRun run;
+    size_t variables;
+    Variable *variable;
+    Jump jump;
+} Walk;
+
+/* "template: :1:2: executing "" at <SOURCE>: …": `at` gives line and column. */
+static int fail(const Walk *walk, size_t at, const char *shown, Error *err, const char *what) {
+    const char *source = walk->template->source;
+    size_t line = 1, start = 0;
+    for (size_t i = 0; i < at; i++)
+        if (source[i] == '\n') {
+            line++;
+            start = i + 1;
+        }
+    return error_set(err, ERROR_INVALID, "template: :%zu:%zu: executing \"\" at <%s>: %s", line,
+        at - start, shown, what);
+}
+
+static int fail_between(const Walk *walk, size_t at, size_t end, Error *err, const char *what) {
+    const char *source = walk->template->source;
+    while (end > at && isspace((unsigned char)source[end - 1]))
+        end--;
+    autofree char *shown = text_copy_n(source + at, end - at);
+    return fail(walk, at, shown, err, what);
+}
+
+/* Go points at the second field of a chain. */
+__attribute__((format(printf, 4, 5))) static int fail_at(
+    const Walk *walk, const TemplateOperand *operand, Error *err, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    autofree char *what = text_format_v(format, args);
+    va_end(args);
+    const char *source = walk->template->source;
+    autofree char *shown = text_copy_n(source + operand->at, operand->end - operand->at);
+    bool chain = operand->kind == OPERAND_FIELD && operand->n > 1;
+    return fail(walk, operand->at + (chain ? 1 + strlen(operand->names[0]) : 0), shown, err, what);
 }
 
 static int evaluate_pipeline(
-    Run *run, const TemplatePipeline *pipeline, Document dot, Document *ret, Error *err);
+    Walk *walk, const TemplatePipeline *pipeline, Document dot, Document *ret, Error *err);
 
-static int evaluate_fields(Document value, char *const *names, Document *ret, Error *err) {
-    for (size_t i = 0; names[i]; i++) {
+/* A struct has its fields or not; a map's key that is not there is no value. Which of the two JSON
+ * was, its names tell: those of Go's structs are capitals. */
+static int evaluate_fields(
+    Walk *walk, const TemplateOperand *operand, Document value, Document *ret, Error *err) {
+    bool typed = walk->input->type && value.text == walk->input->dot.text;
+    for (size_t i = 0; i < operand->n; i++) {
+        const char *name = operand->names[i];
         DocumentKind kind = document_kind(value);
         if (kind == DOCUMENT_NONE)
-            return error_set(
-                err, ERROR_INVALID, "template: map has no entry for key \"%s\"", names[i - 1]);
-        if (kind != DOCUMENT_OBJECT && kind != DOCUMENT_NULL)
-            return error_set(err, ERROR_INVALID, "template: can't evaluate field %s", names[i]);
-        value = document_member(value, names[i]);
+            return fail_at(walk, operand, err, "map has no entry for key \"%s\"",
+                i ? operand->names[i - 1] : name);
+        if (kind == DOCUMENT_NULL)
+            return fail_at(walk, operand, err, "nil pointer evaluating interface {}.%s", name);
+        if (kind != DOCUMENT_OBJECT)
+            return fail_at(walk, operand, err, "can't evaluate field %s in type %s", name,
+                template_type_name(value));
+        Document member = document_member(value, name);
+        if (!member.text && typed && i == 0)
+            return fail_at(
+                walk, operand, err, "can't evaluate field %s in type %s", name, walk->input->type);
+        if (!member.text && !isupper((unsigned char)*name))
+            member = template_keep(&walk->run, text_copy("null"));
+        value = member;
     }
     *ret = value;
     return 0;
+}
+
+static Variable *find_variable(Walk *walk, const char *name) {
+    for (size_t i = walk->variables; i > 0; i--)
+        if (text_equal(walk->variable[i - 1].name, name))
+            return &walk->variable[i - 1];
+    return NULL; // the parser knows them all
+}
+
+static void set_variable(Walk *walk, const char *name, Document value, bool assigns) {
+    Variable variable = {name, value};
+    if (assigns)
+        find_variable(walk, name)->value = value;
+    else
+        array_append(walk->variable, walk->variables, variable);
 }
 
 static int evaluate_operand(
-    Run *run, const TemplateOperand *operand, Document dot, Document *ret, Error *err) {
+    Walk *walk, const TemplateOperand *operand, Document dot, Document *ret, Error *err) {
+    Document value = dot;
     switch (operand->kind) {
     case OPERAND_FIELD:
-        return evaluate_fields(dot, operand->names, ret, err);
-    case OPERAND_ROOT:
-        return evaluate_fields(run->root, operand->names, ret, err);
+        break;
+    case OPERAND_VARIABLE:
+        value = find_variable(walk, operand->text)->value;
+        break;
     case OPERAND_PIPELINE:
-        return evaluate_pipeline(run, operand->pipeline, dot, ret, err);
+        TRY(evaluate_pipeline(walk, operand->pipeline, dot, &value, err));
+        break;
     case OPERAND_VALUE:
-    case OPERAND_FUNCTION:
+        value = document_of(operand->text);
+        break;
+    case OPERAND_NIL:
+        value = template_keep(&walk->run, text_copy("null"));
+        break;
+    case OPERAND_FUNCTION: { // among arguments: a call without any
+        TemplateArguments none = {};
+        if (template_function_call(&walk->run, operand->text, &none, &value, err) < 0) {
+            autofree char *why = text_copy(err->message);
+            return fail_at(walk, operand, err, "%s", why);
+        }
         break;
     }
-    *ret = document_of(operand->text);
+    }
+    return evaluate_fields(walk, operand, value, ret, err);
+}
+
+/* `and` and `or` stop at the argument that decides. */
+static int evaluate_logic(Walk *walk, const TemplateCommand *command, Document dot,
+    const Document *last, Document *ret, Error *err) {
+    bool stop_at = text_equal(command->operand[0].text, "or");
+    for (size_t i = 1; i < command->n; i++) {
+        TRY(evaluate_operand(walk, &command->operand[i], dot, ret, err));
+        if (template_is_true(*ret) == stop_at)
+            return 0;
+    }
+    if (last)
+        *ret = *last;
     return 0;
 }
 
-/* `last` is what the command before the | gave; it becomes the last argument. */
-static int evaluate_command(Run *run, const TemplateCommand *command, Document dot,
+static int call_function(Walk *walk, const TemplateCommand *command, Document dot,
     const Document *last, Document *ret, Error *err) {
-    const TemplateOperand *first = &command->operand[0];
-    if (first->kind != OPERAND_FUNCTION) {
-        if (command->n > 1 || last)
-            return error_set(err, ERROR_INVALID,
-                "template: can't give an argument to non-function %s",
-                first->text ? first->text : "()");
-        return evaluate_operand(run, first, dot, ret, err);
-    }
+    const char *name = command->operand[0].text;
+    bool logic = text_equal(name, "and") || text_equal(name, "or");
+    if (logic && command->n + !!last > 1)
+        return evaluate_logic(walk, command, dot, last, ret, err);
     autofree Document *values = new_array(Document, command->n + 1);
-    Arguments args = {.value = values};
+    TemplateArguments arguments = {.value = values};
     for (size_t i = 1; i < command->n; i++)
-        TRY(evaluate_operand(run, &command->operand[i], dot, &values[args.n++], err));
+        TRY(evaluate_operand(walk, &command->operand[i], dot, &values[arguments.n++], err));
     if (last)
-        values[args.n++] = *last;
-    return call(run, first->text, &args, ret, err);
+        values[arguments.n++] = *last;
+    if (template_function_call(&walk->run, name, &arguments, ret, err) == 0)
+        return 0;
+    autofree char *why = text_copy(err->message);
+    bool called = !text_starts(why, "wrong number of args");
+    return fail_between(
+        walk, command->at, called ? command->end : command->operand[0].end, err, why);
 }
 
-static int evaluate_pipeline(
-    Run *run, const TemplatePipeline *pipeline, Document dot, Document *ret, Error *err) {
+/* {{.Label "name"}}; anything else that gets an argument is no function. */
+static int call_method(Walk *walk, const TemplateCommand *command, Document dot,
+    const Document *last, Document *ret, Error *err) {
+    const TemplateOperand *first = &command->operand[0];
+    bool root = first->kind == OPERAND_FIELD ? dot.text == walk->input->dot.text
+                                             : text_equal(first->text, "$");
+    Document argument = last ? *last : (Document){};
+    if (command->n == 2)
+        TRY(evaluate_operand(walk, &command->operand[1], dot, &argument, err));
+    if (root && first->n == 1 && walk->input->method && command->n - 1 + !!last == 1) {
+        autofree char *text = template_to_text(argument);
+        char *json = walk->input->method(walk->input->user, first->names[0], text);
+        if (json) {
+            *ret = template_keep(&walk->run, json);
+            return 0;
+        }
+    }
+    if (first->n && (first->kind == OPERAND_FIELD || first->kind == OPERAND_VARIABLE))
+        return fail_at(walk, first, err, "%s has arguments but cannot be invoked as function",
+            first->names[first->n - 1]);
+    return fail_between(walk, first->at, first->end, err, "can't give argument to non-function");
+}
+
+/* `last` is what the command before the | gave; it becomes the last argument. */
+static int evaluate_command(Walk *walk, const TemplateCommand *command, Document dot,
+    const Document *last, Document *ret, Error *err) {
+    const TemplateOperand *first = &command->operand[0];
+    if (first->kind == OPERAND_FUNCTION && !first->n)
+        return call_function(walk, command, dot, last, ret, err);
+    if (command->n > 1 || last)
+        return call_method(walk, command, dot, last, ret, err);
+    if (first->kind == OPERAND_NIL)
+        return fail_at(walk, first, err, "nil is not a command");
+    return evaluate_operand(walk, first, dot, ret, err);
+}
+
+static int evaluate_commands(
+    Walk *walk, const TemplatePipeline *pipeline, Document dot, Document *ret, Error *err) {
     Document value = {};
     for (size_t i = 0; i < pipeline->n; i++) {
         Document last = value;
-        TRY(evaluate_command(run, &pipeline->command[i], dot, i ? &last : NULL, &value, err));
+        TRY(evaluate_command(walk, &pipeline->command[i], dot, i ? &last : NULL, &value, err));
     }
     *ret = value;
     return 0;
 }
 
-static int execute(Run *run, const TemplateList *list, Document dot, Text *out, Error *err);
-
-static int execute_range(
-    Run *run, const TemplateNode *node, Document dot, Document value, Text *out, Error *err) {
-    size_t position = 0, n = 0;
-    Document name = {}, element = {};
-    for (; position < value.n && document_next(value, &position, &name, &element); n++)
-        TRY(execute(run, &node->then, element, out, err));
-    return n ? 0 : execute(run, &node->otherwise, dot, out, err);
-}
-
-static int execute_node(Run *run, const TemplateNode *node, Document dot, Text *out, Error *err) {
-    Document value = {};
-    if (node->kind == NODE_TEXT) {
-        text_append(out, node->text);
-        return 0;
-    }
-    TRY(evaluate_pipeline(run, node->pipeline, dot, &value, err));
-    if (node->kind == NODE_RANGE)
-        return execute_range(run, node, dot, value, out, err);
-    if (node->kind == NODE_PRINT) {
-        const TemplateOperand *operand = &node->pipeline->command[0].operand[0];
-        if (!value.text)
-            return error_set(err, ERROR_INVALID, "template: %s has no value", operand->text);
-        print_value(value, out);
-        return 0;
-    }
-    bool taken = is_true(value);
-    Document inner = node->kind == NODE_WITH && taken ? value : dot;
-    return execute(run, taken ? &node->then : &node->otherwise, inner, out, err);
-}
-
-static int execute(Run *run, const TemplateList *list, Document dot, Text *out, Error *err) {
-    for (size_t i = 0; i < list->n; i++)
-        TRY(execute_node(run, &list->node[i], dot, out, err));
+/* range sets its variables itself, element by element. */
+static int evaluate_pipeline(
+    Walk *walk, const TemplatePipeline *pipeline, Document dot, Document *ret, Error *err) {
+    TRY(evaluate_commands(walk, pipeline, dot, ret, err));
+    if (pipeline->variables == 1)
+        set_variable(walk, pipeline->variable[0], *ret, pipeline->assigns);
     return 0;
 }
 
-int template_execute(const Template *template, Document dot, Text *out, Error *err) {
-    Run run = {.root = dot};
-    int result = execute(&run, &template->list, dot, out, err);
-    for (size_t i = 0; i < run.n; i++)
-        free(run.made[i]);
-    free(run.made);
+static int execute(Walk *walk, const TemplateList *list, Document dot, Text *out, Error *err);
+
+static int execute_element(
+    Walk *walk, const TemplateNode *node, Document key, Document element, Text *out, Error *err) {
+    const TemplatePipeline *pipeline = node->pipeline;
+    size_t variables = walk->variables;
+    if (pipeline->variables == 2)
+        set_variable(walk, pipeline->variable[0], key, pipeline->assigns);
+    if (pipeline->variables)
+        set_variable(walk, pipeline->variable[pipeline->variables - 1], element, pipeline->assigns);
+    TRY(execute(walk, &node->then, element, out, err));
+    walk->variables = variables;
+    if (walk->jump == JUMP_CONTINUE)
+        walk->jump = JUMP_NONE;
+    return 0;
+}
+
+typedef struct Elements {
+    size_t n;
+    Document *key, *value;
+} Elements;
+
+static void elements_done(Elements *elements) {
+    free(elements->key);
+    free(elements->value);
+}
+CLEANUP_DEFINE_DONE(Elements, elements_done)
+
+static Document number(Walk *walk, size_t value) {
+    return template_keep(&walk->run, text_format("%zu", value));
+}
+
+enum {
+    COUNT_MAX = 1 << 20 /* range over a number */
+};
+
+static int refuse_range(
+    const Walk *walk, const TemplatePipeline *pipeline, const char *value, Error *err) {
+    autofree char *why = text_format("range can't iterate over %s", value);
+    return fail_between(walk, pipeline->at, pipeline->end, err, why);
+}
+
+static int list_elements(
+    Walk *walk, const TemplateNode *node, Document value, Elements *ret, Error *err) {
+    size_t position = 0;
+    Document name = {}, element = {};
+    DocumentKind kind = document_kind(value);
+    if (kind == DOCUMENT_OBJECT)
+        ret->n = document_sort(value, &ret->key, &ret->value);
+    autofree char *text = document_to_text(value);
+    if (kind == DOCUMENT_BOOL || kind == DOCUMENT_TEXT ||
+        (kind == DOCUMENT_NUMBER && template_is_float(value)))
+        return refuse_range(walk, node->pipeline, text, err);
+    long long count = kind == DOCUMENT_NUMBER ? strtoll(text, NULL, 10) : -1;
+    for (long long i = 0; i < count && i < COUNT_MAX; i++) {
+        ret->key = memory_resize(ret->key, ret->n + 1, sizeof *ret->key);
+        ret->key[ret->n] = number(walk, (size_t)i);
+        array_append(ret->value, ret->n, ret->key[i]);
+    }
+    while (kind == DOCUMENT_ARRAY && position < value.n &&
+           document_next(value, &position, &name, &element)) {
+        ret->key = memory_resize(ret->key, ret->n + 1, sizeof *ret->key);
+        ret->key[ret->n] = number(walk, ret->n);
+        array_append(ret->value, ret->n, element);
+    }
+    return 0;
+}
+
+static int execute_range(
+    Walk *walk, const TemplateNode *node, Document dot, Text *out, Error *err) {
+    Document value = {};
+    autodone(Elements) elements = {};
+    TRY(evaluate_commands(walk, node->pipeline, dot, &value, err));
+    TRY(list_elements(walk, node, value, &elements, err));
+    for (size_t i = 0; i < elements.n && walk->jump == JUMP_NONE; i++)
+        TRY(execute_element(walk, node, elements.key[i], elements.value[i], out, err));
+    if (walk->jump == JUMP_BREAK)
+        walk->jump = JUMP_NONE;
+    return elements.n ? 0 : execute(walk, &node->otherwise, dot, out, err);
+}
+
+static int execute_action(
+    Walk *walk, const TemplateNode *node, Document dot, Text *out, Error *err) {
+    const TemplatePipeline *pipeline = node->pipeline;
+    Document value = {};
+    TRY(evaluate_pipeline(walk, pipeline, dot, &value, err));
+    if (pipeline->variables)
+        return 0;
+    const TemplateOperand *last = &pipeline->command[pipeline->n - 1].operand[0];
+    if (!value.text && last->n)
+        return fail_at(
+            walk, last, err, "map has no entry for key \"%s\"", last->names[last->n - 1]);
+    template_print(value, out);
+    return 0;
+}
+
+static int execute_branch(
+    Walk *walk, const TemplateNode *node, Document dot, Text *out, Error *err) {
+    size_t variables = walk->variables;
+    Document value = {};
+    TRY(evaluate_pipeline(walk, node->pipeline, dot, &value, err));
+    bool taken = template_is_true(value);
+    Document inner = node->kind == NODE_WITH && taken ? value : dot;
+    TRY(execute(walk, taken ? &node->then : &node->otherwise, inner, out, err));
+    walk->variables = variables;
+    return 0;
+}
+
+static int execute_node(Walk *walk, const TemplateNode *node, Document dot, Text *out, Error *err) {
+    switch (node->kind) {
+    case NODE_TEXT:
+        text_append(out, node->text);
+        return 0;
+    case NODE_ACTION:
+        return execute_action(walk, node, dot, out, err);
+    case NODE_IF:
+    case NODE_WITH:
+        return execute_branch(walk, node, dot, out, err);
+    case NODE_RANGE:
+        return execute_range(walk, node, dot, out, err);
+    case NODE_BREAK:
+        walk->jump = JUMP_BREAK;
+        return 0;
+    case NODE_CONTINUE:
+        walk->jump = JUMP_CONTINUE;
+        return 0;
+    }
+    return 0;
+}
+
+static int execute(Walk *walk, const TemplateList *list, Document dot, Text *out, Error *err) {
+    for (size_t i = 0; i < list->n && walk->jump == JUMP_NONE; i++)
+        TRY(execute_node(walk, &list->node[i], dot, out, err));
+    return 0;
+}
+
+int template_execute(const Template *template, const TemplateInput *input, Text *out, Error *err) {
+    Walk walk = {.template = template, .input = input, .run.header = input->header};
+    set_variable(&walk, "$", input->dot, false);
+    int result = execute(&walk, &template->list, input->dot, out, err);
+    template_run_done(&walk.run);
+    free(walk.variable);
     return result;
+}
+
+static bool pipeline_uses(const TemplatePipeline *pipeline, const char *field) {
+    for (size_t i = 0; pipeline && i < pipeline->n; i++)
+        for (size_t k = 0; k < pipeline->command[i].n; k++) {
+            const TemplateOperand *operand = &pipeline->command[i].operand[k];
+            if ((operand->n && text_equal(operand->names[0], field)) ||
+                pipeline_uses(operand->pipeline, field))
+                return true;
+        }
+    return false;
+}
+
+static bool list_uses(const TemplateList *list, const char *field) {
+    for (size_t i = 0; i < list->n; i++)
+        if (pipeline_uses(list->node[i].pipeline, field) || list_uses(&list->node[i].then, field) ||
+            list_uses(&list->node[i].otherwise, field))
+            return true;
+    return false;
+}
+
+bool template_uses(const Template *template, const char *field) {
+    return list_uses(&template->list, field);
 }

@@ -1,34 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "cli/document.h"
+#include "cli/template.h"
 
-/* What template_parse makes and template_execute walks. */
+/* What template_parse makes and template_execute walks. `at` and `end` are places in the source,
+ * for messages. */
 typedef struct TemplatePipeline TemplatePipeline;
 typedef struct TemplateNode TemplateNode;
 
 typedef enum TemplateOperandKind {
     OPERAND_FIELD,    /* .A.B of the dot; no names: the dot itself */
-    OPERAND_ROOT,     /* $.A.B */
-    OPERAND_VALUE,    /* "text", 12, true */
-    OPERAND_PIPELINE, /* ( … ) */
-    OPERAND_FUNCTION, /* an identifier; the first of a command */
+    OPERAND_VARIABLE, /* $x.A.B; text is "$x" */
+    OPERAND_VALUE,    /* "text", 12, true; text is its JSON */
+    OPERAND_NIL,
+    OPERAND_PIPELINE, /* ( … ).A.B */
+    OPERAND_FUNCTION, /* text is its name */
 } TemplateOperandKind;
 
 typedef struct TemplateOperand {
     TemplateOperandKind kind;
-    char *text;   /* ".A.B", the value's JSON, or the function's name */
+    size_t at, end;
+    char *text;
+    size_t n;
     char **names; /* fields */
     TemplatePipeline *pipeline;
 } TemplateOperand;
 
 typedef struct TemplateCommand {
+    size_t at, end;
     size_t n;
     TemplateOperand *operand;
 } TemplateCommand;
 
 struct TemplatePipeline {
+    size_t at, end;
     size_t n;
     TemplateCommand *command;
+    size_t variables;
+    char *variable[2]; /* declared or assigned; two only in range */
+    bool assigns;
 };
 
 typedef struct TemplateList {
@@ -38,10 +47,12 @@ typedef struct TemplateList {
 
 typedef enum TemplateNodeKind {
     NODE_TEXT,
-    NODE_PRINT,
+    NODE_ACTION,
     NODE_IF,
     NODE_WITH,
-    NODE_RANGE
+    NODE_RANGE,
+    NODE_BREAK,
+    NODE_CONTINUE,
 } TemplateNodeKind;
 
 struct TemplateNode {
@@ -51,6 +62,11 @@ struct TemplateNode {
     TemplateList then, otherwise;
 };
 
-typedef struct Template {
+struct Template {
+    char *source;
     TemplateList list;
-} Template;
+};
+
+void template_operand_done(TemplateOperand *operand);
+void template_pipeline_free(TemplatePipeline *pipeline);
+CLEANUP_DEFINE(TemplatePipeline, template_pipeline_free)

@@ -13,18 +13,30 @@
 
 typedef struct InspectOptions {
     const char *format, *type;
+    bool size;
 } InspectOptions;
 
-static int inspect_container(Client *client, const char *name, char **ret, Error *err) {
+typedef struct Output {
+    const char *type;
+    const Template *template; /* NULL: JSON */
+    bool size, compact;
+    Text json; /* elements, without the brackets around them */
+} Output;
+
+static int inspect_container(
+    Client *client, const char *name, const Output *output, char **ret, Error *err) {
     Tare__V1__ContainerRequest request = TARE__V1__CONTAINER_REQUEST__INIT;
     request.container = (char *)name;
+    request.size = output->size;
     autoreply Tare__V1__InspectResponse *reply = NULL;
     TRY(client_call(client, &tare__v1__containers__descriptor, "Inspect", &request, &reply, err));
     *ret = text_copy(reply->json);
     return 0;
 }
 
-static int inspect_image(Client *client, const char *name, char **ret, Error *err) {
+static int inspect_image(
+    Client *client, const char *name, const Output *output, char **ret, Error *err) {
+    (void)output;
     Tare__V1__ImageRequest request = TARE__V1__IMAGE_REQUEST__INIT;
     request.image = (char *)name;
     autoreply Tare__V1__InspectImageResponse *reply = NULL;
@@ -35,14 +47,15 @@ static int inspect_image(Client *client, const char *name, char **ret, Error *er
 
 static const struct {
     const char *type;
-    int (*inspect)(Client *client, const char *name, char **ret, Error *err);
+    int (*inspect)(Client *client, const char *name, const Output *output, char **ret, Error *err);
 } kinds[] = {{"container", inspect_container}, {"image", inspect_image}};
 
-static int inspect(Client *client, const char *type, const char *name, char **ret, Error *err) {
+static int inspect(Client *client, const char *name, const Output *output, char **ret, Error *err) {
+    const char *type = output->type;
     for (size_t i = 0; i < array_size(kinds); i++) {
         if (!text_is_empty(type) && !text_equal(type, kinds[i].type))
             continue;
-        int result = kinds[i].inspect(client, name, ret, err);
+        int result = kinds[i].inspect(client, name, output, ret, err);
         if (result != ERROR_NOT_FOUND || !text_is_empty(type))
             return result;
     }
@@ -58,20 +71,20 @@ static int check_type(const char *type, Error *err) {
                        "unknown type: \"%s\": must be one of \"container\", \"image\"", type);
 }
 
-typedef struct Output {
-    const char *type;
-    const Template *template; /* NULL: JSON */
-    Text json;                /* elements, without the brackets around them */
-} Output;
-
 static int inspect_one(Client *client, const char *name, void *data, Error *err) {
     Output *output = data;
     autofree char *json = NULL;
-    TRY(inspect(client, output->type, name, &json, err));
+    TRY(inspect(client, name, output, &json, err));
     if (output->template) {
         autodone(Text) text = {};
-        TRY(template_execute(output->template, document_of(json), &text, err));
+        const TemplateInput input = {.dot = document_of(json)};
+        if (template_execute(output->template, &input, &text, err) < 0)
+            return error_prefix(err, "template parsing error");
         printf("%s\n", text.data ? text.data : "");
+        return 0;
+    }
+    if (output->compact) {
+        text_append_format(&output->json, "%s%s", output->json.length ? "," : "", json);
         return 0;
     }
     text_append(&output->json, output->json.length ? ",\n    " : "\n    ");
@@ -83,15 +96,19 @@ static int run_typed(
     Cli *cli, const InspectOptions *options, const char *type, int argc, char **argv) {
     Error err = {};
     autoptr(Template) template = NULL;
-    if (check_type(type, &err) < 0 ||
-        (!text_is_empty(options->format) && !text_equal(options->format, "json") &&
-            template_parse(options->format, &template, &err) < 0))
+    if (check_type(type, &err) < 0)
         return cli_report(cli, &err);
-    Output output = {.type = type, .template = template};
+    bool compact = text_equal(options->format, "json");
+    if (!text_is_empty(options->format) && !compact &&
+        template_parse(options->format, &template, &err) < 0) {
+        error_prefix(&err, "template parsing error");
+        return cli_report(cli, &err);
+    }
+    Output output = {.type = type, .template = template, .size = options->size, .compact = compact};
     int code = cli_each(cli, argc, argv, inspect_one, &output);
     if (!template)
-        printf(
-            "[%s%s]\n", output.json.data ? output.json.data : "", output.json.length ? "\n" : "");
+        printf("[%s%s]\n", output.json.data ? output.json.data : "",
+            output.json.length && !compact ? "\n" : "");
     text_done(&output.json);
     return code;
 }
@@ -115,13 +132,20 @@ static int run_image(Cli *cli, const void *values, int argc, char **argv) {
         'f', "format", OPTION_TEXT, offsetof(T, format), "string",                                 \
             "Format output using a Go template, or as JSON with 'json'"                            \
     }
+#define SIZE_ROW                                                                                   \
+    {                                                                                              \
+        's', "size", OPTION_FLAG, offsetof(T, size), NULL,                                         \
+            "Display total file sizes if the type is container"                                    \
+    }
 static const Option options[] = {
     FORMAT_ROW,
+    SIZE_ROW,
     {0, "type", OPTION_TEXT, offsetof(T, type), "string",
         "Only inspect objects of the given type (container, image)"},
     {},
 };
-static const Option typed_options[] = {FORMAT_ROW, {}};
+static const Option container_options[] = {FORMAT_ROW, SIZE_ROW, {}};
+static const Option image_options[] = {FORMAT_ROW, {}};
 #undef T
 
 const Command command_inspect = {
@@ -142,7 +166,7 @@ const Command command_inspect = {
 const Command command_container_inspect = {
     .arguments = "[OPTIONS] CONTAINER [CONTAINER...]",
     .summary = "Display detailed information on one or more containers",
-    .options = typed_options,
+    .options = container_options,
     .options_size = sizeof(InspectOptions),
     .min = 1,
     .max = -1,
@@ -152,7 +176,7 @@ const Command command_container_inspect = {
 const Command command_image_inspect = {
     .arguments = "[OPTIONS] IMAGE [IMAGE...]",
     .summary = "Display detailed information on one or more images",
-    .options = typed_options,
+    .options = image_options,
     .options_size = sizeof(InspectOptions),
     .min = 1,
     .max = -1,

@@ -2,6 +2,7 @@
 """Verbs for images, end to end."""
 
 import json
+import os
 import re
 import subprocess
 
@@ -41,6 +42,9 @@ def test_inspect_an_image(engine, busybox):
     assert engine.output("inspect", "-f", "{{.Id}}", busybox) == document["Id"]
     assert engine.output("inspect", "-f", "{{.Os}}", document["Id"][7:19]) == "linux"
     assert document["Id"][7:19] == engine.output("images", "-q", busybox)
+    assert set(document["GraphDriver"]["Data"]) >= {"MergedDir", "UpperDir", "WorkDir"}
+    assert os.path.isdir(document["GraphDriver"]["Data"]["UpperDir"])
+    assert {"Architecture", "Author", "Comment", "Created", "Metadata", "Parent", "RepoDigests", "Size"} <= set(document)
 
 
 def test_load_from_a_file_and_from_a_pipe(engine, registry, tmp_path):

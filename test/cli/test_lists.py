@@ -65,6 +65,33 @@ def test_ps_quiet_and_whole(fake, tare, containers):
     assert "\"/docker-entrypoint.sh nginx -g 'daemon off;'\"" in tare.run("ps", "--no-trunc").stdout
 
 
+def test_ps_by_template(fake, tare, containers):
+    pb = fake.messages["container"]
+    containers(summary(pb, labels=["com.example.some-role=db", "x=y"], state="running", networks=["bridge"], size_rw=5, size_root_fs=10**6))
+    assert tare.run("ps", "--format", "{{.ID}}: {{.Names}} {{.Label \"x\"}}{{.Label \"none\"}}").stdout == "0123456789ab: web y\n"
+    assert tare.run("ps", "--format", "table {{.Names}}\\t{{upper .Image}}\\t{{.Label \"com.example.some-role\"}}").stdout.splitlines() == [
+        "NAMES     IMAGE     some role", "web       NGINX     db"]
+    assert not fake.requests("List")[-1].size
+    assert tare.run("ps", "-s").stdout.splitlines()[0].endswith("NAMES     SIZE")
+    assert tare.run("ps", "--format", "{{.Size}}").stdout == "5B (virtual 1MB)\n"
+    assert fake.requests("List")[-1].size
+    document = json.loads(tare.run("ps", "--format", "json").stdout)
+    assert document["Names"] == "web" and document["State"] == "running" and list(document) == sorted(document)
+    assert tare.run("ps", "--format", "{{.Nope}}", code=1).stderr == (
+        'tare: template parsing error: template: :1:2: executing "" at <.Nope>: can\'t evaluate field Nope in type *formatter.ContainerContext\n')
+    assert tare.run("ps", "--format", "{{.ID", code=1).stderr == "tare: template parsing error: template: :1: unclosed action\n"
+
+
+def test_formats_of_the_users_file(fake, tare, containers, tmp_path):
+    pb = fake.messages["container"]
+    containers(summary(pb))
+    (tmp_path / "config.json").write_text(json.dumps({"psFormat": "{{.Names}}!"}))
+    tare.environment["DOCKER_CONFIG"] = str(tmp_path)
+    assert tare.run("ps").stdout == "web!\n"
+    assert tare.run("ps", "--format", "{{.Image}}").stdout == "nginx\n"
+    assert tare.run("ps", "-q").stdout == "0123456789ab\n"
+
+
 def test_what_a_container_says_of_itself_cannot_move_the_cursor(fake, tare, containers):
     pb = fake.messages["container"]
     containers(summary(pb, command=["\x1b[2J", "\n"]))
@@ -123,6 +150,16 @@ def test_images_prints_a_row_a_name(fake, tare, images):
         "localhost:5000/b   1         abababababab   2 weeks ago   5.59MB",
         "<none>             <none>    abababababab   2 weeks ago   13.3kB",
     ]
+
+
+def test_images_by_template(fake, tare, images):
+    pb = fake.messages["image"]
+    images(image(pb, containers=-1, shared_size=-1))
+    assert tare.run("images", "--format", "{{.Repository}}:{{.Tag}} {{.Size}} {{.SharedSize}}").stdout == "busybox:latest 5.59MB N/A\n"
+    assert tare.run("images", "--format", "table {{.Tag}}\\t{{.ID}}").stdout.splitlines() == ["TAG       IMAGE ID", "latest    abababababab"]
+    assert tare.run("images", "--format", "{{.Digest}}").stdout == "sha256:" + "d" * 64 + "\n"
+    assert json.loads(tare.run("images", "--format", "json").stdout)["Repository"] == "busybox"
+    assert "virtual_size: 5.59MB" in tare.run("images", "--format", "raw").stdout
 
 
 def test_images_digests_ids_and_filters(fake, tare, images):
@@ -219,7 +256,10 @@ def test_inspect_by_template(tare, documents):
     assert tare.run("inspect", "--format", '{{index .Labels "a.b"}}', "c").stdout == "c\n"
     assert json.loads(tare.run("inspect", "-f", "{{json .State}}", "c").stdout) == {"Running": True}
     assert "map has no entry" in tare.run("inspect", "-f", "{{.Nope.X}}", "c", code=1).stderr
-    assert json.loads(tare.run("inspect", "-f", "json", "c").stdout)[0]["Id"] == "c"
+    assert tare.run("inspect", "-f", "json", "c").stdout.startswith('[{"Id"')
+    assert tare.run("inspect", "-f", "{{.Nope}}", "c", code=1).stderr == (
+        'tare: template parsing error: template: :1:2: executing "" at <.Nope>: map has no entry for key "Nope"\n')
+    assert tare.run("inspect", "-f", "{{", "c", code=1).stderr == "tare: template parsing error: template: :1: unclosed action\n"
 
 
 def log(pb, data, stderr=False, at=1700000000 * SECOND):

@@ -240,6 +240,8 @@ char *docker_container_inspect(const DockerContainerInput *input) {
         .log_path = log_config_path(record, input->directory),
         .name = text_format("/%s", record->name),
         .restart_count = integer((int64_t)record->state->restart_count.value),
+        .size_rw = {input->has_size, (int64_t)input->size_rw},
+        .size_root_fs = {input->has_size, (int64_t)input->size_root_fs},
         .driver = text_copy("overlay2"),
         .platform = text_copy("linux"),
         .host_config = host_config_of(input),

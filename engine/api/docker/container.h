@@ -12,6 +12,8 @@ typedef struct DockerContainerInput {
     const char *runtime;
     const Config *config;
     bool cgroup_v2;
+    bool has_size;
+    uint64_t size_rw, size_root_fs;
 } DockerContainerInput;
 
 char *docker_container_inspect(const DockerContainerInput *input);

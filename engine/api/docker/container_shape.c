@@ -233,6 +233,8 @@ static const JsonField container_fields[] = {
     ABSENT_NULL("ExecIDs"),
     {"HostConfig", JSON_OBJECT, JSON_AT(host_config), &host_config_type},
     {"GraphDriver", JSON_OBJECT, JSON_AT(graph_driver), &graph_type},
+    {"SizeRw", JSON_INT, JSON_AT(size_rw)},
+    {"SizeRootFs", JSON_INT, JSON_AT(size_root_fs)},
     {"Mounts", JSON_OBJECTS, JSON_AT(mounts), &docker_mount_type, JSON_ALWAYS},
     {"Config", JSON_OBJECT, JSON_AT(config), &docker_config_type},
     {"NetworkSettings", JSON_OBJECT, JSON_AT(network_settings), &network_type},

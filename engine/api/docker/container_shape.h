@@ -75,7 +75,7 @@ typedef struct DockerContainer {
     JsonTexts args;
     DockerState *state;
     char *image, *resolv_conf_path, *hostname_path, *hosts_path, *log_path, *name;
-    JsonInt restart_count;
+    JsonInt restart_count, size_rw, size_root_fs;
     char *driver, *platform, *absent_text, *absent_raw;
     DockerHostConfig *host_config;
     DockerGraphDriver *graph_driver;

@@ -2,6 +2,7 @@
 #include "engine/api/docker/image.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -88,6 +89,8 @@ static DockerConfig *config_of(const OciImageConfig *from) {
     config->tty = from->tty;
     config->open_stdin = from->open_stdin;
     config->stdin_once = from->stdin_once;
+    if (from->healthcheck)
+        config->healthcheck = json_encode(&oci_healthcheck_type, from->healthcheck, 0);
     docker_copy_texts(&config->env, &from->env);
     docker_copy_texts(&config->cmd, &from->cmd);
     docker_copy_texts(&config->entrypoint, &from->entrypoint);
@@ -99,7 +102,26 @@ static DockerConfig *config_of(const OciImageConfig *from) {
     return config;
 }
 
-static DockerImage document_of(const Image *image) {
+/* As overlay2 calls them. Nothing is mounted at an image's MergedDir. */
+static DockerGraph *graph_of(const JsonTexts *trees) {
+    DockerGraph *graph = new (DockerGraph);
+    graph->name = text_copy("overlay2"); // Docker's name of what overlay is
+    if (!trees->n)
+        return graph;
+    autofree char *lower = trees->n > 1 ? texts_join(trees->item + 1, ":") : NULL;
+    const char *upper = trees->item[0], *slash = strrchr(upper, '/');
+    int n = (int)(slash ? slash - upper : 0);
+    autofree char *merged = text_format("%.*s/merged", n, upper);
+    autofree char *work = text_format("%.*s/work", n, upper);
+    if (lower)
+        json_map_set(&graph->data, "LowerDir", lower);
+    json_map_set(&graph->data, "MergedDir", merged);
+    json_map_set(&graph->data, "UpperDir", upper);
+    json_map_set(&graph->data, "WorkDir", work);
+    return graph;
+}
+
+static DockerImage document_of(const Image *image, const JsonTexts *trees) {
     const OciImage *from = &image->config;
     DockerImage document = {
         .id = text_copy(image->id),
@@ -113,21 +135,20 @@ static DockerImage document_of(const Image *image) {
         .os = text_copy(from->os),
         .config = config_of(from->config),
         .size = {true, (int64_t)image->size},
-        .graph_driver = new (DockerGraph),
+        .graph_driver = graph_of(trees),
         .rootfs = new (DockerLayers),
         .metadata = new (DockerMetadata),
     };
     docker_copy_texts(&document.repo_tags, &image->references);
     docker_copy_texts(&document.repo_digests, &image->digests);
-    document.graph_driver->name = text_copy("overlay2"); /* Docker's name of what overlay is */
     document.rootfs->type = text_copy("layers");
     docker_copy_texts(&document.rootfs->layers, &from->rootfs->diff_ids);
     document.metadata->last_tag_time = docker_time(image->tagged);
     return document;
 }
 
-char *docker_image_inspect(const Image *image) {
-    DockerImage document = document_of(image);
+char *docker_image_inspect(const Image *image, const JsonTexts *trees) {
+    DockerImage document = document_of(image, trees);
     char *text = json_encode(&image_type, &document, 0);
     json_done(&image_type, &document);
     return text;

@@ -2,5 +2,6 @@
 #pragma once
 #include "engine/image/image.h"
 
-/* Docker's GET /images/{name}/json as JSON text. New string. */
-char *docker_image_inspect(const Image *image);
+/* Docker's GET /images/{name}/json as JSON text. New string. trees: where its unpacked layers are,
+ * the topmost first. */
+char *docker_image_inspect(const Image *image, const JsonTexts *trees);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/api/tare/images.h"
 
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -94,11 +97,31 @@ int api_images_list(RpcCall *call, const Tare__V1__ListImagesRequest *request,
     return 0;
 }
 
+/* Where the layers' trees are: the kernel tells of what is open. */
+static void list_trees(Snapshots *snapshots, const Image *image, JsonTexts *ret) {
+    int *fds = NULL;
+    size_t n = 0;
+    Error gone;
+    if (!image->chain_id || snapshot_open_trees(snapshots, image->chain_id, &fds, &n, &gone) < 0)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        char path[PATH_MAX];
+        autofree char *link = text_format("/proc/self/fd/%d", fds[i]);
+        ssize_t length = readlink(link, path, sizeof path - 1);
+        path[length > 0 ? length : 0] = '\0';
+        json_texts_add(ret, path);
+        close(fds[i]);
+    }
+    free(fds);
+}
+
 int api_images_inspect(RpcCall *call, const Tare__V1__ImageRequest *request,
     Tare__V1__InspectImageResponse *response, Error *err) {
     autoptr(Image) image = NULL;
     TRY(image_load(images_of(call), request->image, &image, err));
-    autofree char *json = docker_image_inspect(image);
+    autodone(JsonTexts) trees = {};
+    list_trees(((TareServices *)rpc_call_user(call))->snapshots, image, &trees);
+    autofree char *json = docker_image_inspect(image, &trees);
     response->json = rpc_call_copy(call, json);
     return 0;
 }

@@ -24,6 +24,9 @@ int api_containers_inspect(RpcCall *call, const Tare__V1__ContainerRequest *requ
     bool has_rootfs = snapshot_mounts(services->snapshots, record->id, &rootfs, &ignored) == 0;
     autofree char *directory = container_path(services->containers, record->id, "");
     autofree char *mount_point = text_format("%s/bundles/%s/rootfs", config->state, record->id);
+    ContainerSizes sizes = {};
+    if (request->size)
+        sizes = api_container_sizes(services, record);
     const DockerContainerInput input = {
         .record = record,
         .rootfs = has_rootfs ? &rootfs : NULL,
@@ -32,6 +35,9 @@ int api_containers_inspect(RpcCall *call, const Tare__V1__ContainerRequest *requ
         .runtime = config_runtime_name(config, record->settings->runtime),
         .config = config,
         .cgroup_v2 = cgroups_are_v2(),
+        .has_size = request->size,
+        .size_rw = sizes.own,
+        .size_root_fs = sizes.all,
     };
     autofree char *json = docker_container_inspect(&input);
     response->json = rpc_call_copy(call, json);

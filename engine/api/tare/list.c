@@ -189,15 +189,13 @@ static void add_networks(
 }
 
 /* A container that goes meanwhile has no size. */
-static void add_sizes(const TareServices *services, const ContainerRecord *record,
-    Tare__V1__ContainerSummary *summary) {
+ContainerSizes api_container_sizes(const TareServices *services, const ContainerRecord *record) {
     SnapshotUsage own = {}, layers = {};
     Error gone;
     snapshot_usage(services->snapshots, record->id, &own, &gone);
     if (record->image->chain_id)
         snapshot_chain_usage(services->snapshots, record->image->chain_id, &layers, &gone);
-    summary->size_rw = (int64_t)own.bytes;
-    summary->size_root_fs = (int64_t)(own.bytes + layers.bytes);
+    return (ContainerSizes){own.bytes, own.bytes + layers.bytes};
 }
 
 static Tare__V1__ContainerSummary *summarize(Listing *listing, const ContainerRecord *record) {
@@ -241,8 +239,11 @@ int api_containers_list(RpcCall *call, const Tare__V1__ListContainersRequest *re
         if (!filters_match(request->filters, request->n_filters, record, services->images))
             continue;
         Tare__V1__ContainerSummary *summary = summarize(&listing, record);
-        if (request->size)
-            add_sizes(services, record, summary);
+        if (request->size) {
+            ContainerSizes sizes = api_container_sizes(services, record);
+            summary->size_rw = (int64_t)sizes.own;
+            summary->size_root_fs = (int64_t)sizes.all;
+        }
         response->containers[response->n_containers++] = summary;
     }
     free(listing.known);
