@@ -5,9 +5,9 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "cli/client.h"
-#include "cli/credentials.h"
 #include "cli/progress.h"
 #include "cli/reference.h"
+#include "cli/registry_login.h"
 #include "cli/terminal.h"
 #include "proto/tare/v1/image.pb-c.h"
 
@@ -70,29 +70,20 @@ static int relay(ClientStream *stream, const PullOptions *options, Error *err) {
 }
 
 int pull_image(Cli *cli, const PullOptions *options, Error *err) {
-    autodone(Credentials) credentials = {};
-    autofree char *host = reference_host(options->reference);
-    TRY(credentials_find(host, &credentials, err));
+    autodone(RegistryLogin) login = {};
     Client *client = NULL;
+    TRY(registry_login_find(options->reference, &login, err));
     TRY(cli_client(cli, &client, err));
     if (!options->quiet && !options->silent_name && !reference_has_tag(options->reference)) {
         fprintf(options->out, "Using default tag: latest\n");
         fflush(options->out);
     }
 
-    Tare__V1__RegistryCredentials sent = TARE__V1__REGISTRY_CREDENTIALS__INIT;
     Tare__V1__PullRequest request = TARE__V1__PULL_REQUEST__INIT;
     request.reference = (char *)options->reference;
     if (options->platform)
         request.platform = (char *)options->platform;
-    if (credentials.username)
-        sent.username = credentials.username;
-    if (credentials.password)
-        sent.password = credentials.password;
-    if (credentials.identity_token)
-        sent.identity_token = credentials.identity_token;
-    if (credentials.username || credentials.identity_token)
-        request.credentials = &sent;
+    request.credentials = login.message;
 
     autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Pull");
     TRY(client_send(stream, &request, err));

@@ -31,3 +31,13 @@ char *reference_host(const char *reference) {
         return text_copy("docker.io");
     return take_ptr(&first);
 }
+
+char *reference_canonical(const char *reference, bool with_tag) {
+    autofree char *host = reference_host(reference);
+    autofree char *familiar = reference_familiar(reference);
+    bool hub = text_equal(host, "docker.io");
+    if (!with_tag)
+        *strrchr(familiar, ':') = '\0';
+    return text_format("%s%s%s", hub ? "docker.io/" : "",
+        hub && !strchr(familiar, '/') ? "library/" : "", familiar);
+}

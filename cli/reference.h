@@ -9,5 +9,8 @@ char *reference_familiar(const char *reference);
 
 bool reference_has_tag(const char *reference); /* or a digest */
 
+/* "x" → "docker.io/library/x", with_tag: "docker.io/library/x:latest". New string. */
+char *reference_canonical(const char *reference, bool with_tag);
+
 /* "registry:5000" of "registry:5000/x", "docker.io" of "x" and "user/x". New string. */
 char *reference_host(const char *reference);

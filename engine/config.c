@@ -29,7 +29,7 @@ typedef struct ConfigFile {
     char *bridge, *bip, *ip;
     JsonTexts hosts, insecure_registries, registry_mirrors, dns, dns_search, dns_options;
     JsonBool debug, icc, ip_masq, ip_forward, no_new_privileges;
-    JsonUint max_concurrent_downloads, mtu;
+    JsonUint max_concurrent_downloads, max_concurrent_uploads, mtu;
     JsonMap log_opts;
     JsonObjectMap runtimes, registries;
     JsonTexts registry_directories;
@@ -80,6 +80,7 @@ static const JsonField file_fields[] = {
     {"log-level", JSON_TEXT, JSON_AT(log_level)},
     {"log-opts", JSON_MAP, JSON_AT(log_opts)},
     {"max-concurrent-downloads", JSON_UINT, JSON_AT(max_concurrent_downloads)},
+    {"max-concurrent-uploads", JSON_UINT, JSON_AT(max_concurrent_uploads)},
     {"mtu", JSON_UINT, JSON_AT(mtu)},
     {"no-new-privileges", JSON_BOOL, JSON_AT(no_new_privileges)},
     {"proxies", JSON_OBJECT, JSON_AT(proxies), &proxies_type},
@@ -105,7 +106,6 @@ static const struct {
     {"iptables", "packets are filtered with nftables"},
     {"ip6tables", "packets are filtered with nftables"},
     {"live-restore", "containers always outlive the engine"},
-    {"max-concurrent-uploads", "uploads follow one another"},
     {"max-download-attempts", "interrupted downloads are resumed by rules of our own"},
     {"pidfile", "the lock file is STATE/tared.pid"},
     {"storage-driver", "snapshots are overlayfs"},
@@ -241,6 +241,8 @@ static int numbers_apply(const ConfigFile *file, Config *config, Error *err) {
     } rows[] = {
         {"max-concurrent-downloads", &file->max_concurrent_downloads,
             &config->max_concurrent_downloads, 3, 1, 64},
+        {"max-concurrent-uploads", &file->max_concurrent_uploads, &config->max_concurrent_uploads,
+            5, 1, 64},
         {"mtu", &file->mtu, &config->mtu, 1500, 68, 65535},
     };
     for (size_t i = 0; i < array_size(rows); i++) {

@@ -38,7 +38,7 @@ typedef struct Config {
     char *default_runtime;
     JsonObjectMap runtimes; /* name → ConfigRuntime */
     RegistryConfig registry;
-    unsigned max_concurrent_downloads;
+    unsigned max_concurrent_downloads, max_concurrent_uploads;
     char *bridge, *bip, *publish_ip;
     unsigned mtu;
     bool no_icc, no_masquerade, no_forward, no_new_privileges;

@@ -164,6 +164,7 @@ static int start_images(Engine *engine, Error *err) {
         .events = engine->events,
         .registry = &engine->config->registry,
         .max_downloads = engine->config->max_concurrent_downloads,
+        .max_uploads = engine->config->max_concurrent_uploads,
         .keeper = keep_blob,
         .keeper_data = engine->metadata,
     };

@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import threading
+import urllib.parse
 
 import pytest
 
@@ -21,6 +22,8 @@ class Fake:
     def __init__(self, address="127.0.0.1"):
         self.blobs, self.manifests, self.requests = {}, {}, []
         self.hook = None
+        self.uploads, self.methods, self.mountable = {}, [], {}
+        self.received = None  # called with what an upload has so far; True: it has dealt with it
         self.lock = threading.Lock()
         fake = self
 
@@ -39,10 +42,92 @@ class Fake:
                 self.wfile.write(body)
                 return True
 
-            def do_GET(self):
+            def begin(self):
+                """True: the hook has answered."""
                 with fake.lock:
                     fake.requests.append((self.path, dict(self.headers)))
-                if fake.hook and fake.hook(self):
+                    fake.methods.append((self.command, self.path))
+                return fake.hook and fake.hook(self)
+
+            def do_HEAD(self):
+                if self.begin():
+                    return
+                body = fake.blobs.get(self.path.removeprefix("/v2/repo/blobs/"))
+                self.send_response(404 if body is None else 200)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+
+            def body(self):
+                """What arrives, piece by piece, until the sender has done or gone."""
+                left = int(self.headers["Content-Length"])
+                while left > 0:
+                    piece = self.rfile.read1(min(left, 65536))
+                    if not piece:
+                        return
+                    left -= len(piece)
+                    yield piece
+
+            def upload(self):
+                """The upload that the path names, its name; None, None: there is none."""
+                name = urllib.parse.urlparse(self.path).path.rpartition("/")[2]
+                return (fake.uploads[name], name) if name in fake.uploads else (None, None)
+
+            def where(self, name):
+                """Relative, and with a query: registries do that."""
+                return f"/v2/repo/blobs/uploads/{name}?state={len(fake.uploads[name])}"
+
+            def do_PATCH(self):
+                if self.begin():
+                    return
+                upload, name = self.upload()
+                first = int(self.headers.get("Content-Range", "0-").partition("-")[0])
+                if upload is None or first != len(upload):
+                    list(self.body())
+                    self.answer(404 if upload is None else 416)
+                    return
+                for piece in self.body():
+                    upload += piece
+                    if fake.received and fake.received(self, upload):
+                        return
+                self.answer(202, Location=self.where(name), Range=f"0-{max(len(upload) - 1, 0)}")
+
+            def do_PUT(self):
+                if self.begin():
+                    return
+                body = b"".join(self.body())
+                if "/manifests/" in self.path:
+                    fake.manifest(self.path.rpartition("/")[2], body, self.headers["Content-Type"])
+                    self.answer(201, Location=self.path)
+                    return
+                upload, name = self.upload()
+                digest = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)["digest"][0]
+                content = bytes(upload or b"") + body
+                if upload is None or digest != "sha256:" + hashlib.sha256(content).hexdigest():
+                    self.answer(400, b'{"errors":[{"code":"DIGEST_INVALID","message":"provided digest did not match uploaded content"}]}')
+                    return
+                del fake.uploads[name]
+                fake.blobs[digest] = content
+                self.answer(201, Location=f"/v2/repo/blobs/{digest}", Docker_Content_Digest=digest)
+
+            def do_DELETE(self):
+                if self.begin():
+                    return
+                upload, name = self.upload()
+                fake.uploads.pop(name, None)
+                self.answer(204 if upload is not None else 404)
+
+            def do_GET(self):
+                if self.begin():
+                    return
+                if "/blobs/uploads/" in self.path:
+                    upload, name = self.upload()
+                    if upload is None:
+                        self.answer(404)
+                    else:
+                        self.send_response(204)
+                        self.send_header("Location", self.where(name))
+                        self.send_header("Range", f"0-{max(len(upload) - 1, 0)}")
+                        self.end_headers()
                     return
                 kind, _, name = self.path.removeprefix("/v2/repo/").partition("/")
                 if kind == "manifests" and name in fake.manifests:
@@ -62,7 +147,20 @@ class Fake:
 
             def do_POST(self):
                 self.form = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                self.do_GET()
+                if not self.path.startswith("/v2/repo/blobs/uploads/"):
+                    self.do_GET()
+                    return
+                if self.begin():
+                    return
+                query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
+                if query.get("from", [None])[0] in fake.mountable:
+                    digest = query["mount"][0]
+                    fake.blobs[digest] = fake.mountable[query["from"][0]][digest]
+                    self.answer(201, Location=f"/v2/repo/blobs/{digest}")
+                    return
+                name = f"u{len(fake.methods)}"
+                fake.uploads[name] = bytearray()
+                self.answer(202, Location=self.where(name), Range="0-0")
 
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True

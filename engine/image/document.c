@@ -80,6 +80,15 @@ int document_classify(const char *media_type, const Text *body, DocumentKind *re
     return 0;
 }
 
+char *document_media_type(const Text *body, DocumentKind kind) {
+    autodone(Shape) shape = {};
+    Error ignored;
+    if (json_decode(&shape_type, body->data, body->length, &shape, &ignored) == 0 &&
+        !text_is_empty(shape.media_type))
+        return take_ptr(&shape.media_type);
+    return text_copy(kind == DOCUMENT_INDEX ? OCI_MEDIA_INDEX : OCI_MEDIA_MANIFEST);
+}
+
 int document_check_descriptor(const OciDescriptor *descriptor, uint64_t limit, Error *err) {
     TRY(digest_check(descriptor->digest, err));
     if (descriptor->size.value > limit)

@@ -14,6 +14,9 @@ typedef enum DocumentKind {
  * can be read in two ways, or that calls itself something else, is ERROR_CORRUPT. */
 int document_classify(const char *media_type, const Text *body, DocumentKind *ret, Error *err);
 
+/* What it calls itself, or else is in OCI's words. New string. */
+char *document_media_type(const Text *body, DocumentKind kind);
+
 int document_decode_index(const Text *body, OciIndex *ret, Error *err);
 
 /* Layers are tars that we can unpack, descriptors sound. ERROR_UNSUPPORTED, ERROR_CORRUPT. */

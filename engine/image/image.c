@@ -16,7 +16,8 @@
 #include "engine/image/register.h"
 
 enum {
-    DOWNLOADS = 3
+    DOWNLOADS = 3,
+    UPLOADS = 5
 };
 
 static int open_stores(Images *images, Error *err) {
@@ -37,6 +38,8 @@ int images_open(const ImagesOptions *options, Images **ret, Error *err) {
     images->keeper = options->keeper;
     images->keeper_data = options->keeper_data;
     images->downloads.free = options->max_downloads ? options->max_downloads : DOWNLOADS;
+    images->uploads_max = options->max_uploads ? options->max_uploads : UPLOADS;
+    images->uploads.free = images->uploads_max;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     images->unpacks.free = processors > 1 ? (unsigned)processors : 1;
     if (options->unpack_program)

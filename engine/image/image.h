@@ -41,6 +41,7 @@ typedef struct ImagesOptions {
     void *keeper_data;
     const char *unpack_program; /* NULL: tare-unpack beside tared, ../libexec/tare, $PATH */
     unsigned max_downloads;     /* 0: 3, as Docker */
+    unsigned max_uploads;       /* 0: 5, as Docker */
 } ImagesOptions;
 
 /* Recovers: adopts what interrupted pulls left, sweeps what no record can reach. */

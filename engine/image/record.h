@@ -53,7 +53,8 @@ struct Images {
     void *keeper_data;
 
     Flights flights;
-    Gate downloads, unpacks;
+    Gate downloads, uploads, unpacks;
+    unsigned uploads_max;
 
     pthread_mutex_t mutex;
     ImageRecord **image;

@@ -118,7 +118,8 @@ static int add_mirror(
             "registry mirror '%s' is not encrypted: add it to"
             " insecure-registries to allow that",
             url);
-    return add(endpoints, url, (Endpoint){.verify = !insecure, .mirror = true}, err);
+    return add(
+        endpoints, url, (Endpoint){.verify = !insecure, .mirror = true, .no_push = true}, err);
 }
 
 static int add_mirrors(
@@ -217,8 +218,9 @@ int endpoints_list(const RegistryConfig *config, const char *domain, const char 
 }
 
 char *endpoint_url(const Endpoint *endpoint, const char *path, const char *kind, const char *name) {
+    const char *more = strchr(name, '?') ? "&ns=" : "?ns=";
     return text_format("%s%s/%s/%s/%s%s%s", endpoint->base, endpoint->whole_path ? "" : "/v2", path,
-        kind, name, endpoint->registry ? "?ns=" : "", endpoint->registry ? endpoint->registry : "");
+        kind, name, endpoint->registry ? more : "", endpoint->registry ? endpoint->registry : "");
 }
 
 static void endpoint_done(Endpoint *endpoint) {

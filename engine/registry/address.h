@@ -14,6 +14,7 @@ typedef struct Endpoint {
     bool loopback;            /* the host is this machine */
     bool credentials;         /* may get them: https, or this machine */
     bool no_pull, no_resolve; /* gives nothing, gives nothing by tag */
+    bool no_push;             /* takes nothing */
     HttpIdentity identity;
     char *username, *password; /* of the configuration; NULL: none */
     char *registry;            /* of which a mirror is told that it stands for it; NULL: not told */

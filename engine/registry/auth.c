@@ -105,12 +105,29 @@ static int read_token(const HttpResponse *response, char **ret, Error *err) {
     return 0;
 }
 
+/* "&scope=repository:PATH:pull,push", and the other repositories'. The protocol's form takes them
+ * as one value. */
+static char *list_scopes(const Authentication *authentication) {
+    autodone(Text) text = {};
+    text_append_format(&text, "repository:%s:%s", authentication->path,
+        authentication->push ? "pull,push" : "pull");
+    for (size_t i = 0; authentication->also && i < authentication->also->n; i++)
+        text_append_format(&text, " repository:%s:pull", authentication->also->item[i]);
+    return text_take(&text);
+}
+
+static void append_scopes(Text *url, const char *separator, const char *scopes) {
+    autotexts char **scope = texts_split(scopes, ' ');
+    for (size_t i = 0; scope[i]; i++)
+        append_parameter(url, i == 0 ? separator : "&", "scope", scope[i]);
+}
+
 static int fetch_token(
     const Authentication *authentication, const char *parameters, char **ret, Error *err) {
     const RegistryCredentials *credentials = authentication->credentials;
     autofree char *realm = auth_find_parameter(parameters, "realm");
     autofree char *service = auth_find_parameter(parameters, "service");
-    autofree char *scope = text_format("repository:%s:pull", authentication->path);
+    autofree char *scope = list_scopes(authentication);
     if (!realm || !endpoint_allows_realm(authentication->endpoint, realm))
         return error_set(err, ERROR_DENIED,
             "the registry names a token server that cannot be"
@@ -127,7 +144,7 @@ static int fetch_token(
         append_parameter(&form, "&", "scope", scope);
         append_parameter(&form, "&", "refresh_token", credentials->identity_token);
     } else {
-        append_parameter(&url, strchr(realm, '?') ? "&" : "?", "scope", scope);
+        append_scopes(&url, strchr(realm, '?') ? "&" : "?", scope);
         append_parameter(&url, "&", "service", service);
         if (trusted && !text_is_empty(credentials->username))
             authorization = basic(credentials);

@@ -8,7 +8,9 @@
 typedef struct Authentication {
     const Endpoint *endpoint;
     const RegistryCredentials *credentials;
-    const char *path; /* repository */
+    const char *path;      /* repository */
+    bool push;             /* pull and push there */
+    const JsonTexts *also; /* repositories to pull from besides */
     HttpPool *pool;
 } Authentication;
 

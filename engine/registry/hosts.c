@@ -142,6 +142,7 @@ static int add_endpoint(
         .whole_path = host->override_path.value,
         .no_pull = !can(host, "pull"),
         .no_resolve = !can(host, "resolve"),
+        .no_push = !can(host, "push"),
     };
     TRY(endpoint_set_url(&endpoint, url, host->skip_verify.value, err));
     array_append(hosts->endpoints.item, hosts->endpoints.n, endpoint);

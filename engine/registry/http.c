@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/registry/http.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "version.h"
@@ -13,7 +15,8 @@
 enum {
     REDIRECTS_MAX = 5,
     CONNECT_SECONDS = 15,
-    STALL_SECONDS = 30, /* with less than a byte a second */
+    STALL_SECONDS = 30,   /* with less than a byte a second */
+    VERIFY_SECONDS = 300, /* of silence while a registry looks at what it got */
     HEADER_MAX = 16384,
     ERROR_BODY_MAX = 65536,
 };
@@ -23,8 +26,9 @@ typedef struct Exchange {
     CURL *curl;
     const HttpRequest *request;
     HttpResponse *response;
-    bool started; /* the sink knows the status */
-    Error error;  /* of the sink, or a bound of ours; code 0: none */
+    bool started;  /* the sink knows the status */
+    uint64_t sent; /* of the source */
+    Error error;   /* of the sink, or a bound of ours; code 0: none */
 } Exchange;
 
 void http_pool_init(HttpPool *pool) {
@@ -97,6 +101,23 @@ static void keep_header(char **keep, const char *line, size_t n, const char *nam
     *keep = value;
 }
 
+static int64_t header_number(const char *line, size_t n, const char *name, int64_t otherwise) {
+    autofree char *value = header_value(line, n, name);
+    int64_t number;
+    Error ignored;
+    return value && text_parse_int(value, "", &number, &ignored) == 0 ? number : otherwise;
+}
+
+/* "0-N" or "bytes=0-N". "0-0" is how registries say that they have nothing, as well. */
+static int64_t stored_bytes(const char *range) {
+    const char *dash = strchr(range, '-');
+    int64_t last;
+    Error ignored;
+    if (!dash || text_parse_int(dash + 1, "", &last, &ignored) < 0 || last < 0)
+        return -1;
+    return last > 0 ? last + 1 : 0;
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *user) {
     HttpResponse *response = ((Exchange *)user)->response;
     n *= size;
@@ -105,18 +126,23 @@ static size_t on_header(char *line, size_t size, size_t n, void *user) {
     if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         /* a later response of the same exchange: 100 Continue, a proxy's answer */
         http_response_done(response);
+        response->stored = -1;
         return n;
     }
     keep_header(&response->content_type, line, n, "content-type");
     keep_header(&response->location, line, n, "location");
     keep_header(&response->digest, line, n, "docker-content-digest");
-    autofree char *retry = header_value(line, n, "retry-after");
-    Error ignored;
-    if (retry && text_parse_int(retry, "", &response->retry_after, &ignored) < 0)
-        response->retry_after = 0; /* a date: our own pauses will do */
+    keep_header(&response->link, line, n, "link");
+    keep_header(&response->subject, line, n, "oci-subject");
+    /* not a date: our own pauses will do then */
+    response->retry_after = header_number(line, n, "retry-after", response->retry_after);
+    response->chunk_min = header_number(line, n, "oci-chunk-min-length", response->chunk_min);
     autofree char *range = header_value(line, n, "content-range");
     if (range && text_starts(range, "bytes "))
         response->range_from = strtoull(range + 6, NULL, 10);
+    autofree char *stored = header_value(line, n, "range");
+    if (stored)
+        response->stored = stored_bytes(stored);
     autofree char *challenge = header_value(line, n, "www-authenticate");
     if (challenge && response->challenges.n < 8)
         json_texts_add(&response->challenges, challenge);
@@ -160,11 +186,40 @@ static int on_progress(
     void *user, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up) {
     Exchange *exchange = user;
     const HttpSink *sink = exchange->request->sink;
-    if (sink && sink->progress && sink->progress(sink->user) < 0) {
+    const HttpSource *source = exchange->request->source;
+    bool stop = (sink && sink->progress && sink->progress(sink->user) < 0) ||
+                (source && source->progress && source->progress(source->user, exchange->sent) < 0);
+    if (stop)
         error_set(&exchange->error, ERROR_CANCELLED, "cancelled");
-        return 1;
+    return stop;
+}
+
+/* curl wants no more than CURLOPT_INFILESIZE_LARGE says. */
+static size_t on_read(char *buffer, size_t size, size_t n, void *user) {
+    Exchange *exchange = user;
+    const HttpSource *source = exchange->request->source;
+    uint64_t left = source->size - exchange->sent;
+    size_t wanted = size * n < left ? size * n : (size_t)left;
+    ssize_t got = (ssize_t)wanted;
+    if (source->data)
+        memcpy(buffer, source->data + source->offset + exchange->sent, wanted);
+    else
+        got = pread(source->fd, buffer, wanted, (off_t)(source->offset + exchange->sent));
+    if (got < 0 || (got == 0 && wanted > 0)) {
+        error_set_errno(&exchange->error, got < 0 ? errno : EIO, "cannot read what is to be sent");
+        return CURL_READFUNC_ABORT;
     }
-    return 0;
+    exchange->sent += (uint64_t)got;
+    return (size_t)got;
+}
+
+/* Back to the start: a connection that was kept open turned out to be dead. */
+static int on_seek(void *user, curl_off_t offset, int origin) {
+    Exchange *exchange = user;
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > exchange->request->source->size)
+        return CURL_SEEKFUNC_FAIL;
+    exchange->sent = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
 }
 
 static size_t origin_length(const char *url) {
@@ -172,32 +227,50 @@ static size_t origin_length(const char *url) {
     return host ? (size_t)(host + 3 - url) + strcspn(host + 3, "/?#") : 0;
 }
 
-static bool same_origin(const char *a, const char *b) {
+bool http_same_origin(const char *a, const char *b) {
     size_t n = origin_length(a);
     return n > 0 && n == origin_length(b) && strncasecmp(a, b, n) == 0;
 }
 
-/* NULL for an URL elsewhere. */
-static const HttpIdentity *identity_for(const HttpRequest *request, const char *url) {
-    return request->identity && same_origin(request->url, url) ? request->identity : NULL;
+char *http_resolve(const char *base, const char *location) {
+    CURLU *url = curl_url();
+    char *text = NULL, *user = NULL; /* curl's memory */
+    bool good = url && curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
+                curl_url_set(url, CURLUPART_URL, location, 0) == CURLUE_OK &&
+                curl_url_get(url, CURLUPART_USER, &user, 0) == CURLUE_NO_USER &&
+                curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
+                curl_url_get(url, CURLUPART_URL, &text, 0) == CURLUE_OK;
+    good = good && (text_starts(text, "https://") || text_starts(text, "http://"));
+    char *next = good ? text_copy(text) : NULL;
+    curl_free(text);
+    curl_free(user);
+    curl_url_cleanup(url);
+    return next;
 }
 
+/* NULL for an URL elsewhere. */
+static const HttpIdentity *identity_for(const HttpRequest *request, const char *url) {
+    return request->identity && http_same_origin(request->url, url) ? request->identity : NULL;
+}
+
+static struct curl_slist *add_header(struct curl_slist *list, const char *name, const char *value) {
+    autofree char *line = text_format("%s: %s", name, value ? value : "");
+    return value ? curl_slist_append(list, line) : list;
+}
+
+/* No "Expect: 100-continue": who may write has been found out before, and not every server knows
+ * it.
+ */
 static struct curl_slist *list_headers(const HttpRequest *request, const char *url, bool first) {
-    struct curl_slist *list = NULL;
+    struct curl_slist *list = request->source ? curl_slist_append(NULL, "Expect:") : NULL;
     const HttpIdentity *identity = identity_for(request, url);
-    for (size_t i = 0; identity && i < identity->headers.n; i++) {
-        autofree char *line =
-            text_format("%s: %s", identity->headers.key[i], identity->headers.value[i]);
-        list = curl_slist_append(list, line);
-    }
-    autofree char *accept = request->accept ? text_format("Accept: %s", request->accept) : NULL;
-    autofree char *authorization = first && request->authorization
-                                       ? text_format("Authorization: %s", request->authorization)
-                                       : NULL;
-    if (accept)
-        list = curl_slist_append(list, accept);
-    if (authorization)
-        list = curl_slist_append(list, authorization);
+    for (size_t i = 0; identity && i < identity->headers.n; i++)
+        list = add_header(list, identity->headers.key[i], identity->headers.value[i]);
+    list = add_header(list, "Accept", request->accept);
+    list = add_header(list, "Content-Type", request->content_type);
+    list = add_header(list, "Content-Range", request->content_range);
+    if (first)
+        list = add_header(list, "Authorization", request->authorization);
     return list;
 }
 
@@ -227,6 +300,29 @@ static void set_proxy(CURL *curl, const HttpPool *pool, const char *url, bool di
         curl_easy_setopt(curl, CURLOPT_NOPROXY, pool->no_proxy);
 }
 
+/* A POST without a body still says how long it is. */
+static void set_method(Exchange *exchange) {
+    CURL *curl = exchange->curl;
+    const HttpRequest *request = exchange->request;
+    if (request->form)
+        curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, request->form);
+    if (text_equal(request->method, "HEAD"))
+        curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    else if (request->method)
+        curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+    if (!request->source)
+        return;
+    exchange->sent = 0;
+    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 524288L);
+    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->source->size);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(curl, CURLOPT_READDATA, exchange);
+    curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+    curl_easy_setopt(curl, CURLOPT_SEEKDATA, exchange);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)VERIFY_SECONDS);
+}
+
 static void set_options(Exchange *exchange, const char *url) {
     CURL *curl = exchange->curl;
     const HttpRequest *request = exchange->request;
@@ -253,8 +349,7 @@ static void set_options(Exchange *exchange, const char *url) {
     }
     set_identity(curl, identity_for(request, url));
     set_proxy(curl, exchange->pool, url, request->direct);
-    if (request->form)
-        curl_easy_setopt(curl, CURLOPT_COPYPOSTFIELDS, request->form);
+    set_method(exchange);
     if (request->offset) {
         char range[32];
         snprintf(range, sizeof(range), "%" PRIu64 "-", request->offset);
@@ -323,7 +418,8 @@ static int follow(Exchange *exchange, Error *err) {
     autofree char *url = text_copy(request->url);
     for (int hops = 0;; hops++) {
         TRY(perform_once(exchange, url, hops == 0, err));
-        if (!is_redirect(exchange->response) || request->form)
+        bool follows = !request->form && (!request->method || text_equal(request->method, "HEAD"));
+        if (!is_redirect(exchange->response) || !follows)
             return 0;
         char *next = next_url(exchange);
         free(url);
@@ -350,6 +446,8 @@ void http_response_done(HttpResponse *response) {
     free(response->content_type);
     free(response->location);
     free(response->digest);
+    free(response->link);
+    free(response->subject);
     json_texts_done(&response->challenges);
     text_done(&response->body);
     *response = (HttpResponse){};

@@ -42,13 +42,25 @@ typedef struct HttpSink {
     void *user;
 } HttpSink;
 
+/* The body of a request: a part of a file, or memory. */
+typedef struct HttpSource {
+    const char *data; /* NULL: fd */
+    int fd;
+    uint64_t offset, size;
+    int (*progress)(void *user, uint64_t sent); /* as the sink's; may be NULL */
+    void *user;
+} HttpSource;
+
 typedef struct HttpRequest {
     const char *url;
-    const char *accept;           /* header value, or NULL */
-    const char *authorization;    /* header value, or NULL; only to the first URL */
-    const char *form;             /* POST body, or NULL */
-    uint64_t offset;              /* Range: bytes=offset- */
-    const HttpIdentity *identity; /* NULL: none */
+    const char *method;        /* NULL: GET, or POST with a form; others follow no redirect */
+    const char *accept;        /* header value, or NULL */
+    const char *authorization; /* header value, or NULL; only to the first URL */
+    const char *form;          /* POST body, or NULL */
+    const HttpSource *source;  /* body for `method`; NULL: none */
+    const char *content_type, *content_range; /* of the source, or NULL */
+    uint64_t offset;                          /* Range: bytes=offset- */
+    const HttpIdentity *identity;             /* NULL: none */
     bool verify;
     bool direct;          /* no proxy */
     const HttpSink *sink; /* for 200 and 206; NULL: into body */
@@ -59,6 +71,9 @@ typedef struct HttpResponse {
     long status;
     char *content_type; /* without parameters */
     char *location, *digest;
+    char *link, *subject; /* Link, OCI-Subject */
+    int64_t stored;       /* bytes of an upload that the registry has; -1: not said */
+    int64_t chunk_min;    /* OCI-Chunk-Min-Length */
     JsonTexts challenges; /* WWW-Authenticate */
     uint64_t range_from;
     int64_t retry_after; /* seconds; 0: not said */
@@ -70,3 +85,9 @@ typedef struct HttpResponse {
 int http_perform(HttpPool *pool, const HttpRequest *request, HttpResponse *ret, Error *err);
 void http_response_done(HttpResponse *response);
 CLEANUP_DEFINE_DONE(HttpResponse, http_response_done)
+
+/* Do both URLs name one scheme, host and port? */
+bool http_same_origin(const char *a, const char *b);
+
+/* What a Location means that came as an answer for `base`. New string; NULL: no URL of http. */
+char *http_resolve(const char *base, const char *location);

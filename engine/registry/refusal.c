@@ -85,3 +85,20 @@ int refusal_explain(
     autofree char *text = text_format("the registry answers with status %ld", status);
     return refusal_set(response, ERROR_UNAVAILABLE, text, err);
 }
+
+int refusal_explain_upload(const HttpResponse *response, Error *err) {
+    long status = response->status;
+    autofree char *text = text_format("the registry answers with status %ld", status);
+    if (status == 401)
+        return refusal_set(response, ERROR_DENIED, "unauthorized: authentication required", err);
+    if (status == 403)
+        return refusal_set(
+            response, ERROR_DENIED, "denied: requested access to the resource is denied", err);
+    if (status == 429)
+        return refusal_set(response, ERROR_UNAVAILABLE, "toomanyrequests: too many requests", err);
+    return refusal_set(response,
+        status == 404                   ? ERROR_NOT_FOUND
+        : status < 500 && status != 408 ? ERROR_INVALID
+                                        : ERROR_UNAVAILABLE,
+        text, err);
+}

@@ -13,3 +13,4 @@ int refusal_set(const HttpResponse *response, int code, const char *otherwise, E
 int refusal_explain(
     const HttpResponse *response, const char *name, const char *version, Error *err);
 int refusal_denied(const char *name, Error *err); /* keeps err's text as the reason */
+int refusal_explain_upload(const HttpResponse *response, Error *err);

@@ -64,6 +64,9 @@ int registry_get_manifest(Registry *registry, const char *name, RegistryManifest
 void registry_manifest_done(RegistryManifest *manifest);
 CLEANUP_DEFINE_DONE(RegistryManifest, registry_manifest_done)
 
+/* All tags of the repository, in the registry's order. */
+int registry_list_tags(Registry *registry, JsonTexts *ret, Error *err);
+
 /* Called now and then with the bytes so far; negative = stop (ERROR_CANCELLED). */
 typedef int RegistryProgress(void *user, uint64_t current);
 

@@ -48,6 +48,7 @@ static const JsonField manifest_fields[] = {
     {"config", JSON_OBJECT, JSON_AT(config), &oci_descriptor_type, JSON_REQUIRED},
     {"layers", JSON_OBJECTS, JSON_AT(layers), &oci_descriptor_type, JSON_ALWAYS},
     {"annotations", JSON_MAP, JSON_AT(annotations)},
+    {"subject", JSON_OBJECT, JSON_AT(subject), &oci_descriptor_type},
     {"manifests", JSON_RAW, JSON_AT(manifests)},
     {},
 };

@@ -38,8 +38,8 @@ typedef struct OciIndex {
 typedef struct OciManifest {
     JsonUint schema_version;
     char *media_type, *artifact_type;
-    OciDescriptor *config;
-    JsonObjects layers; /* OciDescriptor */
+    OciDescriptor *config, *subject; /* subject: what this one is about, or NULL */
+    JsonObjects layers;              /* OciDescriptor */
     JsonMap annotations;
     char *manifests; /* raw; present only in a document that lies about its type */
 } OciManifest;

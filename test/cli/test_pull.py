@@ -253,3 +253,49 @@ def test_load_that_the_engine_refuses_early(fake, tare):
     process = tare.popen("load", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
     _, stderr = process.communicate(b"x" * (8 << 20), timeout=60)
     assert process.returncode == 1 and b"no image in the archive" in stderr
+
+
+def push_steps(pb):
+    progress = pb.PushProgress
+    yield progress(phase=progress.REPOSITORY, repository="docker.io/library/busybox")
+    for layer in ("aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc"):
+        yield progress(phase=progress.PREPARING, layer=layer)
+    yield progress(phase=progress.WAITING, layer="cccccccccccc")
+    yield progress(phase=progress.PUSHING, layer="aaaaaaaaaaaa", current=1000, total=2000)
+    yield progress(phase=progress.MOUNTED, layer="bbbbbbbbbbbb", **{"from": "library/debian"})
+    yield progress(phase=progress.PUSHED, layer="aaaaaaaaaaaa")
+    yield progress(phase=progress.EXISTS, layer="cccccccccccc")
+    yield progress(phase=progress.DONE, tag="latest", digest=DIGEST, total=528)
+
+
+def test_push_prints_dockers_lines(fake, tare):
+    fake.on("Images", "Push", lambda request: push_steps(fake.messages["image"]))
+    assert tare.run("push", "busybox").stdout.splitlines() == [
+        "Using default tag: latest",
+        "The push refers to repository [docker.io/library/busybox]",
+        "aaaaaaaaaaaa: Preparing",
+        "bbbbbbbbbbbb: Preparing",
+        "cccccccccccc: Preparing",
+        "cccccccccccc: Waiting",
+        "bbbbbbbbbbbb: Mounted from library/debian",
+        "aaaaaaaaaaaa: Pushed",
+        "cccccccccccc: Layer already exists",
+        f"latest: digest: {DIGEST} size: 528",
+    ]
+    assert tare.run("image", "push", "-q", "busybox").stdout == CANONICAL + "\n"
+    assert tare.run("push", "-q", "r.example/x/y:1").stdout == "r.example/x/y:1\n"
+    tare.run("push", "--all-tags", "--platform", "linux/arm64", "busybox")
+    sent = fake.requests("Push")[-1]
+    assert (sent.reference, sent.all, sent.platform) == ("busybox", True, "linux/arm64")
+    assert tare.run("push", "-a", "busybox:1", code=1).stderr == "tare: tag can't be used with --all-tags/-a\n"
+
+
+def test_push_without_rights(fake, tare):
+    def refuse(request):
+        yield fake.messages["image"].PushProgress(repository="docker.io/library/busybox")
+        raise Refusal(grpc.StatusCode.PERMISSION_DENIED, "denied: requested access to the resource is denied")
+
+    fake.on("Images", "Push", refuse)
+    result = tare.run("push", "busybox:1", code=1)
+    assert result.stdout == "The push refers to repository [docker.io/library/busybox]\n"
+    assert result.stderr == "tare: denied: requested access to the resource is denied\n"

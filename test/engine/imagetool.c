@@ -16,6 +16,7 @@
 #include "base/time.h"
 #include "engine/image/image.h"
 #include "engine/image/pull.h"
+#include "engine/image/push.h"
 
 typedef struct Tool {
     Store *store;
@@ -47,6 +48,30 @@ static int run_pull(Tool *tool, char **argument, Error *err) {
     TRY(image_pull(tool->images, &pull, &id, err));
     printf("id %s\n", id);
     return 0;
+}
+
+static int print_push(void *user, const PushProgress *progress) {
+    static const char *const names[] = {"repository", "preparing", "waiting", "pushing", "pushed",
+        "exists", "mounted", "partial", "done"};
+    printf("%s %s %" PRId64 " %s %s %s\n", names[progress->phase],
+        progress->blob ? progress->blob : "-", progress->total,
+        progress->from ? progress->from : "-", progress->tag ? progress->tag : "-",
+        progress->digest ? progress->digest : "-");
+    fflush(stdout);
+    return 0;
+}
+
+static int run_push(Tool *tool, char **argument, Error *err) {
+    RegistryCredentials credentials = {
+        getenv("REGISTRY_USER"), getenv("REGISTRY_PASSWORD"), getenv("REGISTRY_TOKEN")};
+    const ImagePush push = {
+        .reference = argument[0],
+        .all = getenv("ALL"),
+        .platform = getenv("PLATFORM"),
+        .credentials = &credentials,
+        .listener = print_push,
+    };
+    return image_push(tool->images, &push, err);
 }
 
 /* All arguments at once, each in its thread. */
@@ -238,6 +263,7 @@ static const struct {
 } commands[] = {
     {"pull", 1, run_pull},
     {"pull-all", 1, run_pull_all},
+    {"push", 1, run_push},
     {"stress", 1, run_stress},
     {"list", 0, run_list},
     {"tag", 2, run_tag},

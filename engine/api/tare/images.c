@@ -2,6 +2,7 @@
 #include "engine/api/tare/images.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "engine/api/docker/image.h"
 #include "engine/api/tare/services.h"
 #include "engine/image/pull.h"
+#include "engine/image/push.h"
 
 RPC_SERVICE(images_service, IMAGES_METHODS, tare__v1__images__descriptor);
 
@@ -38,23 +40,54 @@ static int send_progress(void *user, const ImageProgress *progress) {
     return rpc_call_send(user, &message.base, &ignored);
 }
 
+/* None: anonymous. */
+static RegistryCredentials credentials_of(const Tare__V1__RegistryCredentials *sent) {
+    return sent ? (RegistryCredentials){sent->username, sent->password, sent->identity_token}
+                : (RegistryCredentials){};
+}
+
 int api_images_pull(RpcCall *call, const Tare__V1__PullRequest *request,
     Tare__V1__PullProgress *response, Error *err) {
-    RegistryCredentials credentials = {};
+    const RegistryCredentials credentials = credentials_of(request->credentials);
     autofree char *id = NULL;
     ImagePull pull = {
         .reference = request->reference,
         .platform = request->platform,
+        .credentials = &credentials,
         .listener = send_progress,
         .user = call,
     };
-    if (request->credentials) {
-        credentials.username = request->credentials->username;
-        credentials.password = request->credentials->password;
-        credentials.identity_token = request->credentials->identity_token;
-        pull.credentials = &credentials;
-    }
     return image_pull(images_of(call), &pull, &id, err);
+}
+
+static int send_push(void *user, const PushProgress *progress) {
+    Error ignored;
+    char layer[13];
+    Tare__V1__PushProgress message = TARE__V1__PUSH_PROGRESS__INIT;
+    snprintf(layer, sizeof(layer), "%.12s", progress->blob ? digest_hex(progress->blob) : "");
+    message.phase = (Tare__V1__PushProgress__Phase)progress->phase;
+    message.layer = layer;
+    message.current = progress->current;
+    message.total = progress->total;
+    message.repository = shown(progress->repository);
+    message.from = shown(progress->from);
+    message.tag = shown(progress->tag);
+    message.digest = shown(progress->digest);
+    return rpc_call_send(user, &message.base, &ignored);
+}
+
+int api_images_push(RpcCall *call, const Tare__V1__PushRequest *request,
+    Tare__V1__PushProgress *response, Error *err) {
+    const RegistryCredentials credentials = credentials_of(request->credentials);
+    const ImagePush push = {
+        .reference = request->reference,
+        .all = request->all,
+        .platform = request->platform,
+        .credentials = &credentials,
+        .listener = send_push,
+        .user = call,
+    };
+    return image_push(images_of(call), &push, err);
 }
 
 static void summary_texts(RpcCall *call, const JsonTexts *texts, char ***ret, size_t *ret_n) {

@@ -63,6 +63,7 @@ static void defaults_stand_without_a_word(void **state) {
     assert_int_equal(config.log_level, LOG_LEVEL_INFO);
     assert_string_equal(config.log_driver, "json-file");
     assert_int_equal(config.max_concurrent_downloads, 3);
+    assert_int_equal(config.max_concurrent_uploads, 5);
     assert_int_equal(config.mtu, 1500);
     config_done(&config);
 }
@@ -74,7 +75,7 @@ static void every_key_of_docker_that_exists_is_read(void **state) {
         "\"insecure-registries\":[\"a:1\"],\"registry-mirrors\":[\"https://m\"],\"mtu\":1400,"
         "\"registries\":{\"a/b\":{\"mirrors\":[\"https://n\"],\"blocked\":true}},"
         "\"registry-config-dirs\":[\"/c\"],\"proxies\":{\"https-proxy\":\"http://p\"},"
-        "\"max-concurrent-downloads\":7,\"bridge\":\"b0\",\"bip\":\"10.1.0.1/24\",\"icc\":false,"
+        "\"max-concurrent-downloads\":7,\"max-concurrent-uploads\":2,\"bridge\":\"b0\",\"bip\":\"10.1.0.1/24\",\"icc\":false,"
         "\"runtimes\":{\"crun\":{\"path\":\"/usr/bin/crun\"}},\"default-runtime\":\"crun\"}";
     Config config;
     Error err = {};
@@ -95,6 +96,7 @@ static void every_key_of_docker_that_exists_is_read(void **state) {
     assert_string_equal(config.registry.https_proxy, "http://p");
     assert_int_equal(config.mtu, 1400);
     assert_int_equal(config.max_concurrent_downloads, 7);
+    assert_int_equal(config.max_concurrent_uploads, 2);
     assert_string_equal(config.bridge, "b0");
     assert_string_equal(config.bip, "10.1.0.1/24");
     assert_true(config.no_icc);

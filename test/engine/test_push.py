@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Uploads to a registry that does what a test wants, and to Debian's."""
+
+import hashlib
+import json
+import os
+import re
+import socket
+
+import pytest
+
+import images
+from fake_registry import Fake, fake, other, pulled, refused, tool  # noqa: F401 (fixtures)
+
+
+@pytest.fixture
+def local(fake, other, tool):
+    """An image that came from `other` and is now called as if it were to go to `fake`."""
+    _, manifest = other.image(files=[("etc/random", os.urandom(3 << 20)), ("etc/hello", "hello")])
+    pulled(tool("pull", f"{other.address}/repo"))
+    pulled(tool("tag", f"{other.address}/repo", f"{fake.address}/repo:1"))
+    return manifest
+
+
+def digest_of(manifest):
+    return "sha256:" + hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+
+
+def verbs(fake, part=""):
+    return [method for method, path in fake.methods if part in path]
+
+
+def test_an_image_goes_up_byte_for_byte(fake, other, tool, local):
+    said = pulled(tool("push", f"{fake.address}/repo:1"))
+    layer, config = local["layers"][0]["digest"], local["config"]["digest"]
+    assert fake.blobs == other.blobs
+    assert fake.manifests["1"] == other.manifests["latest"]
+    # a large blob as a stream, a small one with the request that ends it
+    assert verbs(fake) == ["HEAD", "POST", "PATCH", "PUT", "HEAD", "POST", "PUT", "PUT", "GET"] or \
+        sorted(verbs(fake)) == sorted(["HEAD", "POST", "PATCH", "PUT", "HEAD", "POST", "PUT", "PUT"])
+    assert [line.split()[0] for line in said.splitlines() if layer in line][0] == "preparing"
+    assert f"done - {len(fake.manifests['1'][1])} - 1 {digest_of(local)}" in said
+    assert f"pushed {layer}" in said and not any(config in line for line in said.splitlines())
+
+
+def test_what_is_there_is_not_sent_again(fake, tool, local):
+    pulled(tool("push", f"{fake.address}/repo:1"))
+    fake.methods.clear()
+    said = pulled(tool("push", f"{fake.address}/repo:1"))
+    assert f"exists {local['layers'][0]['digest']}" in said
+    assert sorted(verbs(fake)) == ["HEAD", "HEAD", "PUT"]
+
+
+def test_the_digest_is_a_name_afterwards(fake, tool, local):
+    pulled(tool("push", f"{fake.address}/repo:1"))
+    assert f"{fake.address}/repo@{digest_of(local)}" in tool("list", f"{fake.address}/repo").stdout
+    # and what the registry has under the tag is what is here
+    assert "newer" not in pulled(tool("pull", f"{fake.address}/repo:1"))
+
+
+def test_all_tags_go_with_one_word(fake, tool, local):
+    pulled(tool("tag", f"{fake.address}/repo:1", f"{fake.address}/repo:2"))
+    pulled(tool("push", f"{fake.address}/repo", ALL="1"))
+    assert {"1", "2"} <= set(fake.manifests)
+    refused(tool("push", f"{fake.address}/repo:1", ALL="1"), "tag can't be used with --all-tags/-a")
+    refused(tool("push", f"{fake.address}/repo"), f"tag does not exist: {fake.address}/repo:latest")
+    refused(tool("push", f"{fake.address}/none"), f"An image does not exist locally with the tag: {fake.address}/none")
+    refused(tool("push", f"{fake.address}/repo@{digest_of(local)}"), "cannot push a digest reference")
+
+
+def test_a_blob_is_mounted_from_where_it_came(fake, tool):
+    """The image came from another repository of the same registry."""
+    _, manifest = fake.image(files=[("etc/random", os.urandom(2 << 20))])
+    there = dict(fake.blobs)
+    fake.hook = lambda handler: setattr(handler, "path", handler.path.replace("/v2/some/where/", "/v2/repo/"))
+    pulled(tool("pull", f"{fake.address}/some/where"))
+    pulled(tool("tag", f"{fake.address}/some/where", f"{fake.address}/repo:1"))
+    fake.hook = None
+    fake.blobs, fake.mountable, fake.methods = {}, {"some/where": there}, []
+    said = pulled(tool("push", f"{fake.address}/repo:1"))
+    assert f"mounted {manifest['layers'][0]['digest']} {manifest['layers'][0]['size']} some/where" in said
+    assert fake.blobs == there and "PATCH" not in verbs(fake)
+    # where that is refused, or not known, the blob is sent
+    for answer in (401, 403, 404, 202):
+        fake.blobs, fake.mountable, fake.methods = {}, {}, []
+        fake.hook = lambda handler: "mount=" in handler.path and answer != 202 and handler.answer(answer)
+        assert f"pushed {manifest['layers'][0]['digest']}" in pulled(tool("push", f"{fake.address}/repo:1"))
+        assert fake.blobs == there
+        fake.manifests.clear()
+
+
+def test_a_broken_upload_goes_on_where_it_ended(fake, tool, local):
+    layer = local["layers"][0]["digest"]
+    size = local["layers"][0]["size"]
+    came = []
+
+    def received(handler, upload):
+        came.append(len(upload))
+        if len([n for n in breaks if n <= len(upload)]) > len(broken):
+            broken.append(len(upload))
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return True
+
+    breaks, broken = [size // 4, size // 2], []
+    fake.received = received
+    pulled(tool("push", f"{fake.address}/repo:1"))
+    ranges = [headers.get("Content-Range") for path, headers in fake.requests if "Content-Range" in headers]
+    # (libcurl repeats by itself what broke on a connection that had served before)
+    assert len(broken) == 2 and [f"{n}-{size - 1}" for n in broken] == list(dict.fromkeys(ranges))
+    assert len(fake.blobs[layer]) == size
+
+
+def test_an_upload_that_was_forgotten_begins_anew(fake, tool, local):
+    gone = []
+
+    def received(handler, upload):
+        if not gone and len(upload) > 1 << 20:
+            gone.append(fake.uploads.clear())
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return True
+
+    fake.received = received
+    pulled(tool("push", f"{fake.address}/repo:1"))
+    assert gone and local["layers"][0]["digest"] in fake.blobs
+
+
+def test_an_answer_that_was_lost_costs_no_second_upload(fake, tool, local):
+    lost = []
+
+    def hook(handler):
+        if handler.command == "PUT" and "digest=" in handler.path and len(lost) < 2:
+            upload, name = handler.upload()
+            content = bytes(upload) + b"".join(handler.body())
+            fake.blobs["sha256:" + hashlib.sha256(content).hexdigest()] = content
+            del fake.uploads[name]
+            lost.append(name)
+            handler.connection.shutdown(socket.SHUT_RDWR)
+            return True
+
+    fake.hook = hook
+    pulled(tool("push", f"{fake.address}/repo:1"))
+    assert len(lost) == 2 and verbs(fake).count("POST") == 2
+
+
+def test_a_registry_that_takes_little_at_once_gets_chunks(fake, tool, local):
+    def hook(handler):
+        if handler.command == "PATCH" and int(handler.headers["Content-Length"]) > 1 << 20:
+            list(handler.body())
+            return handler.answer(413)
+
+    fake.hook = hook
+    pulled(tool("push", f"{fake.address}/repo:1"))
+    sizes = [int(headers["Content-Length"]) for path, headers in fake.requests if "Content-Range" in headers]
+    assert sizes and len(fake.blobs[local["layers"][0]["digest"]]) == local["layers"][0]["size"]
+
+
+def test_what_may_pass_is_tried_again(fake, tool, local):
+    failures = {("HEAD", "blobs"): 429, ("POST", "uploads"): 500, ("PATCH", "uploads"): 503, ("PUT", "uploads"): 429, ("PUT", "manifests"): 502}
+
+    def hook(handler):
+        for (method, part), status in list(failures.items()):
+            if handler.command != method or part not in handler.path:
+                continue
+            del failures[method, part]
+            if method in ("PATCH", "PUT"):
+                list(handler.body())
+            handler.send_response(status)
+            handler.send_header("Retry-After", "1")
+            handler.send_header("Content-Length", "0")
+            handler.end_headers()
+            return True
+
+    fake.hook = hook
+    pulled(tool("push", f"{fake.address}/repo:1"))
+    assert not failures
+
+
+def test_refusals_are_docker_s(fake, tool, local):
+    def errors(status, code, message):
+        body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+        fake.hook = lambda handler: handler.command == "POST" and handler.answer(status, body)
+
+    errors(403, "DENIED", "requested access to the resource is denied")
+    done = tool("push", f"{fake.address}/repo:1")
+    assert done.stderr == "denied: requested access to the resource is denied\n"
+    errors(401, "UNAUTHORIZED", "authentication required")
+    assert tool("push", f"{fake.address}/repo:1").stderr == "unauthorized: authentication required\n"
+    fake.hook = lambda handler: handler.answer(401, WWW_Authenticate='Basic realm="x"')
+    assert tool("push", f"{fake.address}/repo:1").stderr == "no basic auth credentials\n"
+    assert "1" not in fake.manifests
+
+
+def test_the_token_is_for_pulling_and_pushing_and_for_where_a_layer_is_mounted_from(fake, tool):
+    fake.image(files=[("etc/random", os.urandom(2 << 20))])
+    fake.hook = lambda handler: setattr(handler, "path", handler.path.replace("/v2/some/where/", "/v2/repo/"))
+    pulled(tool("pull", f"{fake.address}/some/where"))
+    pulled(tool("tag", f"{fake.address}/some/where", f"{fake.address}/repo:1"))
+    forms = []
+
+    def hook(handler):
+        if handler.path.startswith("/token"):
+            forms.append(getattr(handler, "form", None))
+            return handler.answer(200, b'{"token":"good"}')
+        if handler.headers.get("Authorization") != "Bearer good":
+            return handler.answer(401, WWW_Authenticate=f'Bearer realm="http://{fake.address}/token",service="fake"')
+
+    fake.hook = hook
+    fake.requests.clear()
+    pulled(tool("push", f"{fake.address}/repo:1", REGISTRY_USER="alice", REGISTRY_PASSWORD="secret"))
+    asked = {path for path, _ in fake.requests if path.startswith("/token")}
+    assert asked == {"/token?scope=repository%3Arepo%3Apull%2Cpush&scope=repository%3Asome%2Fwhere%3Apull&service=fake"}
+    pulled(tool("push", f"{fake.address}/repo:1", REGISTRY_TOKEN="refresh"))
+    assert "scope=repository%3Arepo%3Apull%2Cpush%20repository%3Asome%2Fwhere%3Apull" in forms[-1]
+
+
+def test_an_upload_that_goes_on_elsewhere_gets_no_credentials(fake, other, tool, local):
+    def hook(handler):
+        if handler.headers.get("Authorization") is None:
+            return handler.answer(401, WWW_Authenticate='Basic realm="x"')
+        if handler.command == "POST":
+            other.uploads["there"] = bytearray()
+            return handler.answer(202, Location=f"http://{other.address}/v2/repo/blobs/uploads/there?state=0")
+
+    fake.hook = hook
+    other.requests.clear()
+    tool("push", f"{fake.address}/repo:1", REGISTRY_USER="alice", REGISTRY_PASSWORD="secret")
+    assert other.requests and all("Authorization" not in headers for _, headers in other.requests)
+
+
+@pytest.mark.parametrize("location", ["file:///etc/passwd", "ftp://127.0.0.1/x", "http://user:pw@127.0.0.1/x", "http://", None])
+def test_an_upload_goes_on_by_http_only(fake, tool, local, location):
+    def hook(handler):
+        if handler.command == "POST":
+            return handler.answer(202, **({"Location": location} if location else {}))
+
+    fake.hook = hook
+    done = tool("push", f"{fake.address}/repo:1")
+    assert done.returncode != 0 and done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_registry_that_stores_something_else_is_found_out(fake, tool, local):
+    def hook(handler):
+        if handler.command == "PUT" and "digest=" in handler.path:
+            list(handler.body())
+            return handler.answer(201, Docker_Content_Digest="sha256:" + "0" * 64)
+
+    fake.hook = hook
+    refused(tool("push", f"{fake.address}/repo:1"), "the registry stored sha256:")
+
+
+def test_an_image_for_several_platforms(fake, other, tool):
+    """Here is the part for this machine: this goes up, and it is said."""
+    mine, manifest = other.image("mine", files=[("mine", "x")])
+    foreign, _ = other.image("foreign", files=[("foreign", "x")])
+    platform = {"platform": {"os": "linux", "architecture": images.MACHINE}}
+    away = {"platform": {"os": "linux", "architecture": "s390x"}}
+    index = other.manifest("latest", {"schemaVersion": 2, "mediaType": images.OCI_INDEX, "manifests": [foreign | away, mine | platform]}, images.OCI_INDEX)
+    pulled(tool("pull", f"{other.address}/repo"))
+    pulled(tool("tag", f"{other.address}/repo", f"{fake.address}/repo:1"))
+    pulled(tool("push", f"{fake.address}/repo:1"))
+    assert fake.manifests["1"][1] == json.dumps(manifest).encode()
+    # a second push, of the name that means the index
+    other.hook = lambda handler: None
+    said = pulled(tool("push", f"{other.address}/repo"))
+    assert f"partial - 0 {index['digest']} - {mine['digest']}" in said
+    pulled(tool("push", f"{other.address}/repo", PLATFORM=f"linux/{images.MACHINE}"))
+    refused(tool("push", f"{other.address}/repo", PLATFORM="linux/s390x"), "image with platform linux/s390x is not here")
+
+
+def test_uploads_side_by_side_are_bounded(fake, other, tool):
+    import threading
+
+    layers = [images.tar_bytes([(f"file{i}", os.urandom(1 << 21))]) for i in range(8)]
+    config = {"architecture": images.MACHINE, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]}}
+    other.image(config=other.add(json.dumps(config).encode()) | {"mediaType": images.OCI_CONFIG},
+                layers=[other.add(layer) | {"mediaType": images.OCI_LAYER} for layer in layers])
+    pulled(tool("pull", f"{other.address}/repo"))
+    pulled(tool("tag", f"{other.address}/repo", f"{fake.address}/repo:1"))
+    now, most, lock = set(), [0], threading.Lock()
+
+    def hook(handler):
+        with lock:
+            if handler.command == "POST":
+                now.add(handler)
+                most[0] = max(most[0], len([n for n in fake.uploads]) + 1)
+
+    fake.hook = hook
+    said = pulled(tool("push", f"{fake.address}/repo:1"))
+    assert most[0] <= 5 and said.count("waiting") == 3 and len(fake.blobs) == 9
+
+
+def test_to_a_real_registry_and_back(engine, registry, busybox):
+    """What docker prints, and what docker's registry then has."""
+    name = registry.reference("pushed/busybox")
+    engine.tare("tag", busybox, f"{name}:1")
+    first, *lines, last = engine.tare("push", f"{name}:1").stdout.splitlines()
+    assert first == f"The push refers to repository [{name}]"
+    layers = {line.split(": ")[0]: line.split(": ")[1] for line in lines}
+    assert set(layers.values()) == {"Mounted from busybox"} and all(re.fullmatch("[0-9a-f]{12}", layer) for layer in layers)
+    assert re.fullmatch(r"1: digest: sha256:[0-9a-f]{64} size: [0-9]+", last)
+    # the same digest as where it came from
+    digests = json.loads(engine.tare("inspect", f"{name}:1").stdout)[0]["RepoDigests"]
+    assert len({digest.partition("@")[2] for digest in digests}) == 1 and len(digests) == 2
+    engine.tare("tag", busybox, name)
+    said = engine.tare("image", "push", name).stdout
+    assert said.startswith("Using default tag: latest\nThe push refers to") and "Layer already exists" in said
+    assert engine.tare("push", "-q", name).stdout == f"{name}:latest\n"
+    assert [line[:1] for line in engine.tare("push", "-a", name).stdout.splitlines() if "digest:" in line] == ["1", "l"]
+    engine.tare("rmi", f"{name}:1")
+    assert "Status: " in engine.tare("pull", f"{name}:1").stdout
