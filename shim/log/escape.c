@@ -6,31 +6,59 @@
 #include <string.h>
 
 enum {
-    WIDTH = LOG_ESCAPE_SLACK
+    WIDTH = 16
 };
+_Static_assert(LOG_ESCAPE_SLACK >= 2 * WIDTH, "stored at once");
 
 /* GCC's and clang's vectors: SSE2, NEON, or plain words elsewhere. */
 typedef uint8_t Bytes __attribute__((vector_size(WIDTH)));
 typedef uint64_t Words __attribute__((vector_size(WIDTH)));
 
-/* Bytes before the first that cannot stand as it is, or 16. They are stored in any case. */
-static size_t copy_plain(char *to, const char *from) {
+/* Copies 16 bytes; those of the result that cannot stand as they are have 0xff. */
+static Bytes copy_bytes(char *to, const char *from) {
     Bytes bytes;
     memcpy(&bytes, from, WIDTH);
     memcpy(to, &bytes, WIDTH);
     /* controls and what has the highest bit set are, less 0x20, at least 0x60 */
-    Bytes special = (Bytes)(bytes - 0x20 >= 0x60) | (Bytes)(bytes == '"') | (Bytes)(bytes == '\\');
+    return (Bytes)(bytes - 0x20 >= 0x60) | (Bytes)(bytes == '"') | (Bytes)(bytes == '\\');
+}
+
+/* Bytes before the first 0xff, or 16 */
+static size_t count_plain(Bytes special) {
+#ifdef __SSE2__
+    typedef char Chars __attribute__((vector_size(WIDTH)));
+    return (size_t)__builtin_ctz((unsigned)__builtin_ia32_pmovmskb128((Chars)special) | 1 << WIDTH);
+#else
     Words words = (Words)special;
     if (words[0])
         return (size_t)__builtin_ctzll(le64toh(words[0])) / 8;
     return words[1] ? 8 + (size_t)__builtin_ctzll(le64toh(words[1])) / 8 : WIDTH;
+#endif
 }
 
-/* The same for the last, fewer than 16 bytes: NUL, which fills them up, cannot stand as it is. */
-static size_t copy_last(char *to, const char *from, size_t n) {
-    char padded[WIDTH] = {};
-    memcpy(padded, from, n);
-    return copy_plain(to, padded);
+/* Copies bytes up to the first that cannot stand as it is; returns how many. */
+static size_t copy_plain(char *to, const char *from, size_t n) {
+    size_t at = 0;
+    for (; n - at >= 2 * WIDTH; at += 2 * WIDTH) {
+        Bytes first = copy_bytes(to + at, from + at);
+        Bytes second = copy_bytes(to + at + WIDTH, from + at + WIDTH);
+        if (count_plain(first | second) == WIDTH)
+            continue;
+        size_t plain = count_plain(first);
+        return at + (plain < WIDTH ? plain : WIDTH + count_plain(second));
+    }
+    for (; n - at >= WIDTH; at += WIDTH) {
+        size_t plain = count_plain(copy_bytes(to + at, from + at));
+        if (plain < WIDTH)
+            return at + plain;
+    }
+    for (; at < n; at++) {
+        unsigned char c = (unsigned char)from[at];
+        if (c - 0x20U >= 0x60 || c == '"' || c == '\\')
+            break;
+        to[at] = from[at];
+    }
+    return at;
 }
 
 /* Length of the character at the beginning, without overlong forms and surrogates (RFC 3629);
@@ -67,12 +95,11 @@ char *log_escape(char *to, const char *bytes, size_t n, bool *ret_good) {
     static const char replacement[] = "\xef\xbf\xbd";
     *ret_good = true;
     for (size_t at = 0; at < n;) {
-        size_t plain =
-            n - at >= WIDTH ? copy_plain(to, bytes + at) : copy_last(to, bytes + at, n - at);
+        size_t plain = copy_plain(to, bytes + at, n - at);
         to += plain;
         at += plain;
-        if (plain == WIDTH || at == n)
-            continue;
+        if (at == n)
+            break;
         unsigned char c = (unsigned char)bytes[at];
         size_t length = character((const unsigned char *)bytes + at, n - at);
         if (c < 0x20 || c == '"' || c == '\\') {

@@ -35,7 +35,9 @@ static void encode(void *owner, const LogPiece *piece, Text *out) {
     text_reserve(out, sizeof head + LOG_ESCAPE_EXPANSION * piece->n + LOG_ESCAPE_SLACK + raw_room +
                           middle + LOG_MOMENT_SIZE + sizeof tail);
     char *to = copy(out->data + out->length, head, sizeof head - 1);
-    to = log_escape(to, piece->bytes, piece->n, &good);
+    to = log_escape(to, piece->bytes, piece->n - piece->ends_line, &good);
+    if (piece->ends_line)
+        to = copy(to, "\\n", 2);
     if (!good) {
         to = copy(to, raw, sizeof raw - 1);
         to = base64_encode(to, piece->bytes, piece->n);

@@ -12,11 +12,14 @@ static int64_t time_after(int64_t last) {
     return now <= last && last - now < TIME_SECOND ? last + 1 : now;
 }
 
-static void emit(LogLines *lines, LogPiece piece) {
-    piece.time = lines->last++;
-    unsigned *ordinal = &lines->partial[piece.stream].ordinal;
-    piece.ends_line = piece.bytes[piece.n - 1] == '\n';
-    piece.ordinal = *ordinal;
+static void emit(LogLines *lines, LogStream stream, const char *bytes, size_t n) {
+    unsigned *ordinal = &lines->partial[stream].ordinal;
+    const LogPiece piece = {.stream = stream,
+        .ends_line = bytes[n - 1] == '\n',
+        .ordinal = *ordinal,
+        .time = lines->last++,
+        .bytes = bytes,
+        .n = n};
     *ordinal = piece.ends_line ? 0 : *ordinal + 1;
     lines->take(lines->owner, &piece);
 }
@@ -35,23 +38,21 @@ static size_t unfinished(const char *bytes, size_t n) {
 
 /* Straight from the caller's bytes when nothing waits, else through the partial line. Returns how
  * many of them are gone. */
-static size_t add(LogLines *lines, LogPiece piece) {
-    Text *text = &lines->partial[piece.stream].text;
-    bool ends = piece.bytes[piece.n - 1] == '\n';
+static size_t add(LogLines *lines, LogStream stream, const char *bytes, size_t n) {
+    Text *text = &lines->partial[stream].text;
+    bool ends = bytes[n - 1] == '\n';
     if (text->length == 0) {
-        piece.n -= ends ? 0 : unfinished(piece.bytes, piece.n);
-        emit(lines, piece);
-        return piece.n;
+        size_t whole = n - (ends ? 0 : unfinished(bytes, n));
+        emit(lines, stream, bytes, whole);
+        return whole;
     }
-    size_t given = piece.n;
-    text_append_bytes(text, piece.bytes, piece.n);
+    text_append_bytes(text, bytes, n);
     size_t kept = ends ? 0 : unfinished(text->data, text->length);
-    piece.bytes = text->data;
-    piece.n = text->length - kept;
-    emit(lines, piece);
-    memmove(text->data, text->data + piece.n, kept);
+    size_t whole = text->length - kept;
+    emit(lines, stream, text->data, whole);
+    memmove(text->data, text->data + whole, kept);
     text->length = kept;
-    return given;
+    return n;
 }
 
 void log_lines_write(LogLines *lines, LogStream stream, const char *bytes, size_t n) {
@@ -67,7 +68,7 @@ void log_lines_write(LogLines *lines, LogStream stream, const char *bytes, size_
             text_append_bytes(&lines->partial[stream].text, bytes, span);
             break;
         }
-        span = add(lines, (LogPiece){.stream = stream, .bytes = bytes, .n = span});
+        span = add(lines, stream, bytes, span);
         bytes += span;
         n -= span;
     }
@@ -77,7 +78,7 @@ void log_lines_flush(LogLines *lines, LogStream stream) {
     Text *text = &lines->partial[stream].text;
     lines->last = time_after(lines->last);
     if (text->length > 0)
-        emit(lines, (LogPiece){.stream = stream, .bytes = text->data, .n = text->length});
+        emit(lines, stream, text->data, text->length);
     lines->partial[stream].ordinal = 0;
     text_done(text);
 }

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/log/moment.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 enum {
-    SECOND = 20, /* characters up to the point */
-    DIGITS = 9
+    LAST_DIGIT = LOG_MOMENT_SIZE - 2 /* before the Z */
 };
-_Static_assert(SECOND + DIGITS + 1 == LOG_MOMENT_SIZE, "and the Z");
+
+/* false: it ends a second, or there is no text yet. */
+static bool increment(char *digit) {
+    for (; *digit == '9'; digit--)
+        *digit = '0';
+    bool is_digit = *digit >= '0' && *digit < '9';
+    *digit = (char)(*digit + is_digit);
+    return is_digit;
+}
 
 void log_moment_write(LogMoment *moment, int64_t time, char *to) {
-    int64_t second = time / TIME_SECOND;
-    if (second != moment->second) {
+    if (time != moment->time + 1 || !increment(moment->text + LAST_DIGIT))
         time_format_fixed(time, moment->text);
-        moment->second = second;
-    }
-    memcpy(to, moment->text, SECOND);
-    uint32_t fraction = (uint32_t)(time % TIME_SECOND);
-    for (int i = SECOND + DIGITS - 1; i >= SECOND; i--) {
-        to[i] = (char)('0' + fraction % 10);
-        fraction /= 10;
-    }
-    to[SECOND + DIGITS] = 'Z';
+    moment->time = time;
+    memcpy(to, moment->text, LOG_MOMENT_SIZE);
 }
