@@ -46,6 +46,8 @@ int checkpoint_make(
     Error ignored;
     TRY(decode(request->options, &options, err));
     RuntimeCheckpoint checkpoint = arguments_of(request, options);
+    if (!checkpoint.work_path)
+        checkpoint.work_path = container->criu_work;
     bool own_work = !checkpoint.work_path;
     if (own_work)
         checkpoint.work_path = work;

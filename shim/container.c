@@ -192,6 +192,7 @@ static int open_stdio(Process *process, TerminalSize size, Error *err) {
         .id = *process->id ? process->id : container->id,
         .name_space = container->shim->arguments->name_space,
         .farewells = &container->shim->farewells,
+        .owner = container->io_owner,
         .terminal = process->terminal};
     autofree char *fifos = container->runtime.delegate
                                ? text_format("%s/fifo-%s-", container->bundle, process->id)
@@ -288,7 +289,8 @@ static int set_up_paths(Container *container, const TaskOptions *options,
 
 static int restore_init(
     Container *container, Process *process, const RuntimeProcess *described, Error *err) {
-    autofree char *work = path_join(container->bundle, "criu-work");
+    autofree char *work = container->criu_work ? text_copy(container->criu_work)
+                                               : path_join(container->bundle, "criu-work");
     return runtime_restore(&container->runtime, container->id, described, container->checkpoint,
         work, &process->pid, err);
 }
@@ -343,6 +345,8 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
         .bundle = text_copy(request->bundle),
         .checkpoint = *request->checkpoint ? text_copy(request->checkpoint) : NULL,
         .cgroup = CGROUP_NULL,
+        .criu_work = text_copy(options.criu_work),
+        .io_owner = options.io_owner,
         .open_stdin = options.open_stdin,
         .stdin_once = options.stdin_once,
         .restart = options.restart,
@@ -398,6 +402,7 @@ Container *container_free(Container *container) {
     free(container->id);
     free(container->bundle);
     free(container->rootfs);
+    free(container->criu_work);
     free(container->exit_record);
     free(container->checkpoint);
     free(container);

@@ -18,6 +18,8 @@ struct Container {
     Container *next;
     Shim *shim;
     char *id, *bundle, *rootfs, *exit_record;
+    char *criu_work; /* where criu logs; NULL: in the bundle, as long as it works */
+    StdioOwner io_owner;
     char *checkpoint; /* images that the first life begins from; NULL: none */
     Runtime runtime;
     Cgroup cgroup;

@@ -109,6 +109,8 @@ static int take_runc(
     *ret = (TaskOptions){.runtime = copy_or_null(from->binary_name),
         .runtime_root = containerd_root(from->root, name_space),
         .shim_cgroup = copy_or_null(from->shim_cgroup),
+        .criu_work = copy_or_null(from->criu_work_path),
+        .io_owner = {from->io_uid, from->io_gid},
         .systemd_cgroup = from->systemd_cgroup,
         .no_pivot = from->no_pivot_root,
         .no_new_keyring = from->no_new_keyring};
@@ -127,9 +129,16 @@ static int take_generic(
     } else
         TRY(toml_options_decode(
             (const char *)from->config_body.data, from->config_body.len, &toml, err));
+    if (toml.io_uid.value >= UINT32_MAX || toml.io_gid.value >= UINT32_MAX) {
+        toml_options_done(&toml);
+        return error_set(
+            err, ERROR_INVALID, "the runtime's options: IoUid and IoGid are too large");
+    }
     *ret = (TaskOptions){.runtime = take_ptr(&toml.binary_name),
         .runtime_root = containerd_root(toml.root, name_space),
         .shim_cgroup = take_ptr(&toml.shim_cgroup),
+        .criu_work = take_ptr(&toml.criu_work_path),
+        .io_owner = {(uid_t)toml.io_uid.value, (gid_t)toml.io_gid.value},
         .systemd_cgroup = toml.systemd_cgroup.value,
         .no_pivot = toml.no_pivot_root.value,
         .no_new_keyring = toml.no_new_keyring.value};
@@ -149,7 +158,7 @@ static const struct {
 
 static int check(const TaskOptions *options, Error *err) {
     const char *const paths[] = {options->log.path, options->attach_socket, options->exit_record,
-        options->health.process, options->delegate};
+        options->health.process, options->delegate, options->criu_work};
     for (size_t i = 0; i < array_size(paths); i++)
         if (paths[i] && !path_is_absolute(paths[i]))
             return error_set(err, ERROR_INVALID, "'%s' is not an absolute path", paths[i]);
@@ -183,6 +192,7 @@ void task_options_done(TaskOptions *options) {
     free(options->runtime);
     free(options->runtime_root);
     free(options->shim_cgroup);
+    free(options->criu_work);
     log_done(&options->log);
     free(options->attach_socket);
     free(options->exit_record);

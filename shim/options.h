@@ -9,6 +9,7 @@
 #include "proto/google/protobuf/any.pb-c.h"
 #include "shim/health.h"
 #include "shim/restart.h"
+#include "shim/stdio.h"
 #include "shim/terminal.h"
 
 typedef struct TaskLog {
@@ -23,9 +24,11 @@ typedef struct TaskLog {
 typedef struct TaskOptions {
     char *runtime, *runtime_root;      /* NULL: default */
     char *shim_cgroup;                 /* NULL: the caller's */
+    char *criu_work;                   /* absolute; NULL: in the bundle */
     char *attach_socket, *exit_record; /* absolute; NULL: none, or the bundle's */
     TaskLog log;
     bool open_stdin, stdin_once, systemd_cgroup, no_pivot, no_new_keyring;
+    StdioOwner io_owner;
     TerminalSize terminal_size;
     Restart restart;
     HealthOptions health;

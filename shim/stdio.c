@@ -58,6 +58,7 @@ int stdio_new(const StdioOptions *options, Stdio **ret, Error *err) {
         .id = text_copy(options->id),
         .name_space = text_copy(options->name_space),
         .farewells = options->farewells,
+        .owner = options->owner,
         .relay = options->relay,
     };
     for (int i = 0; i < 3; i++)

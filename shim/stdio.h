@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/error.h"
 #include "shim/log/sink.h"
@@ -40,6 +41,12 @@ typedef struct StdioRelay {
     void *owner;
 } StdioRelay;
 
+/* Of the pipes, so that a program that is not root may open /dev/stdout again; 0: root's. */
+typedef struct StdioOwner {
+    uid_t uid;
+    gid_t gid;
+} StdioOwner;
+
 typedef struct StdioOptions {
     Loop *loop;
     LogSink *log;         /* borrowed; NULL: none */
@@ -47,6 +54,7 @@ typedef struct StdioOptions {
     const char *id, *name_space; /* of the container, or of the exec */
     unsigned *farewells;         /* shim/logger.h */
     bool terminal, open_stdin, stdin_once;
+    StdioOwner owner;
     StdioRelay relay;
 } StdioOptions;
 

@@ -38,10 +38,18 @@ static bool somebody_has_input(const Stdio *stdio) {
     return stdio->open_stdin || stdio->paths[0];
 }
 
-static int make_pipe(int *ret_reader, int *ret_writer, Error *err) {
+/* Both ends of a pipe are one inode. */
+static int make_pipe(StdioOwner owner, int *ret_reader, int *ret_writer, Error *err) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "cannot make a pipe");
+    if ((owner.uid || owner.gid) && fchown(ends[0], owner.uid, owner.gid) < 0) {
+        error_set_errno(
+            err, errno, "cannot give a pipe to user %u and group %u", owner.uid, owner.gid);
+        close(ends[0]);
+        close(ends[1]);
+        return err->code;
+    }
     *ret_reader = ends[0];
     *ret_writer = ends[1];
     return 0;
@@ -62,7 +70,7 @@ static int make_fifo(Stdio *stdio, int index, int *ret_reader, int *ret_writer, 
 
 static int make_channel(Stdio *stdio, int index, int *ret_reader, int *ret_writer, Error *err) {
     return stdio->relay.fifos ? make_fifo(stdio, index, ret_reader, ret_writer, err)
-                              : make_pipe(ret_reader, ret_writer, err);
+                              : make_pipe(stdio->owner, ret_reader, ret_writer, err);
 }
 
 static int open_channels(Stdio *stdio, int child[3], Error *err) {

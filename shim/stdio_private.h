@@ -37,6 +37,7 @@ struct Stdio {
     char *paths[3], *id, *name_space;
     unsigned *farewells;
     Logger *logger;
+    StdioOwner owner;
     StdioRelay relay; /* the text is ours */
     char *fifos[3];   /* NULL: not made */
     int exit_code;

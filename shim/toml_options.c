@@ -12,9 +12,12 @@ static const JsonField fields[] = {
     {"BinaryName", JSON_TEXT, JSON_AT(binary_name)},
     {"Root", JSON_TEXT, JSON_AT(root)},
     {"ShimCgroup", JSON_TEXT, JSON_AT(shim_cgroup)},
+    {"CriuWorkPath", JSON_TEXT, JSON_AT(criu_work_path)},
     {"SystemdCgroup", JSON_BOOL, JSON_AT(systemd_cgroup)},
     {"NoPivotRoot", JSON_BOOL, JSON_AT(no_pivot_root)},
     {"NoNewKeyring", JSON_BOOL, JSON_AT(no_new_keyring)},
+    {"IoUid", JSON_UINT, JSON_AT(io_uid)},
+    {"IoGid", JSON_UINT, JSON_AT(io_gid)},
     {},
 };
 static const JsonType type = {sizeof(T), fields};
@@ -33,6 +36,7 @@ int toml_options_decode(const char *text, size_t n, TomlOptions *ret, Error *err
     drop_empty(&ret->binary_name);
     drop_empty(&ret->root);
     drop_empty(&ret->shim_cgroup);
+    drop_empty(&ret->criu_work_path);
     return 0;
 }
 

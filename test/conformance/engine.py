@@ -254,6 +254,7 @@ class ContainerdShim(Containerd):
         programs.mkdir()
         shutil.copy2(self.runtime, programs / "tare-runtime")
         shutil.copy2(shutil.which(self.shim) or pathlib.Path(self.runtime).parents[1] / "shim" / self.shim, programs)
+        shutil.copy2(programs / self.shim, programs / "containerd-shim-runc-v2")  # under the other name it is given other options
         self.environment.update(PATH=f"{programs}:{os.environ['PATH']}", TARE_STATE=str(self.directory / "tare"))
         super().start()
 
