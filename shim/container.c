@@ -10,7 +10,6 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -19,57 +18,15 @@
 #include "shim/mount.h"
 #include "shim/options.h"
 #include "shim/record.h"
+#include "shim/spec.h"
 #include "shim/task.h"
 
 enum {
-    ID_MAX = 128,
-    SPEC_MAX = 4 << 20
+    ID_MAX = 128
 };
 
 static const char init_pid_file[] = "init.pid", exec_pid_file[] = "exec.pid",
                   exec_spec_file[] = "exec.json";
-
-/* The little that the shim reads of config.json. */
-typedef struct SpecNamespace {
-    char *type, *path;
-} SpecNamespace;
-typedef struct SpecLinux {
-    JsonObjects namespaces;
-} SpecLinux;
-typedef struct Spec {
-    SpecLinux *linux;
-} Spec;
-#define T SpecNamespace
-static const JsonField namespace_fields[] = {
-    {"type", JSON_TEXT, JSON_AT(type)}, {"path", JSON_TEXT, JSON_AT(path)}, {}};
-static const JsonType namespace_type = {sizeof(T), namespace_fields};
-#undef T
-#define T SpecLinux
-static const JsonField linux_fields[] = {
-    {"namespaces", JSON_OBJECTS, JSON_AT(namespaces), &namespace_type}, {}};
-static const JsonType linux_type = {sizeof(T), linux_fields};
-#undef T
-#define T Spec
-static const JsonField spec_fields[] = {{"linux", JSON_OBJECT, JSON_AT(linux), &linux_type}, {}};
-static const JsonType spec_type = {sizeof(T), spec_fields};
-#undef T
-
-static int read_spec(Container *container, Error *err) {
-    autodone(Text) text = {};
-    autofree char *path = path_join(container->bundle, "config.json");
-    Spec spec = {};
-    TRY(file_read(AT_FDCWD, path, SPEC_MAX, &text, err));
-    if (json_decode(&spec_type, text.data, text.length, &spec, err) < 0)
-        return error_prefix(err, "'%s'", path);
-    const JsonObjects *namespaces = spec.linux ? &spec.linux->namespaces : NULL;
-    for (size_t i = 0; namespaces && i < namespaces->n; i++) {
-        const SpecNamespace *item = (const SpecNamespace *)namespaces->item + i;
-        if (text_equal(item->type, "pid") && text_is_empty(item->path))
-            container->private_pids = true;
-    }
-    json_done(&spec_type, &spec);
-    return 0;
-}
 
 /* Ids become file names and words of the runtime's command line. */
 static int check_id(const char *what, const char *id, Error *err) {
@@ -284,7 +241,7 @@ static int set_up_paths(Container *container, const TaskOptions *options,
     container->exit_record = options->exit_record ? text_copy(options->exit_record)
                                                   : path_join(container->bundle, "exit.json");
     TRY(file_remove(AT_FDCWD, container->exit_record, err)); /* of an earlier life */
-    return read_spec(container, err);
+    return spec_read_private_pids(container->bundle, &container->private_pids, err);
 }
 
 static int restore_init(
