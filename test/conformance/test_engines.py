@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from conformance import checks, leftovers
+from conformance import checks, checks_shim, leftovers
 from conformance.engine import Containerd, ContainerdShim, Podman, Skip
 
 SHORT = {
@@ -26,7 +26,7 @@ SHORT = {
         checks.ctr_run, checks.ctr_run_at_a_terminal, checks.ctr_missing_program, checks.ctr_exec,
         checks.ctr_kill_and_delete, checks.ctr_pause_and_resume, checks.ctr_processes, checks.ctr_limits,
         checks.ctr_attach_and_detach, checks.ctr_null_io, checks.ctr_log_file, checks.ctr_log_program, checks.ctr_events,
-        checks.ctr_pod, checks.ctr_killed_shim, checks.ctr_runc_below, checks.ctr_crun_below),
+        *checks_shim.SHIM),
 }
 ROWS = [(kind, function) for kind, functions in SHORT.items() for function in functions]
 
