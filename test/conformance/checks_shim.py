@@ -2,6 +2,7 @@
 """Checks as in checks.py, of what containerd can do with our shim alone."""
 
 import os
+import pathlib
 import re
 import shutil
 
