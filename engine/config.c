@@ -26,6 +26,7 @@ typedef struct ConfigProxies {
 /* engine.json as it stands in the file. */
 typedef struct ConfigFile {
     char *data_root, *exec_root, *group, *log_level, *log_format, *log_driver, *default_runtime;
+    char *storage_driver;
     char *bridge, *bip, *ip;
     JsonTexts hosts, insecure_registries, registry_mirrors, dns, dns_search, dns_options;
     JsonBool debug, icc, ip_masq, ip_forward, no_new_privileges;
@@ -88,6 +89,7 @@ static const JsonField file_fields[] = {
     {"registry-config-dirs", JSON_TEXTS, JSON_AT(registry_directories)},
     {"registry-mirrors", JSON_TEXTS, JSON_AT(registry_mirrors)},
     {"runtimes", JSON_OBJECT_MAP, JSON_AT(runtimes), &runtime_type},
+    {"storage-driver", JSON_TEXT, JSON_AT(storage_driver)},
     {},
 };
 static const JsonType file_type = {sizeof(T), file_fields};
@@ -108,7 +110,6 @@ static const struct {
     {"live-restore", "containers always outlive the engine"},
     {"max-download-attempts", "interrupted downloads are resumed by rules of our own"},
     {"pidfile", "the lock file is STATE/tared.pid"},
-    {"storage-driver", "snapshots are overlayfs"},
     {"userland-proxy", "there is no proxy"},
 };
 
@@ -310,6 +311,9 @@ static int apply(const ConfigOptions *options, ConfigFile *file, Config *config,
     config->group = TAKE(file->group);
     config->default_runtime = TAKE(file->default_runtime);
     config->runtimes = TAKE(file->runtimes);
+    config->storage_driver = options->storage_driver ? text_copy(options->storage_driver)
+                             : file->storage_driver  ? TAKE(file->storage_driver)
+                                                     : text_copy("overlay");
     registries_apply(file, &config->registry);
     config->bridge = TAKE(file->bridge);
     config->bip = TAKE(file->bip);
@@ -357,6 +361,7 @@ static const JsonField config_fields[] = {
     {"dns_search", JSON_TEXTS, JSON_AT(dns_search)},
     {"dns_options", JSON_TEXTS, JSON_AT(dns_options)},
     {"log_driver", JSON_TEXT, JSON_AT(log_driver)},
+    {"storage_driver", JSON_TEXT, JSON_AT(storage_driver)},
     {"log_options", JSON_MAP, JSON_AT(log_options)},
     {"warnings", JSON_TEXTS, JSON_AT(warnings)},
     {},

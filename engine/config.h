@@ -35,6 +35,7 @@ typedef struct Config {
     LogFormat log_format;
     char *log_driver;    /* of containers that name none */
     JsonMap log_options; /* of containers with this driver */
+    char *storage_driver;
     char *default_runtime;
     JsonObjectMap runtimes; /* name → ConfigRuntime */
     RegistryConfig registry;
@@ -48,7 +49,7 @@ typedef struct Config {
 
 /* What the command line may say; NULL and false are "nothing said". */
 typedef struct ConfigOptions {
-    const char *root, *state, *config, *log_level, *log_format;
+    const char *root, *state, *config, *log_level, *log_format, *storage_driver;
     const char *const *hosts;
     size_t hosts_n;
     bool debug;

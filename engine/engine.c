@@ -22,6 +22,7 @@
 #include "engine/image/image.h"
 #include "engine/metadata/blob.h"
 #include "engine/metadata/collect.h"
+#include "engine/metadata/lease.h"
 #include "engine/network/network.h"
 #include "engine/notify.h"
 #include "engine/rpc/server.h"
@@ -112,7 +113,8 @@ static void end_store(Engine *engine) {
 }
 
 static int start_snapshots(Engine *engine, Error *err) {
-    return snapshots_open(engine->config->root, "overlay", engine->store, &engine->snapshots, err);
+    return snapshots_open(engine->config->root, engine->config->storage_driver, engine->store,
+        &engine->snapshots, err);
 }
 
 static void end_snapshots(Engine *engine) {
@@ -259,7 +261,7 @@ static int start_server(Engine *engine, Error *err) {
         .config = engine->config,
         .id = engine->id,
         .metadata = engine->metadata,
-        .trees = {engine->metadata, engine->snapshots},
+        .trees = {engine->metadata, engine->snapshots, METADATA_SNAPSHOTTER},
         .content = images_content(engine->images),
         .images = engine->images,
         .shims = {engine->config->state},

@@ -19,7 +19,7 @@ enum {
 };
 
 typedef struct Arguments {
-    const char *root, *state, *config, *log_level, *log_format;
+    const char *root, *state, *config, *log_level, *log_format, *storage_driver;
     OptionTexts hosts;
     bool debug, version, help;
 } Arguments;
@@ -37,6 +37,8 @@ static const Option options[] = {
         "Lowest level that is logged: debug, info, warn, error (default \"info\")"},
     {0, "root", OPTION_TEXT, AT(root), "directory", "Durable state (default \"/var/lib/tare\")"},
     {0, "state", OPTION_TEXT, AT(state), "directory", "Volatile state (default \"/run/tare\")"},
+    {0, "storage-driver", OPTION_TEXT, AT(storage_driver), "string",
+        "Storage of images and containers: overlay, native, btrfs, erofs (default \"overlay\")"},
     {'v', "version", OPTION_FLAG, AT(version), NULL, "Print version information and quit"},
     {},
 };
@@ -123,6 +125,7 @@ int main(int argc, char **argv) {
         .config = arguments.config,
         .log_level = arguments.log_level,
         .log_format = arguments.log_format,
+        .storage_driver = arguments.storage_driver,
         .hosts = arguments.hosts.item,
         .hosts_n = arguments.hosts.n,
         .debug = arguments.debug,

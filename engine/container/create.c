@@ -62,6 +62,7 @@ static int record_build(
     free(record->settings);
     record->settings = take_ptr(&create->settings);
     TRY(image_load(containers->with.images, record->settings->image, &image, err));
+    TRY(image_unpack(containers->with.images, image, err));
     text_random_hex(id, 32);
     record->id = text_copy(id);
     record->created = (JsonInt){true, time_now()};

@@ -109,6 +109,20 @@ static int shim_step(Start *start, Error *err) {
     return ttrpc_client_connect(start->socket, &start->client, err);
 }
 
+/* A power cut may have taken layers whose blobs are here. */
+static int find_rootfs(Start *start, SnapshotMount *ret, Error *err) {
+    const ContainersOptions *with = &start->containers->with;
+    autoptr(Image) image = NULL;
+    Error gone;
+    if (snapshot_mounts(with->snapshots, start->container->id, ret, err) == 0)
+        return 0;
+    if (err->code != ERROR_NOT_FOUND ||
+        image_load(with->images, start->record->image->id, &image, &gone) < 0)
+        return err->code;
+    TRY(image_unpack(with->images, image, err));
+    return snapshot_mounts(with->snapshots, start->container->id, ret, err);
+}
+
 static int task_step(Start *start, Error *err) {
     const Config *config = start->containers->with.config;
     const ContainerSettings *settings = start->record->settings;
@@ -120,7 +134,7 @@ static int task_step(Start *start, Error *err) {
     autodone(TaskRuntime) runtime = {};
     unsigned pid;
     TRY(task_runtime_find(config, settings->runtime, runtime_root, &runtime, err));
-    TRY(snapshot_mounts(start->containers->with.snapshots, start->container->id, &rootfs, err));
+    TRY(find_rootfs(start, &rootfs, err));
     autofree char *probe = path_join(start->bundle, BUNDLE_HEALTH_FILE);
     OciHealthcheck health;
     bool checked =

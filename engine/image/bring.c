@@ -44,8 +44,7 @@ static int check_platform(const Bring *bring, const OciImage *image, Error *err)
     return 0;
 }
 
-static int bring_layers(
-    Bring *bring, const OciManifest *manifest, const JsonTexts *diff_ids, Error *err) {
+int bring_layers(Bring *bring, const OciManifest *manifest, const JsonTexts *diff_ids, Error *err) {
     const OciDescriptor *layer = manifest->layers.item;
     for (size_t i = 0; i < manifest->layers.n; i++) {
         autofree char *chain = document_chain_id(diff_ids, i + 1);
@@ -75,11 +74,11 @@ static void list_layer_blobs(Bring *bring, const OciManifest *manifest) {
             json_texts_add(&bring->blobs, layer[i].digest);
 }
 
-static bool is_known(Images *images, const char *id) {
+static bool is_whole(Images *images, const char *id, const char *chain) {
     pthread_mutex_lock(&images->mutex);
     bool known = record_find_image(images, id);
     pthread_mutex_unlock(&images->mutex);
-    return known;
+    return known && (!chain || snapshot_exists(images->snapshots, chain));
 }
 
 int bring_manifest(Bring *bring, const char *digest, const Text *body, Brought *ret, Error *err) {
@@ -92,7 +91,7 @@ int bring_manifest(Bring *bring, const char *digest, const Text *body, Brought *
     autofree char *chain = document_chain_id(diff_ids, diff_ids->n);
     if (chain)
         lease_add_chain(bring->images, bring->lease, chain);
-    if (!is_known(bring->images, manifest.config->digest))
+    if (!is_whole(bring->images, manifest.config->digest, chain))
         TRY(bring_layers(bring, &manifest, diff_ids, err));
     list_layer_blobs(bring, &manifest);
     Registration registration = {

@@ -27,5 +27,8 @@ typedef struct Brought {
 /* The manifest is in the content store. */
 int bring_manifest(Bring *bring, const char *digest, const Text *body, Brought *ret, Error *err);
 
+/* Holds the layers by the lease, and makes what is not there. */
+int bring_layers(Bring *bring, const OciManifest *manifest, const JsonTexts *diff_ids, Error *err);
+
 /* Keeps a document under the lease and in the content store. */
 int bring_document(Bring *bring, const char *digest, const Text *body, Error *err);

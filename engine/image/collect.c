@@ -10,6 +10,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/image/unpack.h"
 
 #define LEASE_LIFE (24 * 3600 * TIME_SECOND)
 
@@ -137,8 +138,8 @@ static int drop_old_leases(Images *images, Error *err) {
     return 0;
 }
 
-/* A layer that was not on the disk when the machine went down is gone, and with it the image: whole
- * or absent. */
+/* A layer that was not on the disk when the machine went down is gone. Its blob was: the image is
+ * unpacked again when it is used next. Without the blob the image goes: whole or absent. */
 static int drop_broken_image(Images *images, const char *id, Error *err) {
     autofree StoreChange *changes = new_array(StoreChange, images->references + 1);
     size_t n = 0;
@@ -156,7 +157,8 @@ static int drop_broken_image(Images *images, const char *id, Error *err) {
 static int drop_broken(Images *images, Error *err) {
     for (size_t i = images->images; i > 0; i--) {
         const ImageRecord *image = images->image[i - 1];
-        if (image->chain && !snapshot_exists(images->snapshots, image->chain))
+        if (image->chain && !snapshot_exists(images->snapshots, image->chain) &&
+            !unpack_is_possible(images, image->manifest))
             TRY(drop_broken_image(images, image->id, err));
     }
     return 0;

@@ -71,6 +71,9 @@ int image_load(Images *images, const char *name, Image **ret, Error *err);
 void image_free(Image *image);
 CLEANUP_DEFINE(Image, image_free)
 
+/* Makes its layers if this storage driver has none of them. */
+int image_unpack(Images *images, const Image *image, Error *err);
+
 /* filters: "dangling=true", "reference=PATTERN", "label=K[=V]", "before=…", "since=…". */
 typedef struct ImageFilter {
     const char *reference; /* NULL or "" = all; "name" or "name:tag" */

@@ -36,6 +36,7 @@ typedef struct Graph {
     size_t *work; /* reached, but not followed yet */
     size_t work_n;
     int64_t now;
+    Snapshots *snapshots;
 } Graph;
 
 static int compare_nodes(const void *a, const void *b) {
@@ -58,23 +59,42 @@ static void reach_named(
     reach(graph, id, flat);
 }
 
-/* What follows the label's name is free to choose, behind a '.' or '/'; with snapshots it begins
- * with the snapshotter's name, and we have only one. */
+static void reach_snapshot(
+    Graph *graph, const char *snapshotter, const char *space, const char *name, bool flat) {
+    autofree char *plain = text_format("%s/%s", space, name);
+    autofree char *key = snapshots_key_of(graph->snapshots, snapshotter, plain);
+    autofree char *id = text_format("snapshot/%s", key ? key : plain);
+    reach(graph, id, flat);
+}
+
+/* "ref.snapshot.SNAPSHOTTER", and whatever follows behind a '.' or '/'. */
+static void follow_snapshot_label(
+    Graph *graph, const char *space, const char *key, const char *value) {
+    static const char label[] = LABEL "ref.snapshot.";
+    if (!text_starts(key, label))
+        return;
+    const char *name = key + strlen(label);
+    autofree char *snapshotter = text_copy_n(name, strcspn(name, "./"));
+    reach_snapshot(graph, snapshotter, space, value, false);
+}
+
+/* What follows the label's name is free to choose, behind a '.' or '/'. */
 static void follow_labels(Graph *graph, const char *space, const JsonMap *labels) {
     static const struct {
         const char *label, *kind;
     } rows[] = {
         {LABEL "ref.content", "content"},
-        {LABEL "ref.snapshot." METADATA_SNAPSHOTTER, "snapshot"},
         {LABEL "ref.image", "image"},
     };
-    for (size_t i = 0; i < labels->n; i++)
+    for (size_t i = 0; i < labels->n; i++) {
+        const char *key = labels->key[i];
+        follow_snapshot_label(graph, space, key, labels->value[i]);
         for (size_t j = 0; j < array_size(rows); j++) {
             size_t n = strlen(rows[j].label);
-            const char *key = labels->key[i];
             if (text_starts(key, rows[j].label) && strchr("./", key[n])) /* or its end */
                 reach_named(graph, rows[j].kind, space, labels->value[i], false);
         }
+    }
 }
 
 static void follow_lease(Graph *graph, const MetadataRecord *lease) {
@@ -82,16 +102,22 @@ static void follow_lease(Graph *graph, const MetadataRecord *lease) {
         const char *type, *kind;
     } rows[] = {
         {"content ", "content"},
-        {"snapshots/" METADATA_SNAPSHOTTER " ", "snapshot"},
         {"ingests ", "ingest"},
         {"images ", "image"},
     };
     bool flat = json_map_find(&lease->labels, LABEL "flat");
-    for (size_t i = 0; i < lease->resources.n; i++)
+    for (size_t i = 0; i < lease->resources.n; i++) {
+        const char *resource = lease->resources.item[i], *type = "snapshots/";
+        size_t n = strcspn(resource, " ");
+        if (text_starts(resource, type) && resource[n]) {
+            autofree char *snapshotter = text_copy_n(resource + strlen(type), n - strlen(type));
+            reach_snapshot(graph, snapshotter, lease->space, resource + n + 1, flat);
+        }
         for (size_t j = 0; j < array_size(rows); j++)
             if (text_starts(lease->resources.item[i], rows[j].type))
                 reach_named(graph, rows[j].kind, lease->space,
                     lease->resources.item[i] + strlen(rows[j].type), flat);
+    }
 }
 
 static void follow_record(Graph *graph, const MetadataRecord *record, bool flat) {
@@ -100,15 +126,18 @@ static void follow_record(Graph *graph, const MetadataRecord *record, bool flat)
     if (record->digest)
         reach_named(graph, "content", record->space, record->digest, flat);
     if (record->container && !text_is_empty(record->container->snapshot_key))
-        reach_named(graph, "snapshot", record->space, record->container->snapshot_key, flat);
+        reach_snapshot(graph, record->container->snapshotter, record->space,
+            record->container->snapshot_key, flat);
     if (!flat)
         follow_labels(graph, record->space, &record->labels);
 }
 
-/* Keys are "space/name", and so is what they stand on. */
+/* Keys are "space/name" behind what engine/snapshot puts there, and so is what they stand on. */
 static void follow_snapshot(Graph *graph, const SnapshotInfo *snapshot, bool flat) {
     autofree char *parent = text_format("snapshot/%s", snapshot->parent ? snapshot->parent : "");
-    autofree char *space = text_copy_n(snapshot->key, strcspn(snapshot->key, "/"));
+    const char *name = strchr(snapshot->key, '!'), *slash = strchr(snapshot->key, '/');
+    const char *begin = name && name < slash ? name + 1 : snapshot->key;
+    autofree char *space = text_copy_n(begin, strcspn(begin, "/"));
     reach(graph, parent, flat);
     if (!flat)
         follow_labels(graph, space, &snapshot->labels);
@@ -198,7 +227,7 @@ static int sweep_records(const Graph *graph, Metadata *metadata, Error *err) {
  * snapshot in their lease before they make it, so that the snapshots need no lock. */
 static int collect_locked(Metadata *metadata, Snapshots *snapshots, Error *err) {
     autodone(SnapshotInfos) infos = {};
-    Graph graph = {.now = time_now()};
+    Graph graph = {.now = time_now(), .snapshots = snapshots};
     snapshot_list(snapshots, &infos);
     build(&graph, metadata, &infos);
     mark(&graph);

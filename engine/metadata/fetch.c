@@ -206,8 +206,8 @@ static int unpack_layer(Session *session, const char *parent, char *chain, size_
     const SnapshotInfo committed = {.key = chain};
     autodone(SnapshotInfo) known = {};
     Error ignored;
-    TRY(lease_add(session->metadata, fetch->space, session->lease,
-        "snapshots/" METADATA_SNAPSHOTTER, chain, err));
+    autofree char *type = text_format("snapshots/%s", fetch->trees->snapshotter);
+    TRY(lease_add(session->metadata, fetch->space, session->lease, type, chain, err));
     if (tree_stat(fetch->trees, fetch->space, chain, &known, &ignored) == 0)
         return 0;
     TRY(tree_make(fetch->trees, fetch->space, session->lease, &active, err));
@@ -233,8 +233,10 @@ static int unpack(Session *session, Error *err) {
     }
     const OciDescriptor *config = session->manifest.config;
     Blob blob = {config->digest, (int64_t)config->size.value, {}};
+    autofree char *label =
+        text_format("containerd.io/gc.ref.snapshot.%s", session->fetch->trees->snapshotter);
     if (parent)
-        json_map_set(&blob.labels, "containerd.io/gc.ref.snapshot." METADATA_SNAPSHOTTER, parent);
+        json_map_set(&blob.labels, label, parent);
     return record(session, &blob, err);
 }
 

@@ -22,10 +22,16 @@ static void list_rest(const Trees *trees, const char *space, Text *rest) {
         if (records.n > 0)
             name_rest(rest, rows[i].what);
     }
-    autodone(SnapshotInfos) infos = {};
-    tree_list(trees, space, &infos);
-    if (infos.n > 0)
-        name_rest(rest, "snapshots on \"" METADATA_SNAPSHOTTER "\" snapshotter");
+    const char *name;
+    for (size_t i = 0; (name = snapshots_offer(trees->snapshots, i)); i++) {
+        autodone(SnapshotInfos) infos = {};
+        Trees those = *trees;
+        those.snapshotter = name;
+        tree_list(&those, space, &infos);
+        autofree char *what = text_format("snapshots on \"%s\" snapshotter", name);
+        if (infos.n > 0)
+            name_rest(rest, what);
+    }
 }
 
 int space_remove(const Trees *trees, const char *space, Error *err) {

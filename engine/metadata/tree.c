@@ -13,12 +13,28 @@ static bool is_own(const char *key) {
     return !strchr(key, '/');
 }
 
-/* The snapshot's key among all. */
-static char *key_of(const Trees *trees, const char *space, const char *name) {
+/* The snapshot's key among all: the namespace's own, and what there may be besides. */
+static char *complete(const Trees *trees, const char *key) {
+    char *found = snapshots_key_of(trees->snapshots, trees->snapshotter, key);
+    return found ? found : text_copy(key); /* one that is not offered has no snapshots */
+}
+
+static char *named(const Trees *trees, const char *space, const char *name) {
     autofree char *key = text_format("%s/%s", space, name);
-    bool own = text_equal(space, METADATA_OWN_SPACE) && is_own(name) &&
-               !snapshot_exists(trees->snapshots, key) && snapshot_exists(trees->snapshots, name);
-    return own ? text_copy(name) : take_ptr(&key);
+    return complete(trees, key);
+}
+
+static char *key_of(const Trees *trees, const char *space, const char *name) {
+    autofree char *key = named(trees, space, name), *own = complete(trees, name);
+    bool is = text_equal(space, METADATA_OWN_SPACE) && is_own(name) &&
+              !snapshot_exists(trees->snapshots, key) && snapshot_exists(trees->snapshots, own);
+    return is ? take_ptr(&own) : take_ptr(&key);
+}
+
+static int hold(
+    const Trees *trees, const char *space, const char *lease, const char *name, Error *err) {
+    autofree char *type = text_format("snapshots/%s", trees->snapshotter);
+    return lease_add(trees->metadata, space, lease, type, name, err);
 }
 
 static int missing(int code, const char *name, Error *err) {
@@ -38,13 +54,12 @@ int tree_make(const Trees *trees, const char *space, const char *lease, const Sn
     Error *err) {
     TRY(check_name("key", like->key, err));
     TRY(check_labels(&like->labels, err));
-    autofree char *key = text_format("%s/%s", space, like->key);
+    autofree char *key = named(trees, space, like->key);
     autofree char *parent = text_is_empty(like->parent) ? NULL : key_of(trees, space, like->parent);
     SnapshotInfo made = *like;
     made.key = key;
     made.parent = parent;
-    TRY(lease_add(
-        trees->metadata, space, lease, "snapshots/" METADATA_SNAPSHOTTER, like->key, err));
+    TRY(hold(trees, space, lease, like->key, err));
     TRY(metadata_make_space(trees->metadata, space, err));
     return snapshot_make(trees->snapshots, &made, err);
 }
@@ -53,12 +68,10 @@ int tree_commit(const Trees *trees, const char *space, const char *lease, const 
     const SnapshotInfo *like, Error *err) {
     TRY(check_name("name", like->key, err));
     TRY(check_labels(&like->labels, err));
-    autofree char *key = text_format("%s/%s", space, active);
-    autofree char *name = text_format("%s/%s", space, like->key);
+    autofree char *key = named(trees, space, active), *name = named(trees, space, like->key);
     if (snapshot_exists(trees->snapshots, name))
         return error_set(err, ERROR_EXISTS, "target snapshot \"%s\": already exists", like->key);
-    TRY(lease_add(
-        trees->metadata, space, lease, "snapshots/" METADATA_SNAPSHOTTER, like->key, err));
+    TRY(hold(trees, space, lease, like->key, err));
     return missing(snapshot_commit(trees->snapshots, key, name, &like->labels, err), active, err);
 }
 
@@ -69,19 +82,23 @@ int tree_mounts(
 }
 
 /* Names as the namespace knows them. */
-static void strip(SnapshotInfo *info, const char *space) {
+static void strip(const Trees *trees, SnapshotInfo *info, const char *space) {
+    autofree char *own = complete(trees, ""), *prefix = named(trees, space, "");
     char **names[] = {&info->key, &info->parent};
-    size_t n = strlen(space);
-    for (size_t i = 0; i < array_size(names); i++)
-        if (*names[i] && strncmp(*names[i], space, n) == 0 && (*names[i])[n] == '/')
-            memmove(*names[i], *names[i] + n + 1, strlen(*names[i] + n + 1) + 1);
+    for (size_t i = 0; i < array_size(names); i++) {
+        if (!*names[i])
+            continue;
+        const char *skip = text_starts(*names[i], prefix) ? prefix : own;
+        if (text_starts(*names[i], skip))
+            memmove(*names[i], *names[i] + strlen(skip), strlen(*names[i] + strlen(skip)) + 1);
+    }
 }
 
 int tree_stat(
     const Trees *trees, const char *space, const char *name, SnapshotInfo *ret, Error *err) {
     autofree char *key = key_of(trees, space, name);
     TRY(missing(snapshot_stat(trees->snapshots, key, ret, err), name, err));
-    strip(ret, space);
+    strip(trees, ret, space);
     return 0;
 }
 
@@ -112,16 +129,18 @@ int tree_remove(const Trees *trees, const char *space, const char *name, Error *
 }
 
 void tree_list(const Trees *trees, const char *space, SnapshotInfos *ret) {
-    autofree char *prefix = text_format("%s/", space);
+    autofree char *prefix = named(trees, space, ""), *all_own = complete(trees, "");
     bool own = text_equal(space, METADATA_OWN_SPACE);
     SnapshotInfos all;
     snapshot_list(trees->snapshots, &all);
     *ret = (SnapshotInfos){.item = all.item};
     for (size_t i = 0; i < all.n; i++) {
         SnapshotInfo *info = &all.item[i];
-        bool wanted = text_starts(info->key, prefix) || (own && is_own(info->key));
+        bool wanted = text_starts(info->key, prefix) ||
+                      (own && is_own(info->key) && text_starts(info->key, all_own) &&
+                          !strchr(info->key + strlen(all_own), '!'));
         if (wanted) {
-            strip(info, space);
+            strip(trees, info, space);
             ret->item[ret->n++] = *info;
         } else {
             snapshot_info_done(info);

@@ -9,6 +9,7 @@
 typedef struct Trees {
     Metadata *metadata;
     Snapshots *snapshots;
+    const char *snapshotter; /* of those that there are: METADATA_SNAPSHOTTER, … */
 } Trees;
 
 /* like->key and like->parent are names; lease NULL: none. */

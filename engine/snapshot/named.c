@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/snapshot/merge.h"
 #include "engine/snapshot/private.h"
 
 static void copy_labels(JsonMap *to, const JsonMap *from) {
@@ -44,20 +45,24 @@ void snapshot_infos_done(SnapshotInfos *infos) {
 }
 
 static int missing(const char *key, Error *err) {
-    return error_set(err, ERROR_NOT_FOUND, "snapshot %s does not exist: not found", key);
+    return error_set(
+        err, ERROR_NOT_FOUND, "snapshot %s does not exist: not found", snapshot_bare_key(key));
 }
 
 static int make_locked(Snapshots *snapshots, const SnapshotInfo *like, Error *err) {
-    const SnapshotRecord *parent = like->parent ? snapshot_find(snapshots, like->parent) : NULL;
+    autofree char *below = like->parent ? snapshot_key(snapshots, like->parent) : NULL;
+    const SnapshotRecord *parent = below ? snapshot_find(snapshots, below) : NULL;
+    if (parent && parent->snapshotter != snapshotter_of(snapshots, like->key))
+        parent = NULL; /* each snapshotter has a world of its own */
     if (like->parent && !parent)
-        return error_set(
-            err, ERROR_NOT_FOUND, "parent snapshot %s does not exist: not found", like->parent);
+        return error_set(err, ERROR_NOT_FOUND, "parent snapshot %s does not exist: not found",
+            snapshot_bare_key(like->parent));
     if (parent && (parent->writable.value || parent->view.value))
         return error_set(err, ERROR_STATE,
             "parent snapshot %s is not committed: failed precondition", like->parent);
     const JsonInt now = {true, time_now()};
     const SnapshotRecord record = {
-        .parent = like->parent,
+        .parent = below,
         .writable = {true, like->kind == SNAPSHOT_ACTIVE},
         .view = {like->kind == SNAPSHOT_VIEW, like->kind == SNAPSHOT_VIEW},
         .created = now,
@@ -118,18 +123,38 @@ static int commit_locked(Snapshots *snapshots, const char *key, const char *name
     return rename_locked(snapshots, record, name, usage, labels, err);
 }
 
+/* What the driver does about it before and after the record. */
+static int tell_driver(Snapshots *snapshots, const char *key,
+    int (*act)(const SnapshotStack *stack, Error *err), Error *err) {
+    autofree uint64_t *number = NULL;
+    size_t n = 0;
+    if (!act)
+        return 0;
+    const Snapshotter *snapshotter = snapshotter_of(snapshots, key);
+    pthread_mutex_lock(&snapshots->mutex);
+    int code = snapshot_list_stack(snapshots, key, &number, &n, err);
+    pthread_mutex_unlock(&snapshots->mutex);
+    TRY(code);
+    const SnapshotStack stack = snapshotter_stack(snapshotter, number, n);
+    return act(&stack, err);
+}
+
 int snapshot_commit(
     Snapshots *snapshots, const char *key, const char *name, const JsonMap *labels, Error *err) {
     SnapshotUsage usage;
+    const Snapshotter *snapshotter = snapshotter_of(snapshots, key);
     TRY(snapshot_usage(snapshots, key, &usage, err));
+    TRY(tell_driver(snapshots, key, snapshotter->driver->finish, err));
     pthread_mutex_lock(&snapshots->mutex);
     int code = commit_locked(snapshots, key, name, usage, labels, err);
     pthread_mutex_unlock(&snapshots->mutex);
-    return code;
+    TRY(code);
+    return tell_driver(snapshots, name, snapshotter->driver->shed, err);
 }
 
-int snapshot_stat(Snapshots *snapshots, const char *key, SnapshotInfo *ret, Error *err) {
+int snapshot_stat(Snapshots *snapshots, const char *given, SnapshotInfo *ret, Error *err) {
     pthread_mutex_lock(&snapshots->mutex);
+    autofree char *key = snapshot_key(snapshots, given);
     const SnapshotRecord *record = snapshot_find(snapshots, key);
     if (record)
         *ret = info_of(record);
@@ -183,18 +208,22 @@ static bool same_mount(const SnapshotMount *a, const SnapshotMount *b) {
 
 /* The number in the first path of ours that a mount names: its upper directory, else its source or
  * topmost lower one. */
-static bool find_number(const Snapshots *snapshots, const SnapshotMount *mount, uint64_t *ret) {
+static bool find_number(Snapshots *snapshots, const SnapshotMount *mount, uint64_t *ret) {
     static const char *const names[] = {"upperdir=", "lowerdir="};
     const char *path = mount->source ? mount->source : "";
     for (size_t i = array_size(names); i-- > 0;)
         for (size_t j = 0; j < mount->options.n; j++)
             if (text_starts(mount->options.item[j], names[i]))
                 path = mount->options.item[j] + strlen(names[i]);
-    size_t n = strlen(snapshots->path);
-    if (strncmp(path, snapshots->path, n) != 0 || path[n] != '/')
-        return false;
-    *ret = strtoull(path + n + 1, NULL, 10);
-    return true;
+    for (size_t i = 0; i < SNAPSHOT_DRIVERS; i++) {
+        const char *directory = snapshots->snapshotter[i].path;
+        size_t n = directory ? strlen(directory) : 0;
+        if (n == 0 || strncmp(path, directory, n) != 0 || path[n] != '/')
+            continue;
+        *ret = strtoull(path + n + 1, NULL, 10);
+        return true;
+    }
+    return false;
 }
 
 static char *find_key(Snapshots *snapshots, uint64_t number) {
@@ -229,15 +258,51 @@ int snapshot_trees_open(
             "mount '%s' is of none of this engine's snapshots: not implemented",
             mount->source ? mount->source : "");
     TRY(snapshot_open_trees(snapshots, key, &tree, &n, err));
-    *ret = (SnapshotTrees){.tree = tree[0], .parent = tree, .parents = n - 1};
+    *ret = (SnapshotTrees){.tree = tree[0],
+        .parent = tree,
+        .parents = n - 1,
+        .whole = snapshotter_of(snapshots, key)->driver->whole,
+        .stage = {.fd = -1}};
     memmove(tree, tree + 1, (n - 1) * sizeof(*tree));
     return 0;
 }
 
+/* What is in the snapshot so far comes from what it stands on: it is the one parent. */
+int snapshot_trees_fill(
+    Snapshots *snapshots, const SnapshotMount *mount, SnapshotTrees *ret, Error *err) {
+    autodone(SnapshotTrees) trees = {};
+    TRY(snapshot_trees_open(snapshots, mount, &trees, err));
+    if (trees.whole) {
+        autofree char *key = find_mounted(snapshots, mount);
+        if (!key)
+            return error_set(err, ERROR_NOT_FOUND, "the snapshot has been removed");
+        TRY(snapshot_stage(snapshots, snapshotter_of(snapshots, key), &trees.stage, err));
+        trees.parent[0] = trees.tree;
+        trees.parents = 1;
+        trees.tree = trees.stage.fd;
+    }
+    *ret = trees;
+    trees = (SnapshotTrees){};
+    return 0;
+}
+
+int snapshot_trees_filled(Snapshots *snapshots, SnapshotTrees *trees, Error *err) {
+    if (!trees->whole)
+        return 0;
+    int code = merge_layer(trees->tree, trees->parent[0], err);
+    trees->tree = -1; /* the stage's */
+    snapshot_layer_abandon(snapshots, &trees->stage);
+    return code;
+}
+
 void snapshot_trees_done(SnapshotTrees *trees) {
+    Error ignored;
     if (!trees->parent)
         return;
-    close(trees->tree);
+    if (trees->tree >= 0)
+        close(trees->tree);
+    if (trees->stage.snapshotter && trees->stage.fd >= 0) /* closed with the tree */
+        snapshotter_remove(trees->stage.snapshotter, trees->stage.number, &ignored);
     for (size_t i = 0; i < trees->parents; i++)
         close(trees->parent[i]);
     free(trees->parent);

@@ -8,6 +8,13 @@
  *
  * They lie among the engine's own; removing, mounting and usage are the same for all. Their keys
  * hold a '/', and no sweep takes them. */
+
+/* The name of the i-th snapshotter that works here; NULL: there are no more. */
+const char *snapshots_offer(const Snapshots *snapshots, size_t i);
+
+/* A key of one of them, as all functions take it; NULL: no such snapshotter. New. */
+char *snapshots_key_of(Snapshots *snapshots, const char *snapshotter, const char *key);
+
 typedef enum SnapshotKind {
     SNAPSHOT_VIEW = 1,
     SNAPSHOT_ACTIVE = 2,
@@ -46,8 +53,17 @@ typedef struct SnapshotTrees {
     int tree;
     int *parent;
     size_t parents;
+    bool whole;          /* trees hold all that is seen, not only what differs */
+    SnapshotLayer stage; /* of snapshot_trees_fill */
 } SnapshotTrees;
 int snapshot_trees_open(
     Snapshots *snapshots, const SnapshotMount *mount, SnapshotTrees *ret, Error *err);
+
+/* The same to unpack a layer: where trees are whole, `tree` is an empty one beside it, whose
+ * contents snapshot_trees_filled takes into the snapshot. */
+int snapshot_trees_fill(
+    Snapshots *snapshots, const SnapshotMount *mount, SnapshotTrees *ret, Error *err);
+int snapshot_trees_filled(Snapshots *snapshots, SnapshotTrees *trees, Error *err);
+
 void snapshot_trees_done(SnapshotTrees *trees);
 CLEANUP_DEFINE_DONE(SnapshotTrees, snapshot_trees_done)

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "engine/snapshot/driver.h"
 
@@ -34,21 +33,6 @@ static int set_up(const char *path, int dir, Error *err) {
     return 0;
 }
 
-static int open_tree_at(int dir, uint64_t number, int *ret_fd, Error *err) {
-    char name[40];
-    snprintf(name, sizeof(name), "%" PRIu64 "/fs", number);
-    return file_open(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, err);
-}
-
-static int make_dir(int dir, uint64_t number, const char *name, mode_t mode, Error *err) {
-    char path[40];
-    snprintf(path, sizeof(path), "%" PRIu64 "%s", number, name);
-    if (mkdirat(dir, path, mode) < 0)
-        return error_set_errno(err, errno, "cannot make snapshot %s", path);
-    return 0;
-}
-
-/* The root directory of the mount is the upper one: it has to look like the image's. */
 static int copy_root(int from, int to, Error *err) {
     struct stat status;
     if (fstat(from, &status) < 0 || fchown(to, status.st_uid, status.st_gid) < 0 ||
@@ -57,53 +41,65 @@ static int copy_root(int from, int to, Error *err) {
     return 0;
 }
 
-static int prepare(const SnapshotStack *stack, int *ret_fd, Error *err) {
-    uint64_t number = stack->number[0];
-    autoclose int tree = -1, parent = -1;
-    TRY(make_dir(stack->dir, number, "", 0700, err));
-    TRY(make_dir(stack->dir, number, "/fs", 0755, err));
+int snapshot_prepare_upper(const SnapshotStack *stack, int parent, int *ret_fd, Error *err) {
+    autoclose int tree = -1;
+    TRY(snapshot_directory_make(stack, "", 0700, err));
+    TRY(snapshot_directory_make(stack, "/fs", 0755, err));
     if (stack->writable)
-        TRY(make_dir(stack->dir, number, "/work", 0711, err));
-    TRY(open_tree_at(stack->dir, number, &tree, err));
-    if (stack->writable && stack->n > 1) {
-        TRY(open_tree_at(stack->dir, stack->number[1], &parent, err));
+        TRY(snapshot_directory_make(stack, "/work", 0711, err));
+    TRY(snapshot_directory_open(stack, 0, &tree, err));
+    if (parent >= 0)
         TRY(copy_root(parent, tree, err));
-    }
     *ret_fd = take_fd(&tree);
     return 0;
 }
 
-static void add_path(Text *text, const SnapshotStack *stack, size_t i, const char *name) {
-    text_append_format(text, "%s/%" PRIu64 "/%s", stack->path, stack->number[i], name);
+static int prepare(const SnapshotStack *stack, int *ret_fd, Error *err) {
+    autoclose int parent = -1;
+    if (stack->writable && stack->n > 1)
+        TRY(snapshot_directory_open(stack, 1, &parent, err));
+    return snapshot_prepare_upper(stack, parent, ret_fd, err);
 }
 
-static int mount_bind(const SnapshotStack *stack, SnapshotMount *ret) {
-    autodone(Text) source = {};
-    add_path(&source, stack, 0, "fs");
-    ret->type = text_copy("bind");
-    ret->source = text_take(&source);
-    json_texts_add(&ret->options, stack->writable ? "rw" : "ro");
-    json_texts_add(&ret->options, "rbind");
-    return 0;
+static int open_tree_of(const SnapshotStack *stack, int *ret_fd, Error *err) {
+    return snapshot_directory_open(stack, 0, ret_fd, err);
 }
 
-static int mount_layers(const SnapshotStack *stack, SnapshotMount *ret, Error *err) {
+/* What the kernel was built to do by itself. With the index, an upper directory would refuse to be
+ * mounted with other layers again. With the others it would hold files without their data, and
+ * directories under old names: no layer for anybody else (docs/decisions/0017). */
+static void add_switches(JsonTexts *options) {
+    static const struct {
+        const char *path, *off;
+        bool always;
+    } rows[] = {
+        {"/sys/module/overlay/parameters/index", "index=off", true},
+        {"/sys/module/overlay/parameters/metacopy", "metacopy=off", false},
+        {"/sys/module/overlay/parameters/redirect_dir", "redirect_dir=off", false},
+    };
+    for (size_t i = 0; i < array_size(rows); i++) {
+        autodone(Text) value = {};
+        Error absent;
+        if (file_read(AT_FDCWD, rows[i].path, 16, &value, &absent) == 0 &&
+            (rows[i].always || (value.data && value.data[0] == 'Y')))
+            json_texts_add(options, rows[i].off);
+    }
+}
+
+int snapshot_mount_overlay(
+    const SnapshotStack *stack, const char *lower, SnapshotMount *ret, Error *err) {
     size_t first = stack->writable ? 1 : 0;
-    if (stack->n == 1)
-        return mount_bind(stack, ret);
     ret->type = text_copy("overlay");
     ret->source = text_copy("overlay");
-    /* With the index, an upper directory would refuse to be mounted with other layers again. */
-    if (file_exists(AT_FDCWD, "/sys/module/overlay/parameters/index"))
-        json_texts_add(&ret->options, "index=off");
+    add_switches(&ret->options);
     autodone(Text) option = {};
     if (stack->writable) {
         text_append(&option, "workdir=");
-        add_path(&option, stack, 0, "work");
+        snapshot_directory_path(stack, 0, "work", &option);
         json_texts_add(&ret->options, option.data);
         text_clear(&option);
         text_append(&option, "upperdir=");
-        add_path(&option, stack, 0, "fs");
+        snapshot_directory_path(stack, 0, "fs", &option);
         json_texts_add(&ret->options, option.data);
         text_clear(&option);
     }
@@ -111,16 +107,22 @@ static int mount_layers(const SnapshotStack *stack, SnapshotMount *ret, Error *e
     for (size_t i = first; i < stack->n; i++) {
         if (i > first)
             text_append_char(&option, ':');
-        add_path(&option, stack, i, "fs");
+        snapshot_directory_path(stack, i, lower, &option);
     }
     json_texts_add(&ret->options, option.data);
     return 0;
 }
 
+static int mount_layers(const SnapshotStack *stack, SnapshotMount *ret, Error *err) {
+    return stack->n == 1 ? snapshot_mount_bind(stack, ret, err)
+                         : snapshot_mount_overlay(stack, "fs", ret, err);
+}
+
 const SnapshotDriver snapshot_overlay = {
     .name = "overlay",
+    .snapshotter = "overlayfs",
     .set_up = set_up,
     .prepare = prepare,
-    .open_tree = open_tree_at,
+    .open_tree = open_tree_of,
     .mount = mount_layers,
 };

@@ -89,8 +89,9 @@ int snapshots_settle(Snapshots *snapshots, Error *err) {
     list_marked(snapshots, &keys);
     if (keys.n == 0)
         return 0;
-    if (syncfs(snapshots->dir) < 0)
-        return error_set_errno(err, errno, "cannot write '%s' to the disk", snapshots->path);
+    /* one file system for all drivers: ROOT/snapshots */
+    if (syncfs(snapshots->own->dir) < 0)
+        return error_set_errno(err, errno, "cannot write '%s' to the disk", snapshots->own->path);
     return unmark(snapshots, &keys, err);
 }
 

@@ -1,248 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/snapshot/snapshot.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
-#include "base/file.h"
 #include "base/memory.h"
-#include "base/path.h"
 #include "base/text.h"
 #include "engine/snapshot/private.h"
 
 typedef SnapshotRecord Record;
-
-#define T Record
-static const JsonField record_fields[] = {
-    {"number", JSON_UINT, JSON_AT(number), .flags = JSON_REQUIRED},
-    {"parent", JSON_TEXT, JSON_AT(parent)},
-    {"writable", JSON_BOOL, JSON_AT(writable), .flags = JSON_ALWAYS},
-    {"bytes", JSON_UINT, JSON_AT(bytes)},
-    {"inodes", JSON_UINT, JSON_AT(inodes)},
-    {"view", JSON_BOOL, JSON_AT(view)},
-    {"created", JSON_INT, JSON_AT(created)},
-    {"updated", JSON_INT, JSON_AT(updated)},
-    {"labels", JSON_MAP, JSON_AT(labels)},
-    {"boot", JSON_TEXT, JSON_AT(boot)},
-    {},
-};
-const JsonType snapshot_record_type = {sizeof(T), record_fields};
-#undef T
-
-static const SnapshotDriver *const drivers[] = {&snapshot_overlay};
-
-void snapshot_record_free(Record *record) {
-    free(record->key);
-    json_done(&snapshot_record_type, record);
-    free(record);
-}
 CLEANUP_DEFINE(Record, snapshot_record_free)
 
-Record *snapshot_find(const Snapshots *snapshots, const char *key) {
-    for (size_t i = 0; i < snapshots->n; i++)
-        if (text_equal(snapshots->record[i]->key, key))
-            return snapshots->record[i];
-    return NULL;
-}
-
-static bool has_children(const Snapshots *snapshots, const char *key) {
-    for (size_t i = 0; i < snapshots->n; i++)
-        if (text_equal(snapshots->record[i]->parent, key))
-            return true;
-    return false;
-}
-
-static int load_records(Snapshots *snapshots, Error *err) {
-    autodone(StoreRecords) stored = {};
-    TRY(store_list(snapshots->store, STORE_SNAPSHOT, &stored, err));
-    for (size_t i = 0; i < stored.n; i++) {
-        autoptr(Record) record = new (Record);
-        const StoreRecord *row = &stored.item[i];
-        if (json_decode(&snapshot_record_type, row->value, strlen(row->value), record, err) < 0)
-            return error_prefix(err, "record of snapshot %s", row->key);
-        record->key = text_copy(row->key);
-        if (record->number.value >= snapshots->next)
-            snapshots->next = record->number.value + 1;
-        array_append(snapshots->record, snapshots->n, take_ptr(&record));
-    }
-    return 0;
-}
-
-static bool has_number(const Snapshots *snapshots, uint64_t number) {
-    for (size_t i = 0; i < snapshots->n; i++)
-        if (snapshots->record[i]->number.value == number)
-            return true;
-    return false;
-}
-
-/* Directories that no record names: what a killed engine was making or removing. */
-static int sweep_directories(Snapshots *snapshots, Error *err) {
-    int fd = openat(snapshots->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    if (!stream)
-        return error_set_errno(err, errno, "cannot list '%s'", snapshots->path);
-    const struct dirent *entry;
-    int code = 0;
-    while (code == 0 && (entry = readdir(stream))) {
-        uint64_t number;
-        Error ignored;
-        if (text_parse_uint(entry->d_name, "", &number, &ignored) < 0)
-            continue;
-        if (number >= snapshots->next)
-            snapshots->next = number + 1;
-        if (!has_number(snapshots, number))
-            code = file_remove_tree(snapshots->dir, entry->d_name, err);
-    }
-    closedir(stream);
-    return code;
-}
-
-static int find_driver(const char *name, const SnapshotDriver **ret, Error *err) {
-    for (size_t i = 0; i < array_size(drivers); i++)
-        if (text_equal(drivers[i]->name, name)) {
-            *ret = drivers[i];
-            return 0;
-        }
-    return error_set(err, ERROR_INVALID, "unknown storage driver: %s", name);
-}
-
-int snapshots_open(
-    const char *root, const char *driver, Store *store, Snapshots **ret, Error *err) {
-    autoptr(Snapshots) snapshots = new (Snapshots);
-    pthread_mutex_init(&snapshots->mutex, NULL);
-    snapshots->store = store;
-    snapshots->dir = -1;
-    snapshots->next = 1;
-    TRY(find_driver(driver, &snapshots->driver, err));
-    autofree char *base = path_join(root, "snapshots");
-    autofree char *path = path_join(base, driver);
-    snapshots->path = path_absolute(path);
-    TRY(file_make_dirs(base, 0700, err));
-    TRY(file_make_dirs(path, 0700, err));
-    TRY(file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &snapshots->dir, err));
-    TRY(snapshots->driver->set_up(snapshots->path, snapshots->dir, err));
-    TRY(settle_boot(&snapshots->boot, err));
-    TRY(load_records(snapshots, err));
-    TRY(settle_forget_lost(snapshots, err));
-    TRY(sweep_directories(snapshots, err));
-    TRY(trash_open(snapshots->dir, &snapshots->trash, err));
-    TRY(settler_open(snapshots, &snapshots->settler, err));
-    *ret = take_ptr(&snapshots);
-    return 0;
-}
-
-void snapshots_close(Snapshots *snapshots) {
-    if (!snapshots)
-        return;
-    settler_close(snapshots->settler);
-    trash_close(snapshots->trash);
-    for (size_t i = 0; i < snapshots->n; i++)
-        snapshot_record_free(snapshots->record[i]);
-    free(snapshots->record);
-    free(snapshots->boot);
-    if (snapshots->dir >= 0)
-        close(snapshots->dir);
-    pthread_mutex_destroy(&snapshots->mutex);
-    free(snapshots->path);
-    free(snapshots);
-}
-
-bool snapshot_exists(Snapshots *snapshots, const char *key) {
+bool snapshot_exists(Snapshots *snapshots, const char *given) {
     pthread_mutex_lock(&snapshots->mutex);
+    autofree char *key = snapshot_key(snapshots, given);
     bool exists = snapshot_find(snapshots, key);
     pthread_mutex_unlock(&snapshots->mutex);
     return exists;
 }
 
-/* With the mutex held. Takes the record, whatever happens. */
-static int add_record(Snapshots *snapshots, Record *given, Error *err) {
+int snapshot_add_record(Snapshots *snapshots, Record *given, Error *err) {
     autoptr(Record) record = given;
     autofree char *json = json_encode(&snapshot_record_type, record, 0);
+    record->snapshotter = snapshotter_of(snapshots, record->key);
     TRY(store_put(snapshots->store, STORE_SNAPSHOT, record->key, json, err));
     array_append(snapshots->record, snapshots->n, take_ptr(&record));
     return 0;
 }
 
-static uint64_t take_number(Snapshots *snapshots) {
+uint64_t snapshot_take_number(Snapshots *snapshots) {
     pthread_mutex_lock(&snapshots->mutex);
     uint64_t number = snapshots->next++;
     pthread_mutex_unlock(&snapshots->mutex);
     return number;
 }
 
-static int remove_directory(Snapshots *snapshots, uint64_t number, Error *err) {
-    char name[24];
-    snprintf(name, sizeof(name), "%" PRIu64, number);
-    return file_remove_tree(snapshots->dir, name, err);
-}
-
-int snapshot_layer_begin(Snapshots *snapshots, SnapshotLayer *ret, Error *err) {
-    uint64_t number = take_number(snapshots);
-    SnapshotStack stack = {snapshots->path, snapshots->dir, &number, 1, false};
-    int fd;
-    int code = snapshots->driver->prepare(&stack, &fd, err);
-    if (code < 0) {
-        Error ignored;
-        remove_directory(snapshots, number, &ignored);
-        return code;
-    }
-    *ret = (SnapshotLayer){number, fd};
-    return 0;
-}
-
-void snapshot_layer_abandon(Snapshots *snapshots, SnapshotLayer *layer) {
-    Error ignored; /* what stays is swept at the next start */
-    if (layer->fd < 0)
-        return;
-    close(take_fd(&layer->fd));
-    remove_directory(snapshots, layer->number, &ignored);
-}
-
-static int commit_locked(Snapshots *snapshots, const SnapshotLayer *layer, const char *chain_id,
-    const char *parent, SnapshotUsage usage, Error *err) {
-    if (parent && !snapshot_find(snapshots, parent))
-        return error_set(err, ERROR_NOT_FOUND, "no such layer: %s", parent);
-    Record *record = new (Record);
-    *record = (Record){
-        .number = {true, layer->number},
-        .parent = text_copy(parent),
-        .bytes = {true, usage.bytes},
-        .inodes = {true, usage.inodes},
-        .boot = text_copy(snapshots->boot),
-        .key = text_copy(chain_id),
-    };
-    return add_record(snapshots, record, err);
-}
-
-int snapshot_layer_commit(Snapshots *snapshots, SnapshotLayer *layer, const char *chain_id,
-    const char *parent, SnapshotUsage usage, Error *err) {
-    pthread_mutex_lock(&snapshots->mutex);
-    bool known = snapshot_find(snapshots, chain_id);
-    int code = known ? 0 : commit_locked(snapshots, layer, chain_id, parent, usage, err);
-    pthread_mutex_unlock(&snapshots->mutex);
-    if (code < 0 || known) {
-        snapshot_layer_abandon(snapshots, layer);
-    } else {
-        close(take_fd(&layer->fd));
-        settler_wake(snapshots->settler);
-    }
-    return code;
-}
-
-/* With the mutex held. Numbers of key and its ancestors; *ret is the caller's. */
-static int list_stack(
+int snapshot_list_stack(
     Snapshots *snapshots, const char *key, uint64_t **ret, size_t *ret_n, Error *err) {
     autofree uint64_t *number = NULL;
     size_t n = 0;
     for (const char *at = key; at; n++) {
         const Record *record = snapshot_find(snapshots, at);
         if (!record)
-            return error_set(err, ERROR_NOT_FOUND, "no such snapshot: %s", at);
+            return error_set(err, ERROR_NOT_FOUND, "no such snapshot: %s", snapshot_bare_key(at));
         number = memory_resize(number, n + 1, sizeof(*number));
         number[n] = record->number.value;
         at = record->parent;
@@ -257,12 +57,18 @@ int snapshot_open_trees(
     autofree uint64_t *number = NULL;
     size_t n = 0;
     pthread_mutex_lock(&snapshots->mutex);
-    int code = list_stack(snapshots, chain_id, &number, &n, err);
+    autofree char *key = snapshot_key(snapshots, chain_id);
+    const Snapshotter *snapshotter = snapshotter_of(snapshots, key);
+    int code = snapshot_list_stack(snapshots, key, &number, &n, err);
     pthread_mutex_unlock(&snapshots->mutex);
     TRY(code);
+    TRY(snapshotter_check(snapshotter, err));
+    if (snapshotter->driver->whole)
+        n = 1;
     int *fds = new_array(int, n);
     for (size_t i = 0; i < n; i++) {
-        code = snapshots->driver->open_tree(snapshots->dir, number[i], &fds[i], err);
+        const SnapshotStack stack = snapshotter_stack(snapshotter, number + i, n - i);
+        code = snapshotter->driver->open_tree(&stack, &fds[i], err);
         if (code < 0) {
             while (i > 0)
                 close(fds[--i]);
@@ -291,46 +97,87 @@ static Record *make_record(const char *key, uint64_t number, const Record *like)
     return record;
 }
 
-/* With the mutex held: a removal of the parent waits until the record stands on it. What happens to
- * the disk meanwhile is two or three mkdir(2). */
+static int make_directory(
+    Snapshotter *snapshotter, const uint64_t *number, size_t n, bool writable, Error *err) {
+    SnapshotStack stack = snapshotter_stack(snapshotter, number, n);
+    autoclose int fd = -1;
+    stack.writable = writable;
+    TRY(snapshotter_check(snapshotter, err));
+    int code = snapshotter->driver->prepare(&stack, &fd, err);
+    if (code < 0) {
+        Error ignored; /* swept at the next start */
+        snapshotter_remove(snapshotter, number[0], &ignored);
+    }
+    return code;
+}
+
+static bool is_known(const Snapshots *snapshots, const char *key) {
+    for (size_t i = 0; i < snapshots->making_n; i++)
+        if (text_equal(snapshots->making[i]->key, key))
+            return true;
+    return snapshot_find(snapshots, key);
+}
+
+/* What stands in the list of those being made keeps its parent, so that the mutex need not be held
+ * while a driver copies. */
+static int make_unlocked(
+    Snapshots *snapshots, Record *record, const uint64_t *number, size_t n, Error *err) {
+    array_append(snapshots->making, snapshots->making_n, record);
+    pthread_mutex_unlock(&snapshots->mutex);
+    int code = make_directory(
+        snapshotter_of(snapshots, record->key), number, n, record->writable.value, err);
+    pthread_mutex_lock(&snapshots->mutex);
+    for (size_t i = 0; i < snapshots->making_n; i++)
+        if (snapshots->making[i] == record) {
+            snapshots->making[i] = snapshots->making[--snapshots->making_n];
+            break;
+        }
+    return code;
+}
+
 int snapshot_add(Snapshots *snapshots, const char *key, const Record *like, Error *err) {
     autofree uint64_t *parents = NULL;
     size_t n = 0;
-    if (snapshot_find(snapshots, key))
-        return error_set(err, ERROR_EXISTS, "snapshot %s: already exists", key);
+    if (is_known(snapshots, key))
+        return error_set(err, ERROR_EXISTS, "snapshot %s: already exists", snapshot_bare_key(key));
     if (like->parent)
-        TRY(list_stack(snapshots, like->parent, &parents, &n, err));
+        TRY(snapshot_list_stack(snapshots, like->parent, &parents, &n, err));
     autofree uint64_t *number = new_array(uint64_t, n + 1);
     if (n > 0)
         memcpy(number + 1, parents, n * sizeof(*number));
     number[0] = snapshots->next++;
-    SnapshotStack stack = {snapshots->path, snapshots->dir, number, n + 1, like->writable.value};
-    autoclose int fd = -1;
-    TRY(snapshots->driver->prepare(&stack, &fd, err));
-    return add_record(snapshots, make_record(key, number[0], like), err);
+    autoptr(Record) record = make_record(key, number[0], like);
+    TRY(make_unlocked(snapshots, record, number, n + 1, err));
+    return snapshot_add_record(snapshots, take_ptr(&record), err);
 }
 
 int snapshot_prepare(Snapshots *snapshots, const char *key, const char *parent, Error *err) {
     pthread_mutex_lock(&snapshots->mutex);
-    const Record like = {.parent = (char *)(uintptr_t)parent, .writable = {true, true}};
-    int code = snapshot_add(snapshots, key, &like, err);
+    autofree char *own = snapshotter_key(snapshots->own, key);
+    autofree char *below = parent ? snapshotter_key(snapshots->own, parent) : NULL;
+    const Record like = {.parent = below, .writable = {true, true}};
+    int code = snapshot_add(snapshots, own, &like, err);
     pthread_mutex_unlock(&snapshots->mutex);
     return code;
 }
 
-int snapshot_mounts(Snapshots *snapshots, const char *key, SnapshotMount *ret, Error *err) {
+int snapshot_mounts(Snapshots *snapshots, const char *given, SnapshotMount *ret, Error *err) {
     autofree uint64_t *number = NULL;
     size_t n = 0;
     pthread_mutex_lock(&snapshots->mutex);
+    autofree char *key = snapshot_key(snapshots, given);
+    const Snapshotter *snapshotter = snapshotter_of(snapshots, key);
     const Record *record = snapshot_find(snapshots, key);
     bool writable = record && record->writable.value;
     size_t own = record && record->view.value && record->parent; /* a view shows its parent */
-    int code = list_stack(snapshots, key, &number, &n, err);
+    int code = snapshot_list_stack(snapshots, key, &number, &n, err);
     pthread_mutex_unlock(&snapshots->mutex);
     TRY(code);
-    SnapshotStack stack = {snapshots->path, snapshots->dir, number + own, n - own, writable};
+    TRY(snapshotter_check(snapshotter, err));
+    SnapshotStack stack = snapshotter_stack(snapshotter, number + own, n - own);
+    stack.writable = writable;
     *ret = (SnapshotMount){};
-    return snapshots->driver->mount(&stack, ret, err);
+    return snapshotter->driver->mount(&stack, ret, err);
 }
 
 void snapshot_mount_done(SnapshotMount *mount) {
@@ -354,25 +201,29 @@ static int drop_record(Snapshots *snapshots, const char *key, uint64_t *ret_numb
     return 0;
 }
 
-int snapshot_remove(Snapshots *snapshots, const char *key, Error *err) {
+int snapshot_remove(Snapshots *snapshots, const char *given, Error *err) {
     uint64_t number = 0;
     int code = 0;
     pthread_mutex_lock(&snapshots->mutex);
+    autofree char *key = snapshot_key(snapshots, given);
     const Record *record = snapshot_find(snapshots, key);
+    Snapshotter *snapshotter = snapshotter_of(snapshots, key);
     bool writable = record && record->writable.value;
     if (record)
-        code = has_children(snapshots, key)
-                   ? error_set(err, ERROR_STATE, "snapshot %s is in use", key)
+        code = snapshot_has_children(snapshots, key)
+                   ? error_set(err, ERROR_STATE, "snapshot %s is in use", snapshot_bare_key(key))
                    : drop_record(snapshots, key, &number, err);
     pthread_mutex_unlock(&snapshots->mutex);
     TRY(code);
     if (number && writable)
-        trash_add(snapshots->trash, number);
-    return number && !writable ? remove_directory(snapshots, number, err) : 0;
+        trash_add(snapshots->trash, snapshotter, number);
+    return number && !writable ? snapshotter_remove(snapshotter, number, err) : 0;
 }
 
-int snapshot_usage(Snapshots *snapshots, const char *key, SnapshotUsage *ret, Error *err) {
+int snapshot_usage(Snapshots *snapshots, const char *given, SnapshotUsage *ret, Error *err) {
     pthread_mutex_lock(&snapshots->mutex);
+    autofree char *key = snapshot_key(snapshots, given);
+    const Snapshotter *snapshotter = snapshotter_of(snapshots, key);
     const Record *record = snapshot_find(snapshots, key);
     bool writable = record && record->writable.value;
     uint64_t number = record ? record->number.value : 0;
@@ -381,10 +232,12 @@ int snapshot_usage(Snapshots *snapshots, const char *key, SnapshotUsage *ret, Er
         usage = (SnapshotUsage){record->bytes.value, record->inodes.value};
     pthread_mutex_unlock(&snapshots->mutex);
     if (number == 0)
-        return error_set(err, ERROR_NOT_FOUND, "no such snapshot: %s", key);
+        return error_set(err, ERROR_NOT_FOUND, "no such snapshot: %s", given);
     if (writable) {
         autoclose int tree = -1;
-        TRY(snapshots->driver->open_tree(snapshots->dir, number, &tree, err));
+        const SnapshotStack stack = snapshotter_stack(snapshotter, &number, 1);
+        TRY(snapshotter_check(snapshotter, err));
+        TRY(snapshotter->driver->open_tree(&stack, &tree, err));
         return snapshot_tree_usage(tree, ret, err);
     }
     *ret = usage;
@@ -396,10 +249,11 @@ int snapshot_chain_usage(
     SnapshotUsage usage = {};
     int code = 0;
     pthread_mutex_lock(&snapshots->mutex);
-    for (const char *at = chain_id; at && code == 0;) {
+    autofree char *key = snapshot_key(snapshots, chain_id);
+    for (const char *at = key; at && code == 0;) {
         const Record *record = snapshot_find(snapshots, at);
         if (!record) {
-            code = error_set(err, ERROR_NOT_FOUND, "no such snapshot: %s", at);
+            code = error_set(err, ERROR_NOT_FOUND, "no such snapshot: %s", snapshot_bare_key(at));
             break;
         }
         usage.bytes += record->bytes.value;
@@ -412,12 +266,21 @@ int snapshot_chain_usage(
     return code;
 }
 
+/* Layers under a driver that images have no use for any more go with the last container on them:
+ * the image's blobs are kept. */
+static bool is_kept(
+    const Snapshots *snapshots, const Record *record, SnapshotKeep *keep, void *user) {
+    const char *bare = snapshot_bare_key(record->key);
+    return strchr(bare, '/') || (record->snapshotter == snapshots->own && keep(user, bare));
+}
+
 /* With the mutex held: one layer that nothing stands on and nobody wants. */
 static char *find_garbage(const Snapshots *snapshots, SnapshotKeep *keep, void *user) {
     for (size_t i = 0; i < snapshots->n; i++) {
         const Record *record = snapshots->record[i];
         if (!record->writable.value && !record->view.value &&
-            !has_children(snapshots, record->key) && !keep(user, record->key))
+            !snapshot_has_children(snapshots, record->key) &&
+            !is_kept(snapshots, record, keep, user))
             return text_copy(record->key);
     }
     return NULL;
@@ -434,8 +297,8 @@ int snapshot_sweep(
         TRY(code);
         if (!key)
             return 0;
-        TRY(remove_directory(snapshots, number, err));
+        TRY(snapshotter_remove(snapshotter_of(snapshots, key), number, err));
         if (removed)
-            json_texts_add(removed, key);
+            json_texts_add(removed, snapshot_bare_key(key));
     }
 }

@@ -33,12 +33,17 @@ typedef struct SnapshotUsage {
 typedef struct SnapshotLayer {
     uint64_t number;
     int fd; /* its tree; owned */
+    struct Snapshotter *snapshotter;
 } SnapshotLayer;
 
-/* Opens ROOT/snapshots with driver ("overlay"). The store is borrowed. */
+/* Opens ROOT/snapshots; images and containers use `driver`: "overlay", "native", "btrfs", "erofs".
+ * The store is borrowed. */
 int snapshots_open(const char *root, const char *driver, Store *store, Snapshots **ret, Error *err);
 void snapshots_close(Snapshots *snapshots);
 CLEANUP_DEFINE(Snapshots, snapshots_close)
+
+const char *snapshots_driver(const Snapshots *snapshots);
+const char *snapshot_driver_of(Snapshots *snapshots, const char *key); /* in Docker's words */
 
 /* Waits until all layers are on the disk; by itself this happens soon after a commit. For an
  * orderly end: after a power cut, layers that were not do not exist. */

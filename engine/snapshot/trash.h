@@ -8,10 +8,12 @@
  * container waits for the file system. What a killed engine leaves is swept at the next start. */
 typedef struct Trash Trash;
 
-/* dir is borrowed; the directories in it are named by number. */
-int trash_open(int dir, Trash **ret, Error *err);
+typedef struct Snapshotter Snapshotter;
 
-void trash_add(Trash *trash, uint64_t number);
+int trash_open(Trash **ret, Error *err);
+
+/* The snapshotter is borrowed until the end. */
+void trash_add(Trash *trash, const Snapshotter *snapshotter, uint64_t number);
 
 /* Empties it first. NULL is fine. */
 void trash_close(Trash *trash);

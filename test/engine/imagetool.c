@@ -219,6 +219,7 @@ static int run_mounts(Tool *tool, char **argument, Error *err) {
     autoptr(Image) image = NULL;
     autodone(SnapshotMount) mount = {};
     TRY(image_load(tool->images, argument[0], &image, err));
+    TRY(image_unpack(tool->images, image, err));
     TRY(snapshot_prepare(tool->snapshots, argument[1], image->chain_id, err));
     TRY(snapshot_mounts(tool->snapshots, argument[1], &mount, err));
     printf("%s %s", mount.type, mount.source);
@@ -305,7 +306,8 @@ static int open_all(Tool *tool, char **argv, Error *err) {
     if (getenv("INSECURE"))
         json_texts_add(&tool->registry.insecure, getenv("INSECURE"));
     TRY(store_open(argv[1], &tool->store, err));
-    TRY(snapshots_open(argv[1], "overlay", tool->store, &tool->snapshots, err));
+    const char *driver = getenv("DRIVER");
+    TRY(snapshots_open(argv[1], driver ? driver : "overlay", tool->store, &tool->snapshots, err));
     ImagesOptions options = {
         .root = argv[1],
         .store = tool->store,

@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/containerd/message.h"
-#include "engine/metadata/lease.h"
 #include "engine/rpc/service.h"
 #include "proto/containerd/services/introspection.methods.h"
 #include "proto/containerd/services/introspection.pb-c.h"
@@ -52,7 +51,6 @@ static const struct {
     {"io.containerd.lease.v1", "manager"},
     {"io.containerd.metadata.v1", "bolt"},
     {"io.containerd.runtime.v2", "task"},
-    {"io.containerd.snapshotter.v1", METADATA_SNAPSHOTTER},
     {"io.containerd.transfer.v1", "local"},
 };
 
@@ -63,11 +61,18 @@ static const char *plugin_field(const void *object, char *const *path, size_t n)
     return n == 1 && text_equal(path[0], "id") ? plugin->id : NULL;
 }
 
+/* The i-th plugin of the table, or behind it a snapshotter; NULL: there are no more. */
 static Containerd__Introspection__Plugin *describe_plugin(RpcCall *call, size_t i) {
+    const ContainerdServices *services = rpc_call_user(call);
+    bool fixed = i < array_size(plugins);
+    const char *id =
+        fixed ? plugins[i].id : snapshots_offer(services->trees.snapshots, i - array_size(plugins));
+    if (!id)
+        return NULL;
     Containerd__Introspection__Plugin *plugin =
         message_new(call, &containerd__introspection__plugin__descriptor);
-    plugin->type = message_text(call, plugins[i].type);
-    plugin->id = message_text(call, plugins[i].id);
+    plugin->type = message_text(call, fixed ? plugins[i].type : "io.containerd.snapshotter.v1");
+    plugin->id = message_text(call, id);
     return plugin;
 }
 
@@ -75,22 +80,25 @@ int api_containerd_introspection_plugins(RpcCall *call,
     const Containerd__Introspection__PluginsRequest *request,
     Containerd__Introspection__PluginsResponse *response, Error *err) {
     autoptr(Filter) filter = NULL;
+    Containerd__Introspection__Plugin *plugin;
+    size_t n = 0;
     TRY(filter_parse(request->filters, request->n_filters, &filter, err));
-    response->plugins = rpc_call_alloc(call, array_size(plugins) * sizeof(*response->plugins));
-    for (size_t i = 0; i < array_size(plugins); i++) {
-        Containerd__Introspection__Plugin *plugin = describe_plugin(call, i);
+    while (describe_plugin(call, n))
+        n++;
+    response->plugins = rpc_call_alloc(call, n * sizeof(*response->plugins));
+    for (size_t i = 0; (plugin = describe_plugin(call, i)); i++)
         if (filter_matches(filter, plugin_field, plugin))
             response->plugins[response->n_plugins++] = plugin;
-    }
     return 0;
 }
 
 int api_containerd_introspection_plugin_info(RpcCall *call,
     const Containerd__Introspection__PluginInfoRequest *request,
     Containerd__Introspection__PluginInfoResponse *response, Error *err) {
-    for (size_t i = 0; i < array_size(plugins); i++)
-        if (text_equal(plugins[i].type, request->type) && text_equal(plugins[i].id, request->id)) {
-            response->plugin = describe_plugin(call, i);
+    Containerd__Introspection__Plugin *plugin;
+    for (size_t i = 0; (plugin = describe_plugin(call, i)); i++)
+        if (text_equal(plugin->type, request->type) && text_equal(plugin->id, request->id)) {
+            response->plugin = plugin;
             return 0;
         }
     return error_set(

@@ -16,6 +16,7 @@
 typedef struct Caller {
     const ContainerdServices *services;
     const char *space, *lease; /* lease NULL: none */
+    const Trees *trees;        /* those of the snapshotter that the call names */
 } Caller;
 
 int caller_of(RpcCall *call, Caller *ret, Error *err); /* ERROR_STATE: no namespace */

@@ -22,14 +22,21 @@ _Static_assert((int)CONTAINERD__SNAPSHOTS__KIND__VIEW == SNAPSHOT_VIEW &&
                    (int)CONTAINERD__SNAPSHOTS__KIND__COMMITTED == SNAPSHOT_COMMITTED,
     "the same kinds");
 
-/* There is one snapshotter, the engine's storage driver, under the name that clients use when they
- * are told none. */
+/* The call's snapshotter: its snapshots are those of *ret. */
 static int begin(RpcCall *call, const char *snapshotter, Caller *ret, Error *err) {
+    const char *name;
     TRY(caller_of(call, ret, err));
-    if (!text_equal(snapshotter, METADATA_SNAPSHOTTER))
-        return error_set(
-            err, ERROR_INVALID, "snapshotter not loaded: %.100s: invalid argument", snapshotter);
-    return 0;
+    for (size_t i = 0; (name = snapshots_offer(ret->services->trees.snapshots, i)); i++) {
+        if (!text_equal(snapshotter, name))
+            continue;
+        Trees *trees = rpc_call_alloc(call, sizeof(*trees));
+        *trees = ret->services->trees;
+        trees->snapshotter = name;
+        ret->trees = trees;
+        return 0;
+    }
+    return error_set(
+        err, ERROR_INVALID, "snapshotter not loaded: %.100s: invalid argument", snapshotter);
 }
 
 static Containerd__Snapshots__Info *encode(RpcCall *call, const SnapshotInfo *info) {
@@ -48,14 +55,14 @@ static Containerd__Snapshots__Info *encode(RpcCall *call, const SnapshotInfo *in
 static int make(RpcCall *call, const Caller *caller, const SnapshotInfo *like,
     Containerd__Types__Mount ***ret, size_t *ret_n, Error *err) {
     autodone(SnapshotMount) mount = {};
-    TRY(tree_make(&caller->services->trees, caller->space, caller->lease, like, err));
-    TRY(tree_mounts(&caller->services->trees, caller->space, like->key, &mount, err));
+    TRY(tree_make(caller->trees, caller->space, caller->lease, like, err));
+    TRY(tree_mounts(caller->trees, caller->space, like->key, &mount, err));
     *ret = mount_encode(call, &mount, ret_n);
     Containerd__Events__SnapshotPrepare event;
     containerd__events__snapshot_prepare__init(&event);
     event.key = like->key;
     event.parent = like->parent;
-    event.snapshotter = (char *)(uintptr_t)METADATA_SNAPSHOTTER;
+    event.snapshotter = (char *)(uintptr_t)caller->trees->snapshotter;
     message_publish(caller, "/snapshot/prepare", &event.base);
     return 0;
 }
@@ -94,7 +101,7 @@ int api_containerd_snapshots_mounts(RpcCall *call,
     Caller caller;
     autodone(SnapshotMount) mount = {};
     TRY(begin(call, request->snapshotter, &caller, err));
-    TRY(tree_mounts(&caller.services->trees, caller.space, request->key, &mount, err));
+    TRY(tree_mounts(caller.trees, caller.space, request->key, &mount, err));
     response->mounts = mount_encode(call, &mount, &response->n_mounts);
     return 0;
 }
@@ -108,7 +115,7 @@ int api_containerd_snapshots_commit(RpcCall *call,
         .labels = message_take_map(call, request->labels, request->n_labels),
     };
     TRY(begin(call, request->snapshotter, &caller, err));
-    TRY(tree_commit(&caller.services->trees, caller.space, caller.lease, request->key, &like, err));
+    TRY(tree_commit(caller.trees, caller.space, caller.lease, request->key, &like, err));
     Containerd__Events__SnapshotCommit event;
     containerd__events__snapshot_commit__init(&event);
     event.key = request->key;
@@ -123,7 +130,7 @@ int api_containerd_snapshots_remove(RpcCall *call,
     Error *err) {
     Caller caller;
     TRY(begin(call, request->snapshotter, &caller, err));
-    TRY(tree_remove(&caller.services->trees, caller.space, request->key, err));
+    TRY(tree_remove(caller.trees, caller.space, request->key, err));
     Containerd__Events__SnapshotRemove event;
     containerd__events__snapshot_remove__init(&event);
     event.key = request->key;
@@ -138,7 +145,7 @@ int api_containerd_snapshots_stat(RpcCall *call,
     Caller caller;
     autodone(SnapshotInfo) info = {};
     TRY(begin(call, request->snapshotter, &caller, err));
-    TRY(tree_stat(&caller.services->trees, caller.space, request->key, &info, err));
+    TRY(tree_stat(caller.trees, caller.space, request->key, &info, err));
     response->info = encode(call, &info);
     return 0;
 }
@@ -152,7 +159,7 @@ int api_containerd_snapshots_update(RpcCall *call,
     TRY(begin(call, request->snapshotter, &caller, err));
     if (!request->info)
         return error_set(err, ERROR_INVALID, "info is missing: invalid argument");
-    const Trees *trees = &caller.services->trees;
+    const Trees *trees = caller.trees;
     const JsonMap given = message_take_map(call, request->info->labels, request->info->n_labels);
     RecordChange change = {};
     record_change_mask(&change, request->update_mask, all);
@@ -187,7 +194,7 @@ int api_containerd_snapshots_list(RpcCall *call,
     autodone(SnapshotInfos) infos = {};
     TRY(begin(call, request->snapshotter, &caller, err));
     TRY(filter_parse(request->filters, request->n_filters, &filter, err));
-    tree_list(&caller.services->trees, caller.space, &infos);
+    tree_list(caller.trees, caller.space, &infos);
     Containerd__Snapshots__Info *info[LIST_CHUNK];
     Containerd__Snapshots__ListSnapshotsResponse message;
     containerd__snapshots__list_snapshots_response__init(&message);
@@ -209,7 +216,7 @@ int api_containerd_snapshots_usage(RpcCall *call,
     Caller caller;
     SnapshotUsage usage;
     TRY(begin(call, request->snapshotter, &caller, err));
-    TRY(tree_usage(&caller.services->trees, caller.space, request->key, &usage, err));
+    TRY(tree_usage(caller.trees, caller.space, request->key, &usage, err));
     response->size = (int64_t)usage.bytes;
     response->inodes = (int64_t)usage.inodes;
     return 0;

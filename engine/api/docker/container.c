@@ -128,7 +128,7 @@ static DockerGraphDriver *graph_driver_of(const DockerContainerInput *input) {
         const char *docker, *option;
     } rows[] = {{"LowerDir", "lowerdir"}, {"UpperDir", "upperdir"}, {"WorkDir", "workdir"}};
     DockerGraphDriver *driver = new (DockerGraphDriver);
-    driver->name = text_copy("overlay2");
+    driver->name = text_copy(input->storage_driver);
     for (size_t i = 0; i < array_size(rows); i++) {
         const char *value = option_of(input->rootfs, rows[i].option);
         if (value)
@@ -242,7 +242,7 @@ char *docker_container_inspect(const DockerContainerInput *input) {
         .restart_count = integer((int64_t)record->state->restart_count.value),
         .size_rw = {input->has_size, (int64_t)input->size_rw},
         .size_root_fs = {input->has_size, (int64_t)input->size_root_fs},
-        .driver = text_copy("overlay2"),
+        .driver = text_copy(input->storage_driver),
         .platform = text_copy("linux"),
         .host_config = host_config_of(input),
         .graph_driver = graph_driver_of(input),

@@ -7,8 +7,9 @@
 typedef struct DockerContainerInput {
     const ContainerRecord *record;
     const SnapshotMount *rootfs;
-    const char *directory;   /* ROOT/containers/ID */
-    const char *mount_point; /* where the root file system is while the container runs */
+    const char *directory;      /* ROOT/containers/ID */
+    const char *mount_point;    /* where the root file system is while the container runs */
+    const char *storage_driver; /* in Docker's words */
     const char *runtime;
     const Config *config;
     bool cgroup_v2;

@@ -32,6 +32,7 @@ int api_containers_inspect(RpcCall *call, const Tare__V1__ContainerRequest *requ
         .rootfs = has_rootfs ? &rootfs : NULL,
         .directory = directory,
         .mount_point = mount_point,
+        .storage_driver = snapshot_driver_of(services->snapshots, record->id),
         .runtime = config_runtime_name(config, record->settings->runtime),
         .config = config,
         .cgroup_v2 = cgroups_are_v2(),

@@ -102,7 +102,7 @@ int api_system_info(RpcCall *call, const Tare__V1__InfoRequest *request,
     response->security_options = security_options;
     response->n_security_options = array_size(security_options);
     response->version = TARE_VERSION;
-    response->snapshot_driver = "overlay";
+    response->snapshot_driver = (char *)(uintptr_t)snapshots_driver(services->snapshots);
     response->logging_driver = "json-file";
     response->cgroup_driver = "cgroupfs";
     response->cgroup_version = (char *)(uintptr_t)cgroup_version();

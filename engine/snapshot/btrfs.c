@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/btrfs.h>
+#include <linux/btrfs_tree.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/vfs.h>
+
+#include "base/file.h"
+#include "base/text.h"
+#include "engine/snapshot/driver.h"
+
+/* N/fs is a subvolume; a snapshot of it costs one ioctl(2), however large it is (btrfs(5),
+ * linux/btrfs.h). Trees are whole: a layer of an image is merged into a snapshot of the one below,
+ * whose files then share their extents. */
+
+static int set_up(const char *path, int dir, Error *err) {
+    struct statfs status;
+    if (fstatfs(dir, &status) < 0)
+        return error_set_errno(err, errno, "cannot read the file system of '%s'", path);
+    if (status.f_type != BTRFS_SUPER_MAGIC)
+        return error_set(err, ERROR_UNSUPPORTED, "'%s' is not on btrfs", path);
+    return 0;
+}
+
+static int open_directory(const SnapshotStack *stack, size_t i, int *ret_fd, Error *err) {
+    char name[24];
+    snprintf(name, sizeof(name), "%" PRIu64, stack->number[i]);
+    return file_open(stack->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, err);
+}
+
+static int make_subvolume(int dir, Error *err) {
+    struct btrfs_ioctl_vol_args arguments = {.name = "fs"};
+    if (ioctl(dir, BTRFS_IOC_SUBVOL_CREATE, &arguments) < 0)
+        return error_set_errno(err, errno, "cannot make a btrfs subvolume");
+    return 0;
+}
+
+static int copy_subvolume(int dir, int from, Error *err) {
+    struct btrfs_ioctl_vol_args_v2 arguments = {.fd = from, .name = "fs"};
+    if (ioctl(dir, BTRFS_IOC_SNAP_CREATE_V2, &arguments) < 0)
+        return error_set_errno(err, errno, "cannot make a btrfs snapshot");
+    return 0;
+}
+
+static int prepare(const SnapshotStack *stack, int *ret_fd, Error *err) {
+    autoclose int dir = -1, parent = -1;
+    TRY(snapshot_directory_make(stack, "", 0700, err));
+    TRY(open_directory(stack, 0, &dir, err));
+    if (stack->writable && stack->n > 1) {
+        TRY(snapshot_directory_open(stack, 1, &parent, err));
+        TRY(copy_subvolume(dir, parent, err));
+    } else {
+        TRY(make_subvolume(dir, err));
+    }
+    return snapshot_directory_open(stack, 0, ret_fd, err);
+}
+
+static int open_tree_of(const SnapshotStack *stack, int *ret_fd, Error *err) {
+    return snapshot_directory_open(stack, 0, ret_fd, err);
+}
+
+/* The kernel removes what is in it later; a program in the container may have made subvolumes of
+ * its own below it, with which this fails: then the files are removed one by one. */
+static int release(const SnapshotStack *stack, Error *err) {
+    autoclose int dir = -1;
+    Error absent;
+    if (open_directory(stack, 0, &dir, &absent) < 0)
+        return 0;
+    struct btrfs_ioctl_vol_args arguments = {.name = "fs"};
+    if (ioctl(dir, BTRFS_IOC_SNAP_DESTROY, &arguments) < 0 && errno != ENOENT && errno != ENOTEMPTY)
+        return error_set_errno(err, errno, "cannot remove a btrfs subvolume");
+    return 0;
+}
+
+static int quota_on(int tree, Error *err) {
+    struct btrfs_ioctl_quota_ctl_args on = {.cmd = BTRFS_QUOTA_CTL_ENABLE};
+    if (ioctl(tree, BTRFS_IOC_QUOTA_CTL, &on) < 0 && errno != EEXIST && errno != EINPROGRESS)
+        return error_set_errno(err, errno, "cannot turn on the quotas of btrfs");
+    return 0;
+}
+
+/* A group 0/ID for each subvolume is made by btrfs itself, once quotas are on; qgroupid 0 is that
+ * of the descriptor's subvolume. */
+static int limit(const SnapshotStack *stack, uint64_t bytes, Error *err) {
+    autoclose int tree = -1;
+    struct btrfs_ioctl_qgroup_limit_args arguments = {
+        .lim = {.flags = BTRFS_QGROUP_LIMIT_MAX_EXCL, .max_excl = bytes}};
+    TRY(snapshot_directory_open(stack, 0, &tree, err));
+    TRY(quota_on(tree, err));
+    if (ioctl(tree, BTRFS_IOC_QGROUP_LIMIT, &arguments) < 0)
+        return error_set_errno(err, errno, "cannot limit a btrfs subvolume");
+    return 0;
+}
+
+const SnapshotDriver snapshot_btrfs = {
+    .name = "btrfs",
+    .snapshotter = "btrfs",
+    .whole = true,
+    .set_up = set_up,
+    .prepare = prepare,
+    .open_tree = open_tree_of,
+    .mount = snapshot_mount_bind,
+    .release = release,
+    .limit = limit,
+};
