@@ -103,17 +103,17 @@ static int plan_unit(Cgroup *cgroup, const CgroupRequest *request, char **ret_pa
 }
 
 int cgroup_locate(Cgroup *cgroup, const CgroupRequest *request, Error *err) {
-    autodone(Hierarchies) found = {};
     autofree char *unit_path = NULL;
     *cgroup = (Cgroup){.rootless = request->rootless,
         .optional = request->rootless && text_is_empty(request->path)};
-    TRY(hierarchies_find(&found, err));
-    cgroup->v2 = found.n == 1 && !*found.item[0].controllers;
+    Hierarchies *found = &cgroup->hierarchies;
+    TRY(hierarchies_find(found, err));
+    cgroup->v2 = found->n == 1 && !*found->item[0].controllers;
     if (request->systemd)
         TRY(plan_unit(cgroup, request, &unit_path, err));
     const char *wanted = unit_path ? unit_path : request->path;
-    for (size_t i = 0; i < found.n; i++) {
-        Hierarchy *h = &found.item[i];
+    for (size_t i = 0; i < found->n; i++) {
+        const Hierarchy *h = &found->item[i];
         /* a process may not live beside controllers of a v2 cgroup ("no internal processes"), so a
          * relative path goes beside ours, not below it */
         autofree char *inside =
@@ -276,5 +276,6 @@ void cgroup_done(Cgroup *cgroup) {
         free(cgroup->item[i].path);
     }
     free(cgroup->item);
+    hierarchies_done(&cgroup->hierarchies);
     *cgroup = (Cgroup){};
 }

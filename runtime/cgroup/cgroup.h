@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "oci/runtime_resources.h"
+#include "runtime/cgroup/hierarchy.h"
 
 /* The cgroup of a container: one directory in each hierarchy that is mounted. On cgroup v2 that is
  * one, on v1 one for each set of controllers, on hybrid hosts both. */
@@ -22,9 +23,10 @@ typedef struct CgroupDirectory {
 typedef struct Cgroup {
     CgroupDirectory *item;
     size_t n;
-    bool v2;       /* the unified hierarchy has the controllers */
-    bool rootless; /* we may not be allowed to make cgroups */
-    bool optional; /* rootless, and no path was asked for: then it goes without */
+    Hierarchies hierarchies; /* what cgroup_locate has found */
+    bool v2;                 /* the unified hierarchy has the controllers */
+    bool rootless;           /* we may not be allowed to make cgroups */
+    bool optional;           /* rootless, and no path was asked for: then it goes without */
 
     int first_pid; /* for exec: of the container's first process; else 0 */
 

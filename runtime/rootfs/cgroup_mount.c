@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "base/path.h"
-#include "runtime/cgroup/hierarchy.h"
 #include "runtime/rootfs/mount.h"
 #include "runtime/rootfs/tree.h"
 
@@ -34,9 +33,9 @@ static const CgroupDirectory *find_made(const Cgroup *cgroup, const char *contro
 }
 
 /* What of the mounted hierarchy a container without a namespace gets to see. New string. */
-static char *choose_path(const Hierarchy *h, const Cgroup *cgroup, bool v2) {
+static char *choose_path(const Hierarchy *h, const Cgroup *cgroup) {
     const CgroupDirectory *made = find_made(cgroup, h->controllers);
-    if (v2)
+    if (cgroup->v2)
         return text_copy(h->mount);
     if (made)
         return text_copy(made->path);
@@ -45,24 +44,18 @@ static char *choose_path(const Hierarchy *h, const Cgroup *cgroup, bool v2) {
     return path_join(h->mount, path_is_within(h->own, h->root) ? h->own + strlen(h->root) : "");
 }
 
-int cgroup_mounts_choose(Rootfs *rootfs, const Cgroup *cgroup, Error *err) {
-    autodone(Hierarchies) found = {};
-    if (!is_wanted(rootfs))
-        return 0;
-    TRY(hierarchies_find(&found, err));
-    bool v2 = found.n == 1 && !*found.item[0].controllers;
+void cgroup_mounts_choose(Rootfs *rootfs, const Cgroup *cgroup) {
     bool anew = rootfs->namespaces->create & CLONE_NEWCGROUP;
-    for (size_t i = 0; i < found.n; i++) {
-        const Hierarchy *h = &found.item[i];
-        if (!v2 && !*h->controllers)
+    for (size_t i = 0; is_wanted(rootfs) && i < cgroup->hierarchies.n; i++) {
+        const Hierarchy *h = &cgroup->hierarchies.item[i];
+        if (!cgroup->v2 && !*h->controllers)
             continue;
-        RootfsCgroup one = {.name = text_copy(v2 ? "" : path_name(h->mount)),
+        RootfsCgroup one = {.name = text_copy(cgroup->v2 ? "" : path_name(h->mount)),
             .controllers = text_copy(h->controllers),
-            .path = anew ? NULL : choose_path(h, cgroup, v2),
+            .path = anew ? NULL : choose_path(h, cgroup),
             .tree = -1};
         array_append(rootfs->cgroup, rootfs->cgroup_n, one);
     }
-    return 0;
 }
 
 static int mount_anew(RootfsCgroup *cgroup, Error *err) {

@@ -9,7 +9,7 @@ typedef int MountKind(Rootfs *rootfs, RootfsMount *mount, Error *err);
 MountKind mount_cgroup;
 
 /* Before the container's process exists: which hierarchies its cgroup mounts will show. */
-int cgroup_mounts_choose(Rootfs *rootfs, const Cgroup *cgroup, Error *err);
+void cgroup_mounts_choose(Rootfs *rootfs, const Cgroup *cgroup);
 
 /* Makes the file system of a mount that is no bind, detached, as mount->source; but not what
  * depends on the place that it will cover. */

@@ -127,7 +127,8 @@ int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespace
     rootfs->opener = choose_opener(rootfs);
     TRY(parse_propagation(rootfs, spec->linux, err));
     TRY(parse_mounts(rootfs, err));
-    return cgroup_mounts_choose(rootfs, cgroup, err);
+    cgroup_mounts_choose(rootfs, cgroup);
+    return 0;
 }
 
 /* In init, whose mount namespace is a copy of the host's. Nothing that is mounted here may show on

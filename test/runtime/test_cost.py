@@ -56,9 +56,9 @@ def test_run_makes_few_system_calls(optimised):
     bundle = optimised.bundle()
     bundle.write()
     calls = calls_of(optimised, "run", "--bundle", bundle.path, optimised.new_id())
-    assert sum(calls.values()) <= 640 + 11 * hierarchies()
+    assert sum(calls.values()) <= 632 + 11 * hierarchies()
     assert calls["rename"] + calls["renameat"] <= 2  # state.json before and after the process is there
-    assert calls["read"] + calls["pread64"] <= 40
+    assert calls["read"] + calls["pread64"] <= 36
 
 
 def test_exec_makes_few_system_calls(optimised):
