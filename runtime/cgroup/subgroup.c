@@ -73,7 +73,8 @@ int subgroup_delegate(const CgroupDelegation *delegation, pid_t pid, Error *err)
     TRY(cgroup_create(&directory, NULL, err));
     autoclose int entered = directory.fd;
     TRY(file_write_kernel(entered, "cgroup.procs", number, err));
-    /* once more, as controllers can be switched on now that nobody lives beside it */
+    /* once more, as controllers can be switched on when nobody lives beside it */
+    cgroup_release(delegation->cgroup);
     TRY(cgroup_create(&directory, NULL, err));
     autoclose int fd = directory.fd;
     return delegation->uid >= 0 ? cgroup_give(&directory, (unsigned)delegation->uid, err) : 0;

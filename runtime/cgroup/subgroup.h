@@ -25,7 +25,7 @@ int subgroup_take_keeper(const Cgroup *cgroup, Error *err);
 
 /* What is delegated, and to whom. */
 typedef struct CgroupDelegation {
-    const Cgroup *cgroup;
+    Cgroup *cgroup;
     const char *below;
     int64_t uid; /* of the host; -1: it stays ours */
 } CgroupDelegation;
