@@ -10,7 +10,6 @@
 #include "runtime/init/hook.h"
 #include "runtime/init/limit.h"
 #include "runtime/init/message.h"
-#include "runtime/security/executable.h"
 #include "runtime/security/seccomp.h"
 
 /* A descriptor of init's. */
@@ -97,7 +96,6 @@ int attend_until_end(const Attendance *attendance, Error *err) {
 int attend_start(const Attendance *attendance, Error *err) {
     Error ignored; /* an init that is gone has left its reason */
     bool sent = message_send(attendance->channel, MESSAGE_START, 0, &ignored) >= 0;
-    executable_release();
     TRY(attend_until_end(attendance, err));
     return sent ? 0 : message_died(err);
 }

@@ -24,7 +24,6 @@
 #include "runtime/init/message.h"
 #include "runtime/namespace/mapping.h"
 #include "runtime/namespace/network_device.h"
-#include "runtime/security/executable.h"
 
 /* What is needed only while launching, and inherited by init. */
 struct Plan {
@@ -302,7 +301,6 @@ static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     launch->started = !plan->init.says_ready;
     if (launch->started)
         TRY(attend_start(&attendance, err));
-    executable_release();
     if (!launch->started)
         TRY(attend_until_ready(&attendance, err));
     return launch_write_pid_file(plan->options->pid_file, launch->pid, err);

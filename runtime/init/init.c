@@ -28,7 +28,6 @@
 #include "runtime/init/process.h"
 #include "runtime/init/program.h"
 #include "runtime/init/terminal.h"
-#include "runtime/security/executable.h"
 #include "runtime/security/label.h"
 #include "runtime/security/procfs.h"
 
@@ -49,7 +48,6 @@ static int hide(Init *init, Error *err) {
      * runtime without privileges has yet to write our id mappings: then become_root hides us */
     if (!(init->namespaces->create & CLONE_NEWUSER) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_set_errno(err, errno, "cannot hide from debuggers");
-    executable_release();
     umask(0); /* modes below are meant exactly */
     return 0;
 }

@@ -22,8 +22,11 @@
 
 /* This program becomes a file of a read-only mount that nobody else can reach: what is opened
  * through it cannot be opened for writing, whoever asks, and the mount cannot be changed because it
- * is nowhere. Where the kernel does not let a running program move there, we run again from it; a
- * sealed copy in memory, the way for users without privileges, costs a copy too. */
+ * is nowhere, from when its descriptor is closed. Until then it is in a namespace of its own, and
+ * who finds us by /proc/PID/exe may change it (mount_setattr(2)): so that comes before any process
+ * of ours can be seen by a container. Where the kernel does not let a running program move there,
+ * we run again from it; a sealed copy in memory, the way for users without privileges, costs a copy
+ * too. */
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -65,8 +68,6 @@ static int open_sealed_copy(void) {
     return take_fd(&fd);
 }
 
-static int protection = -1; /* the mount */
-
 int executable_protect(char **argv, Error *err) {
     if (is_protected()) {
         (void)prctl(PR_SET_NAME, "tare-runtime"); /* execveat left a descriptor's number there */
@@ -75,7 +76,6 @@ int executable_protect(char **argv, Error *err) {
     autoclose int safe = open_readonly_mount();
     if (safe >= 0 && move_to(safe)) {
         log_debug("this program is now a file of a read-only mount that nobody else can reach");
-        protection = take_fd(&safe);
         return 0;
     }
     autofree char *original = realpath("/proc/self/exe", NULL);
@@ -89,10 +89,4 @@ int executable_protect(char **argv, Error *err) {
     log_debug("this program runs again from a %s", copied ? "sealed copy" : "read-only mount");
     (void)syscall(SYS_execveat, safe, "", argv, environ, AT_EMPTY_PATH);
     return error_set_errno(err, errno, "cannot protect this program from containers");
-}
-
-void executable_release(void) {
-    if (protection >= 0)
-        close(protection);
-    protection = -1;
 }

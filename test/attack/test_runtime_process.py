@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 import pytest
-from bundle import compile_static, runtime  # noqa: F401
+from bundle import Runtime, compile_static, runtime  # noqa: F401
 from terminal import Terminal
 
 
@@ -260,6 +260,76 @@ def test_who_joins_a_container_brings_nothing_along(runtime, canary, powers):
     assert int(text.rsplit(" ", 1)[1]) >= 120
     assert "GOT" not in text
     canary.events()
+
+
+UNWRAP = r"""
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+/* Takes the read-only flag off the mount that the runtime runs from, and opens its file for writing. */
+int main(void) {
+    struct { uint64_t set, clear, propagation, user_namespace; } attr = {0, 1 /* MOUNT_ATTR_RDONLY */, 0, 0};
+    long seen = 0;
+    char path[300];
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    while (access("/tmp/stop", F_OK) != 0) {
+        DIR *all = opendir("/proc");
+        for (struct dirent *e; (e = readdir(all));) {
+            int other = atoi(e->d_name);
+            if (other <= 1) continue;
+            snprintf(path, sizeof path, "/proc/%d/exe", other);
+            int fd = open(path, O_RDONLY);
+            struct statvfs fs;
+            if (fd < 0 || fstatvfs(fd, &fs) < 0) continue;
+            snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+            if (fs.f_flag & ST_RDONLY) {
+                seen++;
+                if (syscall(442, fd, "", 0x1000 /* AT_EMPTY_PATH */, &attr, sizeof attr) == 0) puts("UNWRAPPED");
+                if (open(path, O_WRONLY) >= 0) puts("OPENED");
+            }
+            close(fd);
+        }
+        closedir(all);
+    }
+    printf("looked at %ld\n", seen);
+}
+"""
+
+
+@pytest.fixture
+def optimised(release_bin_dir, tmp_path):
+    """The program as users have it: with sanitizers it protects itself by a second exec."""
+    one = Runtime(release_bin_dir / "tare-runtime", tmp_path)
+    yield one
+    one.clean()
+
+
+def test_the_protection_of_the_runtime_is_not_taken_off(optimised):
+    """CVE-2019-5736 by a container that may trace and mount: it finds the runtime among the processes that exec sends in,
+    on a mount that nobody can change any more."""
+    runtime = optimised
+    before = digest(runtime.program)
+    bundle = runtime.bundle().args("/unwrap").caps(*ALL, "CAP_SYS_ADMIN")
+    compile_static(bundle.rootfs / "unwrap", UNWRAP)
+    out = runtime.directory / "out"
+    bundle.write()
+    name = runtime.new_id()
+    with open(out, "w") as file:
+        subprocess.run(runtime.command("run", "-d", "-b", bundle.path, name), stdin=subprocess.DEVNULL, stdout=file, check=True)
+    for _ in range(60):
+        assert runtime("exec", name, "/bin/true").code == 0
+    (bundle.rootfs / "tmp/stop").touch()
+    runtime.wait_status(name, "stopped", 30)
+    text = out.read_text()
+    assert int(text.rsplit(" ", 1)[1]) >= 30, text[-200:]
+    assert "UNWRAPPED" not in text and "OPENED" not in text, text[:200]
+    assert digest(runtime.program) == before
 
 
 INJECT = r"""
