@@ -108,7 +108,7 @@ def test_several_clients_are_attached(engine, run):
     assert [client.stdout.readline() for client in clients] == ["waiting\n"] * 3
     engine.tare("exec", "many", "touch", "/on")
     for client in clients:
-        assert client.communicate(timeout=60)[0].replace("waiting\n", "") == expected and client.returncode == 3
+        assert client.stdout.read().replace("waiting\n", "") == expected and client.wait(60) == 3
 
 
 def test_exec(engine, run):

@@ -215,7 +215,7 @@ def test_logs_since_tail_follow_and_times(engine, images):
     follower = engine.popen("logs", "-f", "--tail", "2", "talker", stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert follower.stdout.readline() == "line 4\n"
     engine.tare("exec", "talker", "touch", "/on")
-    assert follower.communicate(timeout=60) == ("line 5\nlast\n", "error\n")
+    assert (follower.stdout.read(), follower.stderr.read(), follower.wait(60)) == ("line 5\nlast\n", "error\n", 0)
     engine.output("wait", "talker")
     last = engine.tare("logs", "--tail", "1", "talker")
     assert last.stdout + last.stderr in ("last\n", "error\n")  # two pipes have no order between them
