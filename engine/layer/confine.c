@@ -17,6 +17,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "engine/layer/syscalls.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1 /* shadow memory takes terabytes of address space */
@@ -62,16 +63,29 @@ static int forbid_new_privileges(const Trees *trees, Error *err) {
     return 0;
 }
 
+/* Nobody opens a device node or runs a file through this mount, whatever the layer has made there.
+ * Linux 5.12; before, the other steps hold. */
+static int disarm(int mount, Confinement confinement, Error *err) {
+    struct mount_attr attributes = {
+        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+    if (confinement == CONFINE_READ)
+        attributes.attr_set |= MOUNT_ATTR_RDONLY;
+    if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0 &&
+        errno != ENOSYS)
+        return error_set_errno(err, errno, "cannot disarm the layer's directory");
+    return 0;
+}
+
 /* A mount of its own whose root is the tree: there is no way up from it. Still in the engine's
  * mount namespace: only mounts of one's own can be copied. */
-static int detach(int *tree, Error *err) {
-    int fd =
+static int detach(int *tree, Confinement confinement, Error *err) {
+    autoclose int fd =
         (int)syscall(SYS_open_tree, *tree, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     if (fd < 0)
         return error_set_errno(err, errno, "cannot detach the layer's directory");
+    TRY(disarm(fd, confinement, err));
     /* dup2 keeps the number; the program reads and writes through this descriptor only. */
     autoclose int at = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    close(fd);
     if (at < 0 || dup3(at, *tree, O_CLOEXEC) < 0)
         return error_set_errno(err, errno, "cannot open the layer's directory");
     return 0;
@@ -79,7 +93,7 @@ static int detach(int *tree, Error *err) {
 
 static int detach_trees(const Trees *trees, Error *err) {
     for (size_t i = 0; i < trees->n; i++)
-        TRY(detach(&trees->fd[i], err));
+        TRY(detach(&trees->fd[i], trees->confinement, err));
     return 0;
 }
 
@@ -161,6 +175,10 @@ static int drop_capabilities(const Trees *trees, Error *err) {
     return 0;
 }
 
+static int restrict_syscalls(const Trees *trees, Error *err) {
+    return syscalls_restrict(trees->confinement, err);
+}
+
 typedef struct Step {
     int (*run)(const Trees *trees, Error *err);
     bool needs_root;
@@ -173,6 +191,7 @@ static const Step steps[] = {
     {forbid_new_privileges},
     {landlock},
     {drop_capabilities},
+    {restrict_syscalls},
 };
 
 int confine(Confinement confinement, int *tree, size_t trees, Error *err) {

@@ -7,6 +7,8 @@ import json
 import os
 import pathlib
 import random
+import re
+import signal
 import stat
 import struct
 import subprocess
@@ -20,6 +22,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 import layer_corpus  # noqa: E402
 
 PROGRESS, IMPLICIT, OPAQUE, DONE, FAILED = range(1, 6)
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 NAMES = [name for name, _, _ in layer_corpus.corpus("/canary")]
 
 
@@ -126,16 +129,66 @@ def test_files_through_links_land_inside_the_tree(programs, place):
     assert (place.tree / str(place.canary)[1:] / "victim").read_text() == "evil"
 
 
-def test_a_confined_process_can_do_nothing_else(programs, place):
+def capabilities(*numbers):
+    return sum(1 << number for number in numbers)
+
+
+MAY = {
+    # CHOWN DAC_OVERRIDE FOWNER FSETID MKNOD SETFCAP
+    "fill": ({"make in tree", "make a device in tree", "make above", "map memory", "start a thread"}, capabilities(0, 1, 3, 4, 27, 31)),
+    # DAC_READ_SEARCH FOWNER SYS_ADMIN (trusted.* attributes are shown to it only, xattr(7))
+    "read": ({"map memory", "start a thread"}, capabilities(2, 3, 21)),
+}
+
+
+@pytest.mark.parametrize("confinement", MAY)
+def test_a_confined_process_can_do_nothing_else(programs, place, confinement):
     (place.tree / "program").write_bytes(pathlib.Path("/bin/busybox").read_bytes())
     (place.tree / "program").chmod(0o755)
-    done = subprocess.run([programs[0] / "layertool", "confine", place.tree], capture_output=True, text=True, timeout=60)
-    answers = dict(line.split(": ") for line in done.stdout.splitlines())
-    assert answers.pop("make in tree") == "done"
-    answers.pop("make above")  # above the tree is the tree: see place.check
-    assert set(answers) == {"read outside", "read above", "mount", "change root", "become another user", "run a program"}
-    assert "done" not in answers.values(), answers
+    words = [programs[0] / "layertool", "confine", confinement, place.tree]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        answers = dict(line.strip().split(": ") for line in iter(process.stdout.readline, "\n") if line or not process.stderr.read())
+        status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{process.pid}/status").read_text().splitlines())
+        limits = pathlib.Path(f"/proc/{process.pid}/limits").read_text()
+        namespaces = [os.readlink(f"/proc/{pid}/ns/mnt") for pid in (process.pid, "self")]
+        inside = os.listdir(f"/proc/{process.pid}/root")
+        process.communicate("", timeout=60)
+    assert process.returncode == 0
+    may, kept = MAY[confinement]
+    # above the tree is the tree: see place.check
+    assert {name for name, answer in answers.items() if answer == "done"} == may, answers
+    calls = list(answers)[list(answers).index("fork"):]
+    assert len(calls) > 30 and all(answers[name] in ("Function not implemented", "Operation not permitted") for name in calls), answers
+    assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == kept and int(status["CapInh"], 16) == int(status["CapAmb"], 16) == 0
+    assert (status["NoNewPrivs"].strip(), status["Seccomp"].strip()) == ("1", "2")
+    assert re.search(r"Max core file size +0 +0 ", limits) and re.search(r"Max cpu time +3600 +3600 ", limits)
+    assert namespaces[0] != namespaces[1] and inside == []
     place.check()
+
+
+def test_a_call_of_another_architecture_ends_the_process(programs, place, tmp_path):
+    """Its numbers mean other calls: 32-bit code in a 64-bit process."""
+    source = tmp_path / "other.c"
+    source.write_text(OTHER_ARCHITECTURE)
+    if os.uname().machine != "x86_64":
+        pytest.skip("int 0x80 is x86's")
+    sources = [str(REPOSITORY / path) for path in ("engine/layer/syscalls.c", "lib/base/error.c", "lib/base/memory.c")]
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-I", REPOSITORY, "-I", REPOSITORY / "lib", "-o", tmp_path / "other", source, *sources], check=True)
+    assert subprocess.run([tmp_path / "other"]).returncode == -signal.SIGSYS
+
+
+OTHER_ARCHITECTURE = r"""
+#include <sys/prctl.h>
+#include "engine/layer/syscalls.h"
+int main(void) {
+    Error error;
+    int result;
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscalls_restrict(CONFINE_FILL, &error) < 0)
+        return 1;
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(20 /* getpid there, writev here */));
+    return 0;
+}
+"""
 
 
 def test_whiteouts_become_overlayfs_whiteouts(programs, place):
