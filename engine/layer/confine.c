@@ -26,8 +26,7 @@
 #endif
 
 enum {
-    MEMORY_MAX = 1 << 30, /* 128 MiB of zstd window, 320 MiB of remembered paths, and ease */
-    CPU_SECONDS_MAX = 3600,
+    MEMORY_MAX = 1 << 30,      /* 128 MiB of zstd window, 320 MiB of remembered paths, and ease */
     DESCRIPTORS_MAX = 1 << 16, /* a deep directory is open in each of the layers that have it */
 };
 
@@ -44,13 +43,16 @@ static int limit_resources(const Trees *trees, Error *err) {
     } limits[] = {
         {RLIMIT_CORE, 0},
         {RLIMIT_NOFILE, DESCRIPTORS_MAX},
-        {RLIMIT_CPU, CPU_SECONDS_MAX},
+        {RLIMIT_CPU, CONFINE_CPU_SECONDS + 1},
         {SANITIZED ? RLIMIT_CORE : RLIMIT_AS, SANITIZED ? 0 : MEMORY_MAX},
     };
     for (size_t i = 0; i < array_size(limits); i++) {
         struct rlimit old, limit = {limits[i].value, limits[i].value};
         if (getrlimit(limits[i].resource, &old) == 0 && old.rlim_max < limit.rlim_max)
             limit = (struct rlimit){old.rlim_max, old.rlim_max};
+        /* At the hard limit the kernel kills, one second before it says why (SIGXCPU). */
+        if (limits[i].resource == RLIMIT_CPU && limit.rlim_max > 0)
+            limit.rlim_cur = limit.rlim_max - 1;
         if (setrlimit(limits[i].resource, &limit) < 0)
             return error_set_errno(err, errno, "cannot limit resources");
     }

@@ -4,6 +4,10 @@
 
 #include "base/error.h"
 
+enum {
+    CONFINE_CPU_SECONDS = 3600
+};
+
 /* What a program may still do afterwards. */
 typedef enum Confinement {
     CONFINE_FILL, /* tare-unpack: anything beneath the one tree, but run programs */

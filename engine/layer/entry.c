@@ -3,6 +3,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -157,6 +158,9 @@ static int extract_file(Extraction *extraction, Node *node, struct archive *arch
     int64_t size = archive_entry_size(entry);
     if (size < 0)
         return error_set(err, ERROR_CORRUPT, "'/%s' has a negative size", node->path);
+    if (size > EXTRACT_FILE_MAX)
+        return error_set(err, ERROR_EXHAUSTED, "'/%s' has more than %" PRId64 " bytes", node->path,
+            EXTRACT_FILE_MAX);
     TRY(create_file(node, &fd, err));
     TRY(write_content(node, fd, archive, size, err));
     TRY(own(node, fd, err));

@@ -5,6 +5,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,7 +14,7 @@
 #include "base/text.h"
 
 void extraction_init(Extraction *extraction, Stream *stream, int tree) {
-    *extraction = (Extraction){.stream = stream};
+    *extraction = (Extraction){.stream = stream, .entries_max = EXTRACT_ENTRIES_MAX};
     tree_init(&extraction->tree, tree);
 }
 
@@ -50,9 +51,9 @@ static int extract_all(Extraction *extraction, struct archive *archive, Error *e
             return 0;
         if (result != ARCHIVE_OK && result != ARCHIVE_WARN)
             return failed(extraction, archive, err);
-        if (n == EXTRACT_ENTRIES_MAX)
-            return error_set(
-                err, ERROR_EXHAUSTED, "the layer has more than %d entries", EXTRACT_ENTRIES_MAX);
+        if (n == extraction->entries_max)
+            return error_set(err, ERROR_EXHAUSTED, "the layer has more than %" PRIu64 " entries",
+                extraction->entries_max);
         int code = extract_entry(extraction, archive, entry, err);
         if (code < 0 && extraction->stream_error.code < 0)
             *err = extraction->stream_error;

@@ -28,9 +28,12 @@ typedef struct Extraction {
     size_t remembered; /* bytes in directory */
     bool plain;        /* no devices, no FIFOs: a reader opens what it finds */
     bool root_listed;  /* the tar has an entry for the root */
+    uint64_t entries_max;
     uint64_t bytes, inodes;
     Error stream_error; /* why libarchive could not read on */
 } Extraction;
+
+#define EXTRACT_FILE_MAX (INT64_C(1) << 40) /* holes count */
 
 enum {
     EXTRACT_ENTRIES_MAX = 16 << 20,

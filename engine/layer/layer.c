@@ -10,6 +10,7 @@
 #include "base/fd.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "engine/layer/confine.h"
 #include "engine/layer/frame.h"
 
 typedef struct Conversation {
@@ -124,6 +125,15 @@ static int spawn(const LayerUnpack *unpack, pid_t *ret_pid, int *ret_fd, Error *
     return 0;
 }
 
+/* SIGKILL may be anybody's, the kernel's for want of memory among them. */
+static void name_signal(int signal, Error *err) {
+    if (signal == SIGXCPU)
+        error_set(err, ERROR_EXHAUSTED, "unpacking the layer took more than %d s of processor time",
+            CONFINE_CPU_SECONDS);
+    else if (signal != SIGKILL)
+        error_set(err, ERROR_INTERNAL, "tare-unpack was ended by %s", signal_name(signal));
+}
+
 int layer_unpack(const LayerUnpack *unpack, LayerResult *ret, Error *err) {
     pid_t pid;
     autoclose int fd = -1;
@@ -135,9 +145,8 @@ int layer_unpack(const LayerUnpack *unpack, LayerResult *ret, Error *err) {
     Error waiting;
     int status = 0;
     bool reaped = process_wait(pid, -1, &status, &waiting) == 0;
-    if (code == ERROR_UNAVAILABLE && reaped && WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-        error_set(
-            err, ERROR_INTERNAL, "tare-unpack was ended by %s", signal_name(WTERMSIG(status)));
+    if (code == ERROR_UNAVAILABLE && reaped && WIFSIGNALED(status))
+        name_signal(WTERMSIG(status), err);
     if (code < 0) {
         layer_result_done(&conversation.result);
         return err->code;

@@ -11,7 +11,9 @@
 
 enum {
     SLOTS = 8,
-    SLOT_SIZE = 1 << 19
+    SLOT_SIZE = 1 << 19,
+    RATIO_MAX = 2000, /* gzip reaches 1032; zstd would a hundred thousand, with zeros */
+    RATIO_FROM = 1 << 30,
 };
 
 /* Buffer i is in slot i % SLOTS. It is complete when i < produced; its slot may be used again when
@@ -50,6 +52,9 @@ static int fill(Stream *stream, uint64_t index, size_t *ret_n, Error *err) {
     if (stream->total > stream->limit)
         return error_set(
             err, ERROR_EXHAUSTED, "the layer has more than %" PRIu64 " bytes", stream->limit);
+    if (stream->total > RATIO_FROM && stream->total / RATIO_MAX > atomic_load(&stream->position))
+        return error_set(err, ERROR_EXHAUSTED,
+            "the layer's content is more than %d times as large as its compressed form", RATIO_MAX);
     return 0;
 }
 

@@ -101,6 +101,18 @@ def sparse_bomb():
     return out.getvalue()
 
 
+def sparse(size):
+    """GNU sparse 1.0: a file of one hole."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("GNUSparseFile.0/x")
+        table = b"1\n%d\n0\n" % size
+        info.size = len(table) + -len(table) % 512
+        info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.name": "x", "GNU.sparse.realsize": str(size)}
+        archive.addfile(info, io.BytesIO(table.ljust(info.size, b"\0")))
+    return out.getvalue()
+
+
 def huge_header():
     """A PAX header that claims to be larger than any memory."""
     info = tarfile.TarInfo("x")

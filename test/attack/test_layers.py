@@ -8,6 +8,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import signal
 import stat
 import struct
@@ -273,6 +274,41 @@ def test_bombs_end_with_one_line(programs, place, bomb):
     place.check()
 
 
+def test_sizes_and_numbers_are_bounded(programs, place):
+    archive = place.canary.parent / "layer"
+    archive.write_bytes(layer_corpus.tar([(f"f{i}", "x" * 2000) for i in range(20)]))
+
+    def extract(*limits):
+        return subprocess.run([programs[0] / "layertool", "extract", archive, place.tree, *limits], capture_output=True, text=True, timeout=120)
+
+    assert extract("1000000", "20").returncode == 0
+    assert extract("1000000", "19").stderr == "the layer has more than 19 entries\n"
+    assert extract("20000").stderr == "the layer has more than 20000 bytes\n"
+
+
+def test_files_of_holes_are_bounded(programs, place):
+    """Nothing on the disk, but whoever reads it reads for years."""
+    error, _ = unpack_confined(programs, layer_corpus.sparse(1 << 50), place.tree)
+    assert error == f"'/x' has more than {1 << 40} bytes"
+
+
+def compressed_zeros(how, mebibytes):
+    """A layer of nothing but its end, which goes on and on."""
+    return images.compress(b"\0" * (64 << 20), how)[1] * (mebibytes // 64)
+
+
+def test_what_grows_without_measure_is_refused(programs, place):
+    error, _ = unpack_confined(programs, compressed_zeros("zstd", 1200), place.tree, "sha256:" + "0" * 64)
+    assert error == "the layer's content is more than 2000 times as large as its compressed form"
+
+
+def test_time_is_bounded(tool, place, tmp_path):
+    """With two seconds of processor time, the last of which belongs to the kernel."""
+    archive = saved(tmp_path / "image.tar", [compressed_zeros("gzip", 3200)])
+    done = tool("load", archive, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (2, 2)))
+    assert done.returncode != 0 and "took more than 3600 s of processor time" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("how", ["none", "gzip", "zstd"])
 def test_every_compression_and_its_damage(programs, place, how):
     tar = layer_corpus.tar([(f"f{i}", random.Random(i).randbytes(5000)) for i in range(50)])
@@ -362,8 +398,8 @@ def saved(path, layers):
 
 @pytest.fixture
 def tool(programs, tmp_path):
-    def run(*arguments, code=None):
-        done = subprocess.run([programs[0] / "imagetool", tmp_path / "root", programs[1], *arguments], capture_output=True, text=True, timeout=120)
+    def run(*arguments, code=None, **more):
+        done = subprocess.run([programs[0] / "imagetool", tmp_path / "root", programs[1], *arguments], capture_output=True, text=True, timeout=120, **more)
         assert code is None or done.returncode == code, done.stderr
         return done
     return run

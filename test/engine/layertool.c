@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-/* layertool extract FILE DIRECTORY: what tare-unpack does, without its confinement, so that tests
- * see the extraction's own care. layertool confine fill|read DIRECTORY: what a process can still
- * do once confined. */
+/* layertool extract FILE DIRECTORY [BYTES [ENTRIES]]: what tare-unpack does, without its
+ * confinement, so that tests see the extraction's own care. layertool confine fill|read DIRECTORY:
+ * what a process can still do once confined. */
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -31,8 +32,11 @@ static int extract(char **argument, Error *err) {
     autodone(Extraction) extraction = {.tree.parent = -1};
     TRY(file_open(AT_FDCWD, argument[0], O_RDONLY, 0, &file, err));
     TRY(file_open(AT_FDCWD, argument[1], O_RDONLY | O_DIRECTORY, 0, &directory, err));
-    TRY(stream_open(file, -1, UINT64_C(1) << 40, &stream, err));
+    TRY(stream_open(
+        file, -1, argument[2] ? strtoull(argument[2], NULL, 10) : UINT64_C(1) << 40, &stream, err));
     extraction_init(&extraction, stream, directory);
+    if (argument[2] && argument[3])
+        extraction.entries_max = strtoull(argument[3], NULL, 10);
     TRY(extraction_run(&extraction, err));
     for (size_t i = 0; i < extraction.tree.implicit.n; i++)
         printf("implicit /%s\n", extraction.tree.implicit.item[i]);
@@ -134,7 +138,7 @@ int main(int argc, char **argv) {
     umask(0);
     setlocale(LC_CTYPE, "C.UTF-8");
     setvbuf(stdout, NULL, _IONBF, 0);
-    if (argc == 4 && strcmp(argv[1], "extract") == 0)
+    if (argc >= 4 && strcmp(argv[1], "extract") == 0)
         code = extract(argv + 2, &error);
     else if (argc == 4 && strcmp(argv[1], "confine") == 0)
         code = try_confined(argv + 2, &error);
