@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -129,6 +130,7 @@ static int watch_signals(Shim *shim, Error *err) {
 
 static int watch_calls(Shim *shim, const TtrpcService *services, Error *err) {
     TRY(fd_set_cloexec(LISTENER_FD, true, err));
+    listen(LISTENER_FD, SHIM_BACKLOG); /* from now on SO_PEERCRED names us, and not `start` */
     TRY(ttrpc_server_new(LISTENER_FD, services, &shim->server, err));
     shim->server_source =
         (LoopSource){.fd = ttrpc_server_fd(shim->server), .handle = on_server, .owner = shim};

@@ -10,6 +10,12 @@
  * container, or those of a group (shim/group.h). */
 typedef struct Container Container;
 
+/* Clients that do not wait (a connect of theirs fails with EAGAIN) may come all at once while a
+ * call is under way. */
+enum {
+    SHIM_BACKLOG = 1024
+};
+
 typedef struct ShimArguments {
     bool version, info, debug;
     const char *name_space, *id, *address, *publish_binary, *bundle, *socket;

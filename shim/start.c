@@ -26,12 +26,6 @@
  * shim of the container's group. The server exists with its socket when we return, so that the
  * caller may connect at once. */
 
-/* Clients that do not wait (a connect of theirs fails with EAGAIN) may come all at once while a
- * call is under way. */
-enum {
-    BACKLOG = 1024
-};
-
 /* Without -socket, in a directory that only we can enter, short names of our own: bundles of
  * containerd are too long for sun_path. */
 static int make_directory(const Bootstrap *bootstrap, char **ret, Error *err) {
@@ -58,7 +52,7 @@ static int listen_on(const char *path, int *ret_fd, Error *err) {
         return error_set(err, ERROR_EXISTS, "another shim serves '%s'", path);
     }
     TRY(file_remove(AT_FDCWD, path, err));
-    return fd_listen(path, 0600, BACKLOG, ret_fd, err);
+    return fd_listen(path, 0600, SHIM_BACKLOG, ret_fd, err);
 }
 
 /* containerd reads a FIFO "log" in the bundle. Opened for both directions it neither waits for a

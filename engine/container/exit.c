@@ -92,7 +92,6 @@ static void warn(const Container *container, int r, const Error *err) {
 }
 
 static void record_exit(Containers *containers, Container *container, const TaskExit *exit) {
-    Error err = {};
     autoptr(ContainerRecord) record = table_record(containers, container);
     ContainerRecord *changed = container_record_copy(record);
     container_state_reset(changed->state);
@@ -100,8 +99,7 @@ static void record_exit(Containers *containers, Container *container, const Task
     changed->state->exit_code = (JsonInt){true, exit->known ? exit->exit_code : EXIT_UNKNOWN};
     changed->state->finished = (JsonInt){true, exit->exited ? exit->exited : time_now()};
     changed->state->oom_killed = (JsonBool){true, exit->oom_killed};
-    if (table_update(containers, container, changed, &err) < 0)
-        log_error("container %.12s: cannot record its exit: %s", container->id, err.message);
+    table_learn(containers, container, changed);
 }
 
 /* The network is left before waiters hear of the end, so that whoever waited can use the ports. */

@@ -30,7 +30,8 @@ typedef struct Container {
     ContainerRecord *record; /* from here on under Containers.mutex */
     ContainerWaiter *waiters;
     Exec *execs;
-    bool listed; /* false: being created, or removed */
+    bool listed;  /* false: being created, or removed */
+    bool unsaved; /* the record is not the stored one */
 } Container;
 
 struct Containers {
@@ -47,6 +48,7 @@ struct Containers {
     bool reviving;
     Container **container; /* sorted by id */
     size_t n;
+    unsigned unsaved; /* of them */
 };
 
 Container *container_ref(Container *container);
@@ -66,6 +68,11 @@ Container **table_all(Containers *containers, size_t *ret_n); /* references; end
  * the record. Under container->operation. */
 ContainerRecord *table_record(Containers *containers, Container *container);
 int table_update(Containers *containers, Container *container, ContainerRecord *record, Error *err);
+
+/* The same for what has happened already: readers see it even when it cannot be stored. That is
+ * made up for when the store takes something again, and at the end of the engine. */
+void table_learn(Containers *containers, Container *container, ContainerRecord *record);
+void table_save_late(Containers *containers);
 
 /* Waits until the container does not run; timeout in ns, -1 for ever. ERROR_TIMEOUT,
  * ERROR_UNAVAILABLE after containers_interrupt. */

@@ -55,7 +55,6 @@ int restart_watch(Containers *containers, Container *container, uint64_t seen, E
 
 static void record_change(Containers *containers, Container *container, const TaskChange *change) {
     autoptr(ContainerRecord) before = table_record(containers, container);
-    Error err = {};
     ContainerRecord *changed = container_record_copy(before);
     ContainerState *state = changed->state;
     bool died = change->exited && change->exited != before->state->finished.value;
@@ -71,8 +70,7 @@ static void record_change(Containers *containers, Container *container, const Ta
     const char *was = before->state->health ? before->state->health->status : NULL;
     bool health_changed = change->health_status && !text_equal(was, change->health_status) &&
                           !text_equal(change->health_status, "starting");
-    if (table_update(containers, container, changed, &err) < 0)
-        log_error("container %.12s: cannot record its restart: %s", container->id, err.message);
+    table_learn(containers, container, changed);
     autoptr(ContainerRecord) after = table_record(containers, container);
     if (died) {
         container_event(containers, after, "die");
@@ -119,8 +117,8 @@ void restart_give_up(Containers *containers, Container *container) {
     if (restart_is_set(record->settings) && record->state->status == CONTAINER_RUNNING) {
         ContainerRecord *changed = container_record_copy(record);
         changed->state->stopped = (JsonBool){true, true};
-        if (table_update(containers, container, changed, &err) < 0 ||
-            restart_tell_shim(containers, container->id, "no", 0, &err) < 0)
+        table_learn(containers, container, changed);
+        if (restart_tell_shim(containers, container->id, "no", 0, &err) < 0)
             log_warning("container %.12s: %s", container->id, err.message);
     }
     pthread_mutex_unlock(&container->operation);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <signal.h>
 
+#include "base/log.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -26,9 +27,20 @@ static int send_if_there(Containers *containers, Container *container, int signa
     return r == ERROR_NOT_FOUND || r == ERROR_UNAVAILABLE || r == ERROR_STATE ? 0 : r;
 }
 
+/* The container ends with its shim, which is frozen, or waits for a disk that never answers: its
+ * `delete` does the rest. */
+static int kill_shim(Containers *containers, const Container *container, Error *err) {
+    autofree char *socket = path_shim_socket(containers, container->id);
+    log_warning("container %.12s: its shim does not answer, and is killed with it", container->id);
+    return task_shim_kill(socket, err);
+}
+
 static int kill_and_wait(Containers *containers, Container *container, Error *err) {
-    TRY(send_if_there(containers, container, SIGKILL, err));
-    int r = table_wait_stopped(containers, container, KILL_PATIENCE, err);
+    int r = send_if_there(containers, container, SIGKILL, err);
+    if (r == ERROR_TIMEOUT)
+        r = kill_shim(containers, container, err);
+    TRY(r);
+    r = table_wait_stopped(containers, container, KILL_PATIENCE, err);
     if (r == ERROR_TIMEOUT)
         return error_set(
             err, ERROR_TIMEOUT, "tried to kill container, but did not receive an exit event");
@@ -68,9 +80,10 @@ int container_stop(
     TRY(signal_parse(
         text_is_empty(stop->signal) ? spec_stop_signal(record) : stop->signal, &signal, err));
     restart_give_up(containers, container);
-    TRY(send_if_there(containers, container, signal, err));
     int64_t grace = stop->has_timeout ? stop->timeout : GRACE;
-    int r = table_wait_stopped(containers, container, grace, err);
+    int r = send_if_there(containers, container, signal, err);
+    if (r == 0)
+        r = table_wait_stopped(containers, container, grace, err);
     if (r == ERROR_TIMEOUT)
         r = kill_and_wait(containers, container, err);
     if (r == 0)

@@ -154,21 +154,72 @@ ContainerRecord *table_record(Containers *containers, Container *container) {
     return record;
 }
 
+static int store_record(
+    Containers *containers, const Container *container, const ContainerRecord *record, Error *err) {
+    autofree char *text = container_record_encode(record);
+    return store_put(containers->with.store, STORE_CONTAINER, container->id, text, err);
+}
+
+static void show_record(
+    Containers *containers, Container *container, ContainerRecord *record, bool unsaved) {
+    pthread_mutex_lock(&containers->mutex);
+    ContainerRecord *old = container->record;
+    container->record = record;
+    containers->unsaved += (unsigned)unsaved - (unsigned)container->unsaved;
+    container->unsaved = unsaved;
+    pthread_cond_broadcast(&containers->changed);
+    pthread_mutex_unlock(&containers->mutex);
+    container_record_unref(old);
+}
+
+static bool is_unsaved(Containers *containers, const Container *container) {
+    pthread_mutex_lock(&containers->mutex);
+    bool unsaved = container ? container->unsaved : containers->unsaved > 0;
+    pthread_mutex_unlock(&containers->mutex);
+    return unsaved;
+}
+
+/* Who has the container's lock stores it, too. */
+void table_save_late(Containers *containers) {
+    size_t n;
+    Error ignored;
+    if (!is_unsaved(containers, NULL))
+        return;
+    Container **all = table_all(containers, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (pthread_mutex_trylock(&all[i]->operation) == 0) {
+            ContainerRecord *record = table_record(containers, all[i]);
+            if (is_unsaved(containers, all[i]) &&
+                store_record(containers, all[i], record, &ignored) == 0)
+                show_record(containers, all[i], take_ptr(&record), false);
+            container_record_unref(record);
+            pthread_mutex_unlock(&all[i]->operation);
+        }
+        container_unref(all[i]);
+    }
+    free(all);
+}
+
 int table_update(
     Containers *containers, Container *container, ContainerRecord *record, Error *err) {
-    autofree char *text = container_record_encode(record);
-    int r = store_put(containers->with.store, STORE_CONTAINER, container->id, text, err);
+    int r = store_record(containers, container, record, err);
     if (r < 0) {
         container_record_unref(record);
         return r;
     }
-    pthread_mutex_lock(&containers->mutex);
-    ContainerRecord *old = container->record;
-    container->record = record;
-    pthread_cond_broadcast(&containers->changed);
-    pthread_mutex_unlock(&containers->mutex);
-    container_record_unref(old);
+    show_record(containers, container, record, false);
+    table_save_late(containers);
     return 0;
+}
+
+void table_learn(Containers *containers, Container *container, ContainerRecord *record) {
+    Error err = {};
+    int r = store_record(containers, container, record, &err);
+    if (r < 0)
+        log_error("container %.12s: its state cannot be stored: %s", container->id, err.message);
+    show_record(containers, container, record, r < 0);
+    if (r == 0)
+        table_save_late(containers);
 }
 
 int table_wait_stopped(Containers *containers, Container *container, int64_t timeout, Error *err) {
@@ -197,6 +248,7 @@ void containers_interrupt(Containers *containers) {
     pthread_cond_broadcast(&containers->changed);
     pthread_mutex_unlock(&containers->mutex);
     revive_join(containers);
+    table_save_late(containers);
 }
 
 int container_find(

@@ -2,9 +2,12 @@
 #include "engine/container/task.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 
+#include "base/fd.h"
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
@@ -52,6 +55,22 @@ static int shim_run(const TaskShim *shim, const char *action, Error *err) {
 
 int task_shim_start(const TaskShim *shim, Error *err) {
     return shim_run(shim, "start", err);
+}
+
+/* Whoever has the pid when the second connection is made had it when the descriptor was opened. */
+int task_shim_kill(const char *socket, Error *err) {
+    autoclose int first = -1, second = -1, process = -1;
+    TRY(fd_connect(socket, &first, err));
+    pid_t pid = fd_peer_pid(first);
+    process = pidfd_open(pid, 0);
+    if (process < 0)
+        return error_set_errno(err, errno, "cannot open the shim's process %d", (int)pid);
+    TRY(fd_connect(socket, &second, err));
+    if (fd_peer_pid(second) != pid)
+        return error_set(err, ERROR_UNAVAILABLE, "the shim at '%s' has just changed", socket);
+    if (pidfd_send_signal(process, SIGKILL, NULL, 0) < 0)
+        return error_set_errno(err, errno, "cannot kill the shim, process %d", (int)pid);
+    return 0;
 }
 
 int task_shim_clean_up(const TaskShim *shim, Error *err) {

@@ -20,6 +20,8 @@ typedef struct TaskShim {
 
 int task_shim_start(const TaskShim *shim, Error *err);
 /* Ends whatever is left of a container whose shim was killed: processes, cgroup, rootfs mounts. */
+/* SIGKILL to who serves the socket. ERROR_UNAVAILABLE: nobody does. */
+int task_shim_kill(const char *socket, Error *err);
 int task_shim_clean_up(const TaskShim *shim, Error *err);
 
 typedef struct TaskHealth {

@@ -169,6 +169,12 @@ int fd_receive(int socket, int *ret_fd, Error *err) {
     return 0;
 }
 
+pid_t fd_peer_pid(int socket) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ? 0 : peer.pid;
+}
+
 bool fd_peer_is_trusted(int socket) {
     struct ucred peer;
     socklen_t size = sizeof peer;

@@ -39,6 +39,9 @@ int fd_receive_all(int socket, int *ret_fds, size_t n, Error *err); /* exactly n
  * lock, this is the second (rule I). */
 bool fd_peer_is_trusted(int socket);
 
+/* The process at the other end, or who has listened; 0: not known. */
+pid_t fd_peer_pid(int socket);
+
 /* "/proc/self/fd/N", for the few calls that have no descriptor form. */
 #define FD_PATH_SIZE 32
 const char *fd_path(int fd, char buffer[FD_PATH_SIZE]);
