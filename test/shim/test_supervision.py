@@ -3,8 +3,10 @@
 
 import json
 import os
+import pathlib
 import re
 import resource
+import signal
 import subprocess
 
 import pytest
@@ -82,6 +84,46 @@ def test_children_without_a_pid_namespace_end_with_the_container(shim):
     shim.call("Delete")
     found = subprocess.run(["pgrep", "-f", "^sleep 12345$"], stdout=subprocess.PIPE, text=True).stdout
     assert found == "", "children of the container are left"
+
+
+def cgroups_of(pid):
+    """Directories of a process, one for each hierarchy."""
+    points = {}
+    for line in open("/proc/self/mountinfo"):
+        words = line.split()
+        kind = words[words.index("-") + 1]
+        if kind == "cgroup2":
+            points[""] = words[4]
+        elif kind == "cgroup":
+            points.update({name: words[4] for name in words[-1].split(",")})
+    for line in open(f"/proc/{pid}/cgroup"):
+        _, names, path = line.strip().split(":", 2)
+        point = points.get(names.split(",")[0])
+        if point:
+            yield pathlib.Path(point + path)
+
+
+def test_processes_in_cgroups_below_end_with_the_container(shim):
+    """As programs make them that manage cgroups themselves. Not even the pid namespace helps here."""
+    config = spec(["sh", "-c", "setsid sleep 54321 & sleep 1000"])
+    config["linux"]["namespaces"] = [space for space in config["linux"]["namespaces"] if space["type"] != "pid"]
+    pid = shim.create(config)
+    shim.call("Start")
+    child = int(wait_for(lambda: subprocess.run(["pgrep", "-f", "^sleep 54321$"], stdout=subprocess.PIPE, text=True).stdout.strip(), "the child"))
+    above = list(cgroups_of(pid))
+    for directory in above:
+        below = directory / "one" / "two"
+        below.mkdir(parents=True)
+        if (below / "cpuset.cpus").exists():
+            for step in (below.parent, below):
+                for name in ("cpuset.cpus", "cpuset.mems"):
+                    (step / name).write_text((directory / name).read_text())
+        (below / "cgroup.procs").write_text(str(child))
+    os.kill(pid, signal.SIGKILL)
+    assert shim.call("Wait").exit_status == 137
+    shim.call("Delete")
+    wait_for(lambda: not os.path.exists(f"/proc/{child}/exe"), "the child's end")
+    assert not [directory for directory in above if directory.exists()]
 
 
 def test_a_full_disk_does_not_keep_a_container_from_ending(shim):
