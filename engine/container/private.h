@@ -5,6 +5,7 @@
 
 #include "engine/container/container.h"
 #include "engine/container/monitor.h"
+#include "engine/container/table.h"
 #include "engine/container/wait.h"
 
 /* What the files of this folder share.
@@ -20,7 +21,7 @@ typedef struct Exec {
     ContainerWaiter *waiters;
 } Exec;
 
-typedef struct Container {
+struct Container {
     char id[65];
     atomic_int references;
     pthread_mutex_t operation;
@@ -32,7 +33,7 @@ typedef struct Container {
     Exec *execs;
     bool listed;  /* false: being created, or removed */
     bool unsaved; /* the record is not the stored one */
-} Container;
+};
 
 struct Containers {
     ContainersOptions with;
@@ -50,33 +51,6 @@ struct Containers {
     size_t n;
     unsigned unsaved; /* of them */
 };
-
-Container *container_ref(Container *container);
-void container_unref(Container *container);
-CLEANUP_DEFINE(Container, container_unref)
-
-/* table.c. All take the mutex themselves. */
-int table_add(
-    Containers *containers, ContainerRecord *record, bool listed, Container **ret, Error *err);
-void table_remove(Containers *containers, Container *container);
-void table_show(Containers *containers, Container *container);
-bool table_is_listed(Containers *containers, Container *container);
-int table_find(Containers *containers, const char *reference, Container **ret, Error *err);
-Container **table_all(Containers *containers, size_t *ret_n); /* references; ends with NULL */
-
-/* The current record (a reference), and its replacement: stored first, then shown to readers; takes
- * the record. Under container->operation. */
-ContainerRecord *table_record(Containers *containers, Container *container);
-int table_update(Containers *containers, Container *container, ContainerRecord *record, Error *err);
-
-/* The same for what has happened already: readers see it even when it cannot be stored. That is
- * made up for when the store takes something again, and at the end of the engine. */
-void table_learn(Containers *containers, Container *container, ContainerRecord *record);
-void table_save_late(Containers *containers);
-
-/* Waits until the container does not run; timeout in ns, -1 for ever. ERROR_TIMEOUT,
- * ERROR_UNAVAILABLE after containers_interrupt. */
-int table_wait_stopped(Containers *containers, Container *container, int64_t timeout, Error *err);
 
 /* wait.c: takes the waiters whose condition holds off the container and calls them. What happened:
  * a life has ended (CONTAINER_NEXT_EXIT), the last one (CONTAINER_NOT_RUNNING), or a removal. */

@@ -17,11 +17,9 @@ typedef struct TaskShim {
     const char *id, *bundle, *socket, *address;
     int lock; /* held open by the command as long as it works, not by the shim */
 } TaskShim;
-
 int task_shim_start(const TaskShim *shim, Error *err);
-/* Ends whatever is left of a container whose shim was killed: processes, cgroup, rootfs mounts. */
-/* SIGKILL to who serves the socket. ERROR_UNAVAILABLE: nobody does. */
-int task_shim_kill(const char *socket, Error *err);
+int task_shim_kill(const char *socket, Error *err); /* SIGKILL to who serves it, */
+/* and what it leaves: processes, cgroup, rootfs mounts. */
 int task_shim_clean_up(const TaskShim *shim, Error *err);
 
 typedef struct TaskHealth {
