@@ -17,11 +17,11 @@ enum {
 };
 
 typedef struct LoadOptions {
-    const char *input;
+    const char *input, *platform;
     bool quiet;
 } LoadOptions;
 
-static int send_file(ClientStream *stream, int fd, Error *err) {
+static int send_file(ClientStream *stream, int fd, const char *platform, Error *err) {
     uint8_t buffer[CHUNK];
     for (;;) {
         ssize_t n = read(fd, buffer, sizeof buffer);
@@ -33,6 +33,8 @@ static int send_file(ClientStream *stream, int fd, Error *err) {
             return client_send_end(stream, err);
         Tare__V1__LoadRequest request = TARE__V1__LOAD_REQUEST__INIT;
         request.data = (ProtobufCBinaryData){(size_t)n, buffer};
+        if (platform)
+            request.platform = (char *)platform;
         TRY(client_send(stream, &request, err));
     }
 }
@@ -52,7 +54,7 @@ static int load(Cli *cli, const LoadOptions *options, Error *err) {
     TRY(open_input(options->input, &fd, err));
     TRY(cli_client(cli, &client, err));
     autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Load");
-    TRY(send_file(stream, fd, err));
+    TRY(send_file(stream, fd, options->platform, err));
     autoreply Tare__V1__LoadResponse *reply = NULL;
     int received = client_receive(stream, &reply, err);
     TRY(received);
@@ -74,6 +76,8 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
 static const Option options[] = {
     {'i', "input", OPTION_TEXT, offsetof(T, input), "string",
         "Read from tar archive file, instead of STDIN"},
+    {0, "platform", OPTION_TEXT, offsetof(T, platform), "string",
+        "Load only the given platform (for example, linux/amd64)"},
     {'q', "quiet", OPTION_FLAG, offsetof(T, quiet), NULL, "Suppress the load output"},
     {},
 };

@@ -77,24 +77,27 @@ static int receive(Images *images, int tree, ImageReader *reader, void *user, Er
     return unpacking.code;
 }
 
-static int import_into(Images *images, const char *directory, ImageReader *reader, void *user,
-    ImageLoaded *ret, Error *err) {
+static int import_into(Images *images, const char *directory, const Platform *platform,
+    ImageReader *reader, void *user, ImageLoaded *ret, Error *err) {
     autoclose int tree = -1;
     TRY(file_make_dirs(directory, 0700, err));
     TRY(file_open(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0, &tree, err));
     if (receive(images, tree, reader, user, err) < 0)
         return error_prefix(err, "cannot read the archive");
-    return contents_load(images, tree, ret, err);
+    return contents_load(images, tree, platform, ret, err);
 }
 
-int image_import(Images *images, ImageReader *reader, void *user, ImageLoaded *ret, Error *err) {
+int image_import(Images *images, const char *platform_name, ImageReader *reader, void *user,
+    ImageLoaded *ret, Error *err) {
+    Platform platform;
     char name[17];
     Error ignored;
     autodone(ImageLoaded) loaded = {};
+    TRY(platform_parse(platform_name, &platform, err));
     text_random_hex(name, 8);
     autofree char *imports = path_join(images->root, COLLECT_IMPORTS);
     autofree char *directory = path_join(imports, name);
-    int code = import_into(images, directory, reader, user, &loaded, err);
+    int code = import_into(images, directory, &platform, reader, user, &loaded, err);
     file_remove_tree(AT_FDCWD, directory, &ignored); /* else at the next start */
     if (code < 0)
         collect(images, NULL, &ignored);

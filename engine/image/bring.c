@@ -65,20 +65,26 @@ int bring_layers(Bring *bring, const OciManifest *manifest, const JsonTexts *dif
     return layers_bring(&layers, err);
 }
 
-/* Layers that were here already may have come without their blobs. */
 static void list_layer_blobs(Bring *bring, const OciManifest *manifest) {
     const OciDescriptor *layer = manifest->layers.item;
     for (size_t i = 0; i < manifest->layers.n; i++)
-        if (content_has(bring->images->content, layer[i].digest) &&
-            !texts_have(&bring->blobs, layer[i].digest))
+        if (!texts_have(&bring->blobs, layer[i].digest))
             json_texts_add(&bring->blobs, layer[i].digest);
 }
 
-static bool is_whole(Images *images, const char *id, const char *chain) {
+/* An image with this config is here with its trees, and has these very blobs. */
+static bool is_whole(Bring *bring, const OciManifest *manifest, const char *chain) {
+    Images *images = bring->images;
+    const OciDescriptor *layer = manifest->layers.item;
     pthread_mutex_lock(&images->mutex);
-    bool known = record_find_image(images, id);
+    bool known = record_find_image(images, manifest->config->digest);
     pthread_mutex_unlock(&images->mutex);
-    return known && (!chain || snapshot_exists(images->snapshots, chain));
+    known = known && (!chain || snapshot_exists(images->snapshots, chain));
+    for (size_t i = 0; known && i < manifest->layers.n; i++) {
+        lease_add_blob(images, bring->lease, layer[i].digest);
+        known = content_has(images->content, layer[i].digest);
+    }
+    return known;
 }
 
 int bring_manifest(Bring *bring, const char *digest, const Text *body, Brought *ret, Error *err) {
@@ -91,7 +97,7 @@ int bring_manifest(Bring *bring, const char *digest, const Text *body, Brought *
     autofree char *chain = document_chain_id(diff_ids, diff_ids->n);
     if (chain)
         lease_add_chain(bring->images, bring->lease, chain);
-    if (!is_whole(bring->images, manifest.config->digest, chain))
+    if (!is_whole(bring, &manifest, chain))
         TRY(bring_layers(bring, &manifest, diff_ids, err));
     list_layer_blobs(bring, &manifest);
     Registration registration = {

@@ -15,41 +15,11 @@
 #include "engine/image/bring.h"
 #include "engine/image/document.h"
 #include "engine/image/lease.h"
+#include "engine/image/saved.h"
 
 enum {
     INDEX_DEPTH_MAX = 3
 };
-
-/* docker-archive's manifest.json: an array of these. */
-typedef struct SavedImage {
-    char *config;
-    JsonTexts tags, layers;
-} SavedImage;
-typedef struct SavedImages {
-    JsonObjects images;
-} SavedImages;
-
-#define T SavedImage
-static const JsonField saved_image_fields[] = {
-    {"Config", JSON_TEXT, JSON_AT(config), .flags = JSON_REQUIRED},
-    {"RepoTags", JSON_TEXTS, JSON_AT(tags)},
-    {"Layers", JSON_TEXTS, JSON_AT(layers)},
-    {},
-};
-static const JsonType saved_image_type = {sizeof(T), saved_image_fields};
-#undef T
-#define T SavedImages
-static const JsonField saved_images_fields[] = {
-    {"images", JSON_OBJECTS, JSON_AT(images), &saved_image_type},
-    {},
-};
-static const JsonType saved_images_type = {sizeof(T), saved_images_fields};
-#undef T
-
-static void saved_images_done(SavedImages *saved) {
-    json_done(&saved_images_type, saved);
-}
-CLEANUP_DEFINE_DONE(SavedImages, saved_images_done)
 
 /* One image on its way in. */
 typedef struct Loading {
@@ -121,11 +91,10 @@ static int fetch(void *user, const OciDescriptor *blob, Follow *follow, Error *e
     return content_adopt(loading->images->content, fd, digest, err);
 }
 
-static int begin(Loading *loading, Images *images, int tree, Error *err) {
+static void begin(Loading *loading, Images *images, int tree, const Platform *platform) {
     char random[17];
     text_random_hex(random, 8);
-    *loading = (Loading){.images = images, .tree = tree};
-    TRY(platform_parse(NULL, &loading->platform, err));
+    *loading = (Loading){.images = images, .tree = tree, .platform = *platform};
     progress_init(&loading->progress, NULL, NULL);
     loading->lease = text_format("load:%s", random);
     loading->bring = (Bring){
@@ -137,7 +106,6 @@ static int begin(Loading *loading, Images *images, int tree, Error *err) {
         .user = loading,
     };
     lease_begin(images, loading->lease);
-    return 0;
 }
 
 static void end(Loading *loading, int code) {
@@ -223,10 +191,10 @@ static int load_tree(Loading *loading, const OciDescriptor *top, ImageLoaded *re
         platform_format(&loading->platform, platform));
 }
 
-static int load_described(
-    Images *images, int tree, const OciDescriptor *descriptor, ImageLoaded *ret, Error *err) {
+static int load_described(Images *images, int tree, const Platform *platform,
+    const OciDescriptor *descriptor, ImageLoaded *ret, Error *err) {
     Loading loading;
-    TRY(begin(&loading, images, tree, err));
+    begin(&loading, images, tree, platform);
     const char *name = name_of(descriptor);
     int code = name ? add_name(&loading, name, err) : 0;
     if (code == 0)
@@ -235,14 +203,15 @@ static int load_described(
     return code;
 }
 
-static int load_layout(Images *images, int tree, ImageLoaded *ret, Error *err) {
+static int load_layout(
+    Images *images, int tree, const Platform *platform, ImageLoaded *ret, Error *err) {
     autodone(Text) body = {};
     autodone(OciIndex) index = {};
     TRY(read_document(tree, "index.json", DOCUMENT_MAX, &body, err));
     TRY(document_decode_index(&body, &index, err));
     const OciDescriptor *descriptor = index.manifests.item;
     for (size_t i = 0; i < index.manifests.n; i++)
-        TRY(load_described(images, tree, &descriptor[i], ret, err));
+        TRY(load_described(images, tree, platform, &descriptor[i], ret, err));
     return 0;
 }
 
@@ -295,19 +264,15 @@ static int load_saved(Loading *loading, const SavedImage *saved, ImageLoaded *re
     return finish(loading, digest, &body, ret, err);
 }
 
-static int load_docker(Images *images, int tree, ImageLoaded *ret, Error *err) {
-    autodone(Text) body = {}, wrapped = {};
+static int load_docker(
+    Images *images, int tree, const Platform *platform, ImageLoaded *ret, Error *err) {
+    autodone(Text) body = {};
     autodone(SavedImages) saved = {};
     TRY(read_document(tree, "manifest.json", DOCUMENT_MAX, &body, err));
-    /* json.h decodes objects */
-    text_append(&wrapped, "{\"images\":");
-    text_append_bytes(&wrapped, body.data ? body.data : "", body.length);
-    text_append(&wrapped, "}");
-    if (json_decode(&saved_images_type, wrapped.data, wrapped.length, &saved, err) < 0)
-        return error_prefix(err, "'manifest.json' in the archive");
+    TRY(saved_images_decode(&body, &saved, err));
     for (size_t i = 0; i < saved.images.n; i++) {
         Loading loading;
-        TRY(begin(&loading, images, tree, err));
+        begin(&loading, images, tree, platform);
         int code = load_saved(&loading, (SavedImage *)saved.images.item + i, ret, err);
         end(&loading, code);
         TRY(code);
@@ -315,11 +280,12 @@ static int load_docker(Images *images, int tree, ImageLoaded *ret, Error *err) {
     return 0;
 }
 
-int contents_load(Images *images, int tree, ImageLoaded *ret, Error *err) {
+int contents_load(
+    Images *images, int tree, const Platform *platform, ImageLoaded *ret, Error *err) {
     if (file_exists(tree, "index.json"))
-        return load_layout(images, tree, ret, err);
+        return load_layout(images, tree, platform, ret, err);
     if (file_exists(tree, "manifest.json"))
-        return load_docker(images, tree, ret, err);
+        return load_docker(images, tree, platform, ret, err);
     return error_set(err, ERROR_INVALID,
         "the archive holds neither an OCI layout nor an image of"
         " docker save");

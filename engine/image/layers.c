@@ -62,11 +62,11 @@ static void tell(
         layers->progress, phase, layer->digest, (int64_t)current, (int64_t)layer->size.value);
 }
 
-/* One layer on its way into a tree. */
+/* One layer on its way into a tree, or only its blob. */
 typedef struct Filling {
     const Layers *layers;
     const OciDescriptor *layer;
-    SnapshotLayer *tree;
+    SnapshotLayer *tree; /* NULL: the layer is unpacked already */
     LayerUnpack job;
     LayerResult *result;
 } Filling;
@@ -82,6 +82,8 @@ static int download_gated(Filling *filling, Error *err) {
     const Layers *layers = filling->layers;
     Error unpacking = {};
     Follow follow;
+    if (!filling->tree)
+        return layers->fetch(layers->user, filling->layer, NULL, err);
     follow_init(&follow, &filling->job);
     int code = layers->fetch(layers->user, filling->layer, &follow, err);
     if (code == 0)
@@ -196,15 +198,25 @@ static int fill_and_commit(Work *work, size_t index, SnapshotLayer *tree, Error 
         err);
 }
 
+/* The same tree may have come with another blob, or its blob went with an image of which only a
+ * container is left. An image has its blobs: push and save send them as they are. */
+static int keep_layer(Work *work, size_t index, Error *err) {
+    const Layers *layers = work->layers;
+    const OciDescriptor *layer = &layers->item[index];
+    bool fetched = !content_has(layers->images->content, layer->digest);
+    if (fetched)
+        TRY(bring_blob(&(Filling){.layers = layers, .layer = layer}, err));
+    if (!work->existed[index])
+        tell(layers, fetched ? IMAGE_COMPLETE : IMAGE_LAYER_EXISTS, layer, 0);
+    return 0;
+}
+
 static int bring_layer(Work *work, size_t index, Error *err) {
     const Layers *layers = work->layers;
     Snapshots *snapshots = layers->images->snapshots;
     const OciDescriptor *layer = &layers->item[index];
-    if (snapshot_exists(snapshots, work->chain[index])) {
-        if (!work->existed[index])
-            tell(layers, IMAGE_LAYER_EXISTS, layer, 0);
-        return 0;
-    }
+    if (snapshot_exists(snapshots, work->chain[index]))
+        return keep_layer(work, index, err);
     SnapshotLayer tree;
     TRY(snapshot_layer_begin(snapshots, &tree, err));
     int code = fill_and_commit(work, index, &tree, err);
@@ -272,7 +284,8 @@ static void run_threads(Work *work) {
 static void announce(Work *work) {
     const Layers *layers = work->layers;
     for (size_t i = 0; i < layers->n; i++) {
-        work->existed[i] = snapshot_exists(layers->images->snapshots, work->chain[i]);
+        work->existed[i] = snapshot_exists(layers->images->snapshots, work->chain[i]) &&
+                           content_has(layers->images->content, layers->item[i].digest);
         tell(layers, work->existed[i] ? IMAGE_LAYER_EXISTS : IMAGE_WAITING, &layers->item[i], 0);
     }
 }

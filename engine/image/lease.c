@@ -36,6 +36,24 @@ void lease_add_chain(Images *images, const char *name, const char *chain_id) {
     add(images, name, chain_id, true);
 }
 
+static void copy_new(JsonTexts *to, const JsonTexts *from) {
+    for (size_t i = 0; i < from->n; i++)
+        if (!texts_have(to, from->item[i]))
+            json_texts_add(to, from->item[i]);
+}
+
+void lease_add_image(Images *images, const char *name, const char *id) {
+    pthread_mutex_lock(&images->mutex);
+    LeaseRecord *lease = record_find_lease(images, name);
+    const ImageRecord *image = record_find_image(images, id);
+    if (image)
+        copy_new(&lease->blobs, &image->blobs);
+    for (size_t i = 0; i < images->references; i++)
+        if (text_equal(images->reference[i]->image, id))
+            copy_new(&lease->blobs, &images->reference[i]->blobs);
+    pthread_mutex_unlock(&images->mutex);
+}
+
 int lease_save(Images *images, const char *name, Error *err) {
     pthread_mutex_lock(&images->mutex);
     LeaseRecord *lease = record_find_lease(images, name);

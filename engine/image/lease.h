@@ -8,6 +8,9 @@ void lease_begin(Images *images, const char *name);
 void lease_add_blob(Images *images, const char *name, const char *digest);
 void lease_add_chain(Images *images, const char *name, const char *chain_id);
 
+/* All that an image and its names need. */
+void lease_add_image(Images *images, const char *name, const char *id);
+
 /* Writes it down: from here on it outlives the engine. */
 int lease_save(Images *images, const char *name, Error *err);
 

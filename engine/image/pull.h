@@ -53,7 +53,8 @@ typedef struct ImageLoaded {
     JsonTexts ids;        /* images without a name */
 } ImageLoaded;
 
-/* An OCI layout or docker-archive as tar, plain, gzip or zstd. */
-int image_import(Images *images, ImageReader *reader, void *user, ImageLoaded *ret, Error *err);
+/* An OCI layout or docker-archive as tar, plain, gzip, xz or zstd. platform: as for a pull. */
+int image_import(Images *images, const char *platform, ImageReader *reader, void *user,
+    ImageLoaded *ret, Error *err);
 void image_loaded_done(ImageLoaded *loaded);
 CLEANUP_DEFINE_DONE(ImageLoaded, image_loaded_done)

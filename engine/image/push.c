@@ -119,28 +119,14 @@ static void sources_of(void *user, const char *digest, JsonTexts *ret) {
     pthread_mutex_unlock(&push->images->mutex);
 }
 
-/* With the mutex held: what is on its way stays, whatever is removed meanwhile. */
-static void hold(Push *push, JsonTexts *ret) {
-    for (size_t i = 0; i < push->n; i++) {
-        const ImageRecord *image = record_find_image(push->images, push->tagged[i].id);
-        const ReferenceRecord *reference =
-            record_find_reference(push->images, push->tagged[i].name);
-        const JsonTexts *blobs[] = {&image->blobs, &reference->blobs};
-        for (size_t j = 0; j < array_size(blobs); j++)
-            for (size_t k = 0; k < blobs[j]->n; k++)
-                json_texts_add(ret, blobs[j]->item[k]);
-    }
-}
-
 static int find_tags(Push *push, Error *err) {
-    autodone(JsonTexts) blobs = {};
     pthread_mutex_lock(&push->images->mutex);
     size_t names = list_tagged(push);
     list_sources(push);
-    hold(push, &blobs);
     pthread_mutex_unlock(&push->images->mutex);
-    for (size_t i = 0; i < blobs.n; i++)
-        lease_add_blob(push->images, push->lease, blobs.item[i]);
+    /* what is on its way stays, whatever is removed meanwhile */
+    for (size_t i = 0; i < push->n; i++)
+        lease_add_image(push->images, push->lease, push->tagged[i].id);
     if (push->n > 0)
         return 0;
     autofree char *name = reference_familiar_name(&push->reference);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <isa-l/igzip_lib.h>
+#include <lzma.h>
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,7 +15,8 @@
 
 enum {
     INPUT_SIZE = 1 << 18,
-    ZSTD_WINDOW_LOG_MAX = 27, /* 128 MiB, what the zstd program takes without --long */
+    ZSTD_WINDOW_LOG_MAX = 27,  /* 128 MiB, what the zstd program takes without --long */
+    XZ_MEMORY_MAX = 128 << 20, /* xz -9 wants 65 MiB */
 };
 
 /* One step of a format: consumes input, fills output; never both nothing at once except at the end
@@ -40,6 +42,7 @@ struct Decompressor {
     uint64_t position;
     struct inflate_state *inflate;
     ZSTD_DStream *zstd;
+    lzma_stream *xz;
 };
 
 static int wait_for_more(Decompressor *d, Error *err) {
@@ -145,6 +148,31 @@ static int zstd_step(Decompressor *d, Error *err) {
     return 0;
 }
 
+static int xz_set_up(Decompressor *d, Error *err) {
+    d->xz = new (lzma_stream);
+    *d->xz = (lzma_stream)LZMA_STREAM_INIT;
+    if (lzma_stream_decoder(d->xz, XZ_MEMORY_MAX, LZMA_CONCATENATED) != LZMA_OK)
+        return error_set(err, ERROR_EXHAUSTED, "not enough memory for xz");
+    return 0;
+}
+
+static int xz_step(Decompressor *d, Error *err) {
+    d->xz->next_in = d->input + d->input_at;
+    d->xz->avail_in = d->input_n - d->input_at;
+    d->xz->next_out = d->output;
+    d->xz->avail_out = d->output_n;
+    lzma_ret result = lzma_code(d->xz, d->input_ended ? LZMA_FINISH : LZMA_RUN);
+    if (result == LZMA_MEMLIMIT_ERROR)
+        return error_set(err, ERROR_EXHAUSTED, "xz data wants more memory than is allowed");
+    if (result != LZMA_OK && result != LZMA_STREAM_END && result != LZMA_BUF_ERROR)
+        return error_set(err, ERROR_CORRUPT, "damaged xz data (%d)", (int)result);
+    d->between = result == LZMA_STREAM_END;
+    d->input_at = d->input_n - d->xz->avail_in;
+    d->output = d->xz->next_out;
+    d->output_n = d->xz->avail_out;
+    return 0;
+}
+
 static int refuse(Decompressor *d, Error *err) {
     return error_set(
         err, ERROR_UNSUPPORTED, "layers compressed with %s are not supported", d->format->name);
@@ -159,7 +187,7 @@ static const Format formats[] = {
     {"xz",
         "\xfd"
         "7zXZ",
-        5, refuse, NULL},
+        5, xz_set_up, xz_step},
     {"nothing", "", 0, NULL, plain_step},
 };
 
@@ -186,6 +214,9 @@ void decompressor_free(Decompressor *d) {
     if (!d)
         return;
     ZSTD_freeDStream(d->zstd);
+    if (d->xz)
+        lzma_end(d->xz);
+    free(d->xz);
     free(d->inflate);
     free(d->input);
     free(d);

@@ -299,3 +299,32 @@ def test_push_without_rights(fake, tare):
     result = tare.run("push", "busybox:1", code=1)
     assert result.stdout == "The push refers to repository [docker.io/library/busybox]\n"
     assert result.stderr == "tare: denied: requested access to the resource is denied\n"
+
+
+def test_save_writes_a_file_whole_or_not_at_all(fake, tare, tmp_path):
+    pb = fake.messages["image"]
+    pieces = [bytes([i]) * 100000 for i in range(5)]
+    fake.on("Images", "Save", lambda request: (pb.SaveResponse(data=piece) for piece in pieces))
+    tare.run("save", "-o", tmp_path / "x.tar", "--platform", "linux/arm64", "a", "b:1")
+    assert (tmp_path / "x.tar").read_bytes() == b"".join(pieces)
+    sent = fake.requests("Save")[0]
+    assert (list(sent.names), sent.platform) == (["a", "b:1"], "linux/arm64")
+
+    def broken(request):
+        yield pb.SaveResponse(data=b"half")
+        raise Refusal(grpc.StatusCode.DATA_LOSS, "blob is damaged")
+
+    fake.on("Images", "Save", broken)
+    assert "blob is damaged" in tare.run("save", "-o", tmp_path / "y.tar", "a", code=1).stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["x.tar"]
+    assert tare.run("save", "-o", "/dev/null", "a", code=1).stderr == "tare: blob is damaged\n"
+    with open("/dev/full", "wb") as full:
+        fake.on("Images", "Save", lambda request: (pb.SaveResponse(data=piece) for piece in pieces))
+        assert "no space left" in tare.run("save", "a", stdout=full, code=1).stderr.lower()
+
+
+def test_load_of_one_platform(fake, tare, tmp_path):
+    fake.on("Images", "Load", lambda requests: list(requests) and fake.messages["image"].LoadResponse())
+    (tmp_path / "x.tar").write_bytes(b"tar")
+    tare.run("load", "--platform", "linux/arm64", "-i", tmp_path / "x.tar")
+    assert fake.requests("Load")[0][0].platform == "linux/arm64"

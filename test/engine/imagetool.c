@@ -241,7 +241,7 @@ static int run_load(Tool *tool, char **argument, Error *err) {
     autoclose int fd = -1;
     autodone(ImageLoaded) loaded = {};
     TRY(file_open(AT_FDCWD, argument[0], O_RDONLY, 0, &fd, err));
-    TRY(image_import(tool->images, read_archive, &fd, &loaded, err));
+    TRY(image_import(tool->images, getenv("PLATFORM"), read_archive, &fd, &loaded, err));
     for (size_t i = 0; i < loaded.references.n; i++)
         printf("loaded %s\n", loaded.references.item[i]);
     for (size_t i = 0; i < loaded.ids.n; i++)

@@ -13,6 +13,7 @@
 #include "engine/api/tare/services.h"
 #include "engine/image/pull.h"
 #include "engine/image/push.h"
+#include "engine/image/save.h"
 
 RPC_SERVICE(images_service, IMAGES_METHODS, tare__v1__images__descriptor);
 
@@ -177,23 +178,29 @@ int api_images_tag(RpcCall *call, const Tare__V1__TagImageRequest *request,
 /* The client's stream as one file: a message's bytes until they are used up. */
 typedef struct Upload {
     RpcCall *call;
-    const ProtobufCMessage *message;
+    const Tare__V1__LoadRequest *message;
     size_t used;
+    bool ended;
 } Upload;
+
+static int upload_next(Upload *upload, Error *err) {
+    const ProtobufCMessage *message;
+    TRY(rpc_call_receive(upload->call, &message, err));
+    upload->message = (const void *)message;
+    upload->used = 0;
+    upload->ended = !message;
+    return 0;
+}
 
 static ssize_t upload_read(void *user, void *buffer, size_t size, Error *err) {
     Upload *upload = user;
-    const Tare__V1__LoadRequest *request = (const void *)upload->message;
-    while (!request || upload->used == request->data.len) {
-        TRY(rpc_call_receive(upload->call, &upload->message, err));
-        request = (const void *)upload->message;
-        upload->used = 0;
-        if (!request)
-            return 0;
-    }
-    size_t n = request->data.len - upload->used;
+    while (!upload->ended && upload->used == upload->message->data.len)
+        TRY(upload_next(upload, err));
+    if (upload->ended)
+        return 0;
+    size_t n = upload->message->data.len - upload->used;
     n = n > size ? size : n;
-    memcpy(buffer, request->data.data + upload->used, n);
+    memcpy(buffer, upload->message->data.data + upload->used, n);
     upload->used += n;
     return (ssize_t)n;
 }
@@ -202,8 +209,28 @@ int api_images_load(RpcCall *call, const Tare__V1__LoadRequest *request,
     Tare__V1__LoadResponse *response, Error *err) {
     autodone(ImageLoaded) loaded = {};
     Upload upload = {.call = call};
-    TRY(image_import(images_of(call), upload_read, &upload, &loaded, err));
+    TRY(upload_next(&upload, err));
+    autofree char *platform = upload.ended ? NULL : text_copy(upload.message->platform);
+    TRY(image_import(images_of(call), platform, upload_read, &upload, &loaded, err));
     summary_texts(call, &loaded.references, &response->references, &response->n_references);
     summary_texts(call, &loaded.ids, &response->ids, &response->n_ids);
     return 0;
+}
+
+static int send_piece(void *user, const void *data, size_t n, Error *err) {
+    Tare__V1__SaveResponse message = TARE__V1__SAVE_RESPONSE__INIT;
+    message.data = (ProtobufCBinaryData){n, (uint8_t *)(uintptr_t)data};
+    return rpc_call_send(user, &message.base, err);
+}
+
+int api_images_save(RpcCall *call, const Tare__V1__SaveRequest *request,
+    Tare__V1__SaveResponse *response, Error *err) {
+    const ImageSave save = {
+        .names = request->names,
+        .n = request->n_names,
+        .platform = request->platform,
+        .writer = send_piece,
+        .user = call,
+    };
+    return image_save(images_of(call), &save, err);
 }

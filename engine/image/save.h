@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "engine/image/image.h"
+
+/* Images as one tar that docker, podman, skopeo and ctr read: an OCI layout, and docker's
+ * manifest.json beside it. Blobs are in it byte for byte as they came. */
+
+/* The next piece of the archive. */
+typedef int ImageWriter(void *user, const void *data, size_t n, Error *err);
+
+typedef struct ImageSave {
+    char *const *names; /* as users write them; one without a tag means all tags */
+    size_t n;
+    const char *platform; /* of an image for several; NULL or "": all that is here */
+    ImageWriter *writer;
+    void *user;
+} ImageSave;
+
+/* Nothing is written before all names are known. ERROR_NOT_FOUND. */
+int image_save(Images *images, const ImageSave *save, Error *err);
+
+/* What is in an archive, and what it is called there. */
+typedef struct ArchiveImage {
+    char target[DIGEST_TEXT_SIZE]; /* a manifest, or an index */
+    JsonTexts names;               /* canonical; none: only the id tells it */
+} ArchiveImage;
+
+typedef struct Archive {
+    Content *content;
+    ArchiveImage *image;
+    size_t n;
+    const char *platform; /* whose manifest docker's list names; NULL: this machine's */
+    bool partial;         /* what an index names and is not here is left out */
+    bool plain;           /* no manifest.json of docker's */
+    ImageWriter *writer;
+    void *user;
+} Archive;
+
+int archive_write(const Archive *archive, Error *err);
