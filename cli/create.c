@@ -128,6 +128,7 @@ static void fill_texts(const CreateOptions *options, CreateRequest *request) {
     request->platform = copy(options->platform);
     request->log_driver = copy(options->log_driver);
     copy_list(&options->log_options, &request->log_options, &request->n_log_options);
+    copy_list(&options->storage_options, &request->storage_options, &request->n_storage_options);
     request->runtime = copy(options->runtime);
     copy_list(&options->labels, &request->labels, &request->n_labels);
     copy_list(&options->capabilities_add, &request->capabilities_add, &request->n_capabilities_add);

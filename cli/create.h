@@ -18,7 +18,7 @@ typedef struct CreateOptions {
     OptionInt pids_limit;
     HealthOptions health;
     const char *log_driver;
-    OptionTexts log_options;
+    OptionTexts log_options, storage_options;
 } CreateOptions;
 
 /* Rows for an option table whose struct T has a CreateOptions called create. */
@@ -71,6 +71,8 @@ typedef struct CreateOptions {
             "Automatically remove the container when it exits"},                                   \
         {0, "stop-signal", OPTION_TEXT, CREATE_AT(stop_signal), "string",                          \
             "Signal to stop the container"},                                                       \
+        {0, "storage-opt", OPTION_TEXTS, CREATE_AT(storage_options), "list",                       \
+            "Storage driver options for the container: size=1G bounds what it writes"},            \
         {'t', "tty", OPTION_FLAG, CREATE_AT(terminal), NULL, "Allocate a pseudo-TTY"},             \
         {'u', "user", OPTION_TEXT, CREATE_AT(user), "string",                                      \
             "Username or UID (format: <name|uid>[:<group|gid>])"},                                 \

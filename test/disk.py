@@ -10,6 +10,7 @@ import pytest
 
 MAKE = {
     "ext4": ["mkfs.ext4", "-q", "-F", "-E", "nodiscard"],
+    "ext4 quota": ["mkfs.ext4", "-q", "-F", "-O", "quota,project", "-E", "quotatype=prjquota,nodiscard"],
     "xfs": ["mkfs.xfs", "-q", "-f", "-K", "-m", "reflink=1"],
     "btrfs": ["mkfs.btrfs", "-q", "-f", "-K"],
 }
@@ -21,7 +22,7 @@ def known(kind):
 
 
 @contextlib.contextmanager
-def disk(directory, kind, megabytes=320, options=""):
+def disk(directory, kind, megabytes=320, options="", quota=False):
     """The mount point of a new file system; it and all that was mounted below it goes in the end."""
     if not known(kind):
         pytest.skip(f"this kernel has no {kind}")
@@ -32,10 +33,12 @@ def disk(directory, kind, megabytes=320, options=""):
     point.mkdir()
     with open(image, "wb") as file:
         file.truncate(megabytes << 20)
-    subprocess.run([*MAKE[kind], image], check=True, stdout=subprocess.DEVNULL)
-    with mounted(image, point, options):
-        yield point
-    image.unlink()
+    subprocess.run([*MAKE.get(f"{kind} quota" if quota else kind, MAKE[kind]), image], check=True, stdout=subprocess.DEVNULL)
+    try:
+        with mounted(image, point, options):
+            yield point
+    finally:
+        image.unlink()
 
 
 @contextlib.contextmanager

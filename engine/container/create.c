@@ -94,13 +94,32 @@ static int name_take(Containers *containers, const char *name, ContainerRecord *
     return r;
 }
 
+/* As Docker's; 0: none. */
+static int size_limit(const ContainerSettings *settings, uint64_t *ret, Error *err) {
+    const JsonMap *options = &settings->storage_options;
+    *ret = 0;
+    for (size_t i = 0; i < options->n; i++) {
+        if (!text_equal(options->key[i], "size"))
+            return error_set(
+                err, ERROR_INVALID, "unknown option for --storage-opt: %s", options->key[i]);
+        TRY(text_parse_size(options->value[i], "storage-opt size", ret, err));
+        if (*ret == 0)
+            return error_set(err, ERROR_INVALID, "storage-opt size: must not be 0");
+    }
+    return 0;
+}
+
 static int parts_make(Containers *containers, Container *container, Error *err) {
     ContainerRecord *record = container->record;
+    uint64_t size;
+    TRY(size_limit(record->settings, &size, err));
     autofree char *directory = container_path(containers, container->id, "");
     autofree char *text = container_record_encode(record);
     TRY(store_put(containers->with.store, STORE_CONTAINER, container->id, text, err));
     TRY(file_make_dirs(directory, 0700, err));
     TRY(snapshot_prepare(containers->with.snapshots, container->id, record->image->chain_id, err));
+    if (size > 0 && snapshot_limit(containers->with.snapshots, container->id, size, err) < 0)
+        return error_prefix(err, "storage-opt size");
     ContainerRecord *created = container_record_copy(record);
     created->state->status = CONTAINER_CREATED;
     return table_update(containers, container, created, err);

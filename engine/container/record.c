@@ -69,6 +69,7 @@ static const JsonField settings_fields[] = {
     {"healthOnFailure", JSON_TEXT, JSON_AT(health_on_failure)},
     {"logDriver", JSON_TEXT, JSON_AT(log_driver)},
     {"logOptions", JSON_MAP, JSON_AT(log_options)},
+    {"storageOptions", JSON_MAP, JSON_AT(storage_options)},
     {},
 };
 static const JsonType settings_type = {sizeof(T), settings_fields};

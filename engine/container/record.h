@@ -37,6 +37,7 @@ typedef struct ContainerSettings {
     char *health_on_failure; /* NULL: nothing happens */
     char *log_driver;        /* NULL: json-file */
     JsonMap log_options;
+    JsonMap storage_options; /* "size" */
 } ContainerSettings;
 
 /* Copied when the container is created: a tag may move and an image may be updated meanwhile. */

@@ -125,25 +125,6 @@ int content_list(Content *content, JsonTexts *ret, Error *err) {
     return list_digests(content->blobs, ret, err);
 }
 
-static int add_usage(int dir, uint64_t *total, Error *err) {
-    autodone(JsonTexts) digests = {};
-    TRY(list_digests(dir, &digests, err));
-    for (size_t i = 0; i < digests.n; i++) {
-        struct stat status; // one that has gone meanwhile takes no space
-        if (fstatat(dir, digest_hex(digests.item[i]), &status, AT_SYMLINK_NOFOLLOW) == 0)
-            *total += (uint64_t)status.st_blocks * 512;
-    }
-    return 0;
-}
-
-int content_usage(Content *content, uint64_t *ret, Error *err) {
-    uint64_t total = 0;
-    TRY(add_usage(content->blobs, &total, err));
-    TRY(add_usage(content->ingest, &total, err));
-    *ret = total;
-    return 0;
-}
-
 int content_sweep_ingest(Content *content, ContentKeep *keep, void *user, Error *err) {
     autodone(JsonTexts) digests = {};
     int code = list_digests(content->ingest, &digests, err);

@@ -31,8 +31,6 @@ int content_put(Content *content, const void *data, size_t n, const char *digest
 int content_adopt(Content *content, int fd, const char *digest, Error *err);
 int content_remove(Content *content, const char *digest, Error *err);
 int content_list(Content *content, JsonTexts *ret, Error *err);
-/* Bytes on the disk, of blobs and of downloads under way. */
-int content_usage(Content *content, uint64_t *ret, Error *err);
 
 /* size: what the descriptor promises. Waits while another writer has the digest. Returns 1, and no
  * writer, when the blob is there; else takes up a partial file where it ended. */

@@ -81,6 +81,9 @@ static int quota_on(int tree, Error *err) {
     struct btrfs_ioctl_quota_ctl_args on = {.cmd = BTRFS_QUOTA_CTL_ENABLE};
     if (ioctl(tree, BTRFS_IOC_QUOTA_CTL, &on) < 0 && errno != EEXIST && errno != EINPROGRESS)
         return error_set_errno(err, errno, "cannot turn on the quotas of btrfs");
+    /* what was there before them has to be counted once */
+    if (ioctl(tree, BTRFS_IOC_QUOTA_RESCAN_WAIT) < 0)
+        return error_set_errno(err, errno, "cannot wait for the quotas of btrfs");
     return 0;
 }
 

@@ -92,6 +92,7 @@ static int rename_locked(Snapshots *snapshots, SnapshotRecord *record, const cha
         .labels = *labels,
         .boot = snapshots->boot,
     };
+    record->disk = (JsonUint){};
     committed.updated = committed.created;
     autofree char *json = json_encode(&snapshot_record_type, &committed, 0);
     const StoreChange changes[] = {

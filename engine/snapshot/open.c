@@ -17,6 +17,7 @@ static const JsonField record_fields[] = {
     {"writable", JSON_BOOL, JSON_AT(writable), .flags = JSON_ALWAYS},
     {"bytes", JSON_UINT, JSON_AT(bytes)},
     {"inodes", JSON_UINT, JSON_AT(inodes)},
+    {"disk", JSON_UINT, JSON_AT(disk)},
     {"view", JSON_BOOL, JSON_AT(view)},
     {"created", JSON_INT, JSON_AT(created)},
     {"updated", JSON_INT, JSON_AT(updated)},

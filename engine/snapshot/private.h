@@ -26,6 +26,7 @@ typedef struct SnapshotRecord {
     char *parent;
     JsonBool writable;
     JsonUint bytes, inodes;
+    JsonUint disk;            /* what its directory takes; written once it is settled */
     JsonBool view;            /* read-only, on its parent */
     JsonInt created, updated; /* of named ones */
     JsonMap labels;

@@ -69,7 +69,7 @@ static void list_marked(Snapshots *snapshots, JsonTexts *ret) {
 /* One removed meanwhile and made anew keeps its mark for the next time, if it was in between: keys
  * are of content, so at worst an equal layer counts as settled whose files syncfs(2) is told of
  * next. */
-static int unmark(Snapshots *snapshots, const JsonTexts *keys, Error *err) {
+static int unmark(Snapshots *snapshots, const JsonTexts *keys, const uint64_t *disk, Error *err) {
     int code = 0;
     pthread_mutex_lock(&snapshots->mutex);
     for (size_t i = 0; i < keys->n && code == 0; i++) {
@@ -77,6 +77,8 @@ static int unmark(Snapshots *snapshots, const JsonTexts *keys, Error *err) {
         if (!record)
             continue;
         autofree char *boot = take_ptr(&record->boot);
+        if (disk[i] > 0)
+            record->disk = (JsonUint){true, disk[i]};
         autofree char *json = json_encode(&snapshot_record_type, record, 0);
         code = store_put(snapshots->store, STORE_SNAPSHOT, record->key, json, err);
     }
@@ -92,7 +94,12 @@ int snapshots_settle(Snapshots *snapshots, Error *err) {
     /* one file system for all drivers: ROOT/snapshots */
     if (syncfs(snapshots->own->dir) < 0)
         return error_set_errno(err, errno, "cannot write '%s' to the disk", snapshots->own->path);
-    return unmark(snapshots, &keys, err);
+    autofree uint64_t *disk = new_array(uint64_t, keys.n);
+    for (size_t i = 0; i < keys.n; i++) {
+        Error gone; /* removed meanwhile, or counted when it is asked for */
+        snapshot_disk(snapshots, keys.item[i], &disk[i], &gone);
+    }
+    return unmark(snapshots, &keys, disk, err);
 }
 
 /* With the mutex held: true after a while without a wake-up, false at the end. */

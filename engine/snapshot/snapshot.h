@@ -64,6 +64,9 @@ int snapshot_open_trees(
 /* parent: chain id, or NULL for an empty tree. ERROR_EXISTS, ERROR_NOT_FOUND (parent). */
 int snapshot_prepare(Snapshots *snapshots, const char *key, const char *parent, Error *err);
 
+/* Bounds what the writable snapshot takes on the disk; before anybody writes. ERROR_UNSUPPORTED. */
+int snapshot_limit(Snapshots *snapshots, const char *key, uint64_t bytes, Error *err);
+
 /* One mount in practice: overlay, or bind for a snapshot without layers. ERROR_NOT_FOUND. */
 int snapshot_mounts(Snapshots *snapshots, const char *key, SnapshotMount *ret, Error *err);
 void snapshot_mount_done(SnapshotMount *mount);
@@ -75,6 +78,18 @@ int snapshot_remove(Snapshots *snapshots, const char *key, Error *err);
 
 /* A layer's is recorded; a writable one's is counted now (as du does). ERROR_NOT_FOUND. */
 int snapshot_usage(Snapshots *snapshots, const char *key, SnapshotUsage *ret, Error *err);
+
+/* What all of it takes on the disk, in bytes, as du(1) counts. Layers' is recorded when they are
+ * settled; what is written to, or not settled yet, is walked. */
+typedef struct SnapshotDisk {
+    uint64_t layers, containers; /* of images and containers */
+    uint64_t clients;            /* engine/snapshot/named.h */
+    uint64_t other;              /* being made or removed */
+} SnapshotDisk;
+int snapshots_disk(Snapshots *snapshots, SnapshotDisk *ret, Error *err);
+
+/* Of one: its directory alone. ERROR_NOT_FOUND. */
+int snapshot_disk(Snapshots *snapshots, const char *key, uint64_t *ret, Error *err);
 
 /* Of a layer and all below it, as recorded. ERROR_NOT_FOUND. */
 int snapshot_chain_usage(

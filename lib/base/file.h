@@ -54,3 +54,7 @@ int file_remove(int dir, const char *name, Error *err);
 int file_remove_tree(int dir, const char *name, Error *err);
 
 bool file_exists(int dir, const char *path);
+
+/* Bytes that it and all below it take on the disk, as du(1) counts: hard links once, no other
+ * mounts. Absence is 0. */
+int file_usage(int dir, const char *name, uint64_t *ret, Error *err);

@@ -82,6 +82,9 @@ static DockerHostConfig *host_config_of(const DockerContainerInput *input) {
     const ContainerSettings *settings = input->record->settings;
     DockerHostConfig *config = new (DockerHostConfig);
     add_binds(settings, config);
+    for (size_t i = 0; i < settings->storage_options.n; i++)
+        json_map_set(&config->storage_options, settings->storage_options.key[i],
+            settings->storage_options.value[i]);
     config->log_config = log_config_of(input->record);
     config->network_mode =
         text_copy(text_is_empty(settings->network) ? "bridge" : settings->network);

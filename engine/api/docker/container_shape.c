@@ -105,6 +105,7 @@ static const JsonField host_config_fields[] = {
     ABSENT_TEXT("UTSMode"),
     ABSENT_TEXT("UsernsMode"),
     {"ShmSize", JSON_INT, JSON_AT(shm_size), .flags = JSON_ALWAYS},
+    {"StorageOpt", JSON_MAP, JSON_AT(storage_options)},
     {"Runtime", JSON_TEXT, JSON_AT(runtime), .flags = JSON_ALWAYS},
     ABSENT_TEXT("Isolation"),
     ABSENT_INT("CpuShares"),

@@ -35,6 +35,7 @@ typedef struct DockerRestartPolicy {
 
 typedef struct DockerHostConfig {
     JsonTexts binds;
+    JsonMap storage_options;
     DockerLogConfig *log_config;
     char *network_mode;
     char *port_bindings; /* raw */

@@ -123,6 +123,7 @@ static int copy_settings(
         copy_health(request->health, settings);
     settings->log_driver = copy_text(request->log_driver);
     copy_pairs(&settings->log_options, request->log_options, request->n_log_options);
+    copy_pairs(&settings->storage_options, request->storage_options, request->n_storage_options);
     if (request->restart) {
         settings->restart = copy_text(request->restart->name);
         settings->restart_retries = (JsonUint){true, request->restart->maximum_retries};
