@@ -217,6 +217,7 @@ static int start_containers(Engine *engine, Error *err) {
         .images = engine->images,
         .network = engine->network,
         .events = engine->events,
+        .task_events = engine->client_events,
     };
     return containers_open(&options, &engine->containers, err);
 }

@@ -83,6 +83,7 @@ void oom_killed(Oom *oom, const Process *process, const struct rusage *usage) {
     log_warning("container '%s': process %d%s%s was killed for lack of memory at %llu bytes",
         oom->container->id, (int)process->pid, *process->id ? " of exec " : "", process->id,
         (unsigned long long)bytes);
+    container_changed(oom->container);
 }
 
 void oom_close(Oom *oom) {

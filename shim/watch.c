@@ -37,6 +37,18 @@ static Tare__Shim__V1__Health *describe(TtrpcCall *call, const Health *health) {
     return told;
 }
 
+static Tare__Shim__V1__Oom *describe_oom(TtrpcCall *call, const OomRecord *record) {
+    Tare__Shim__V1__Oom *oom = ttrpc_call_memory(call, sizeof *oom);
+    tare__shim__v1__oom__init(oom);
+    oom->kills = record->kills;
+    oom->peak = record->peak;
+    oom->limit = record->limit;
+    oom->pid = (uint32_t)record->pid;
+    oom->exec_id = (char *)record->exec;
+    oom->usage = record->usage;
+    return oom;
+}
+
 static int watch(Container *container, TtrpcCall *call, const Tare__Shim__V1__WatchRequest *request,
     Tare__Shim__V1__WatchResponse *response) {
     const Process *init = &container->init;
@@ -50,6 +62,8 @@ static int watch(Container *container, TtrpcCall *call, const Tare__Shim__V1__Wa
     response->exit_status = (uint32_t)init->exit_status;
     response->exited_at = init->exited_at;
     response->oom_killed = container->oom_killed;
+    if (container->oom.record.kills > 0)
+        response->oom = describe_oom(call, &container->oom.record);
     if (container->health)
         response->health = describe(call, container->health);
     return 0;

@@ -19,8 +19,8 @@ typedef struct ContainersOptions {
     Snapshots *snapshots;
     Images *images;
     Network *network;
-    Events *events;
-} ContainersOptions; /* all borrowed */
+    Events *events, *task_events; /* the second: of containerd's services */
+} ContainersOptions;              /* all borrowed */
 
 /* Loads the records and tells the network about their endpoints; then, after network_start,
  * containers_recover adopts what runs and ends what a crash left half done. */

@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/private.h"
+#include "proto/containerd/events/task.pb-c.h"
 
 #define LAUNCH_PATIENCE (10 * TIME_SECOND)
 #define SHIM "containerd-shim-tare-v2"
@@ -172,6 +173,33 @@ void containers_close(Containers *containers) {
     pthread_mutex_destroy(&containers->mutex);
     pthread_cond_destroy(&containers->changed);
     free(containers);
+}
+
+static uint64_t kills_of(const ContainerRecord *record) {
+    return record->state->oom ? record->state->oom->kills.value : 0;
+}
+
+static void publish_oom(Containers *containers, const ContainerRecord *record) {
+    Containerd__Events__TaskOOM oom = CONTAINERD__EVENTS__TASK_OOM__INIT;
+    uint8_t bytes[128];
+    oom.container_id = record->id;
+    if (containerd__events__task_oom__get_packed_size(&oom) > sizeof bytes)
+        return;
+    event_publish(containers->with.task_events,
+        &(Event){.type = "/tasks/oom",
+            .action = "containerd.events.TaskOOM",
+            .id = "tare",
+            .payload = bytes,
+            .payload_size = containerd__events__task_oom__pack(&oom, bytes)});
+}
+
+void container_event_oom(
+    Containers *containers, const ContainerRecord *before, const ContainerRecord *after) {
+    if (kills_of(after) == 0 || kills_of(after) == kills_of(before))
+        return;
+    container_event(containers, after, "oom");
+    if (containers->with.task_events)
+        publish_oom(containers, after);
 }
 
 void container_event(Containers *containers, const ContainerRecord *record, const char *action) {

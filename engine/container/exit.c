@@ -24,6 +24,7 @@ typedef struct ExitFile {
     JsonUint status;
     char *exited_at;
     JsonBool oom_killed, orphaned;
+    ContainerOom *oom;
 } ExitFile;
 
 #define T ExitFile
@@ -32,12 +33,14 @@ static const JsonField exit_fields[] = {
     {"exitedAt", JSON_TEXT, JSON_AT(exited_at)},
     {"oomKilled", JSON_BOOL, JSON_AT(oom_killed)},
     {"orphaned", JSON_BOOL, JSON_AT(orphaned)},
+    {"oom", JSON_OBJECT, JSON_AT(oom), &container_oom_type},
     {},
 };
 static const JsonType exit_type = {sizeof(T), exit_fields};
 #undef T
 
-static void file_read_exit(Containers *containers, const char *id, TaskExit *ret) {
+static void file_read_exit(
+    Containers *containers, const char *id, TaskExit *ret, ContainerOom **ret_oom) {
     autofree char *path = container_path(containers, id, "exit.json");
     autodone(Text) text = {};
     ExitFile file;
@@ -53,6 +56,7 @@ static void file_read_exit(Containers *containers, const char *id, TaskExit *ret
         .oom_killed = file.oom_killed.value};
     if (!file.exited_at || time_parse(file.exited_at, &ret->exited, &err) < 0)
         ret->exited = time_now();
+    *ret_oom = take_ptr(&file.oom);
     json_done(&exit_type, &file);
 }
 
@@ -91,7 +95,9 @@ static void warn(const Container *container, int r, const Error *err) {
         log_warning("container %.12s: %s", container->id, err->message);
 }
 
-static void record_exit(Containers *containers, Container *container, const TaskExit *exit) {
+/* Takes the victim. */
+static void record_exit(
+    Containers *containers, Container *container, const TaskExit *exit, ContainerOom *oom) {
     autoptr(ContainerRecord) record = table_record(containers, container);
     ContainerRecord *changed = container_record_copy(record);
     container_state_reset(changed->state);
@@ -99,6 +105,7 @@ static void record_exit(Containers *containers, Container *container, const Task
     changed->state->exit_code = (JsonInt){true, exit->known ? exit->exit_code : EXIT_UNKNOWN};
     changed->state->finished = (JsonInt){true, exit->exited ? exit->exited : time_now()};
     changed->state->oom_killed = (JsonBool){true, exit->oom_killed};
+    changed->state->oom = oom;
     table_learn(containers, container, changed);
 }
 
@@ -106,13 +113,15 @@ static void record_exit(Containers *containers, Container *container, const Task
 bool exit_handle(Containers *containers, Container *container, const TaskExit *exit) {
     autoptr(ContainerRecord) record = table_record(containers, container);
     TaskExit truth = *exit;
+    ContainerOom *oom = NULL;
     Error err = {};
-    file_read_exit(containers, container->id, &truth);
+    file_read_exit(containers, container->id, &truth, &oom);
     if (!truth.known) /* the program may have outlived its shim */
         warn(container, exit_clean_up(containers, container, &err), &err);
     warn(container, endpoint_leave(containers, record, &err), &err);
-    record_exit(containers, container, &truth);
+    record_exit(containers, container, &truth, oom);
     autoptr(ContainerRecord) ended = table_record(containers, container);
+    container_event_oom(containers, record, ended);
     container_event(containers, ended, "die");
     waiters_wake(containers, container, CONTAINER_NOT_RUNNING, (int)ended->state->exit_code.value);
     warn(container, exit_clean_up(containers, container, &err), &err);

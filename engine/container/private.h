@@ -99,3 +99,6 @@ int remove_finish(Containers *containers, Container *container, Error *err);
 /* revive.c, under operation: goes on if its restart policy says so. */
 void revive_orphan(Containers *containers, Container *container);
 void container_event(Containers *containers, const ContainerRecord *record, const char *action);
+/* If the kernel has killed something between the two, also as containerd's event of a task. */
+void container_event_oom(
+    Containers *containers, const ContainerRecord *before, const ContainerRecord *after);

@@ -131,6 +131,7 @@ static const JsonField state_fields[] = {
     {"finished", JSON_INT, JSON_AT(finished)},
     {"restartCount", JSON_UINT, JSON_AT(restart_count)},
     {"oomKilled", JSON_BOOL, JSON_AT(oom_killed)},
+    {"oom", JSON_OBJECT, JSON_AT(oom), &container_oom_type},
     {"restarting", JSON_BOOL, JSON_AT(restarting)},
     {"stopped", JSON_BOOL, JSON_AT(stopped)},
     {"error", JSON_TEXT, JSON_AT(error)},
@@ -248,6 +249,7 @@ void container_state_reset(ContainerState *state) {
     }
     free(take_ptr(&state->error));
     state->pid = (JsonInt){true, 0};
+    container_oom_free(take_ptr(&state->oom));
     state->oom_killed = state->restarting = (JsonBool){};
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "engine/container/oom.h"
 #include "oci/image.h"
 
 /* What is remembered of a container. What the user says, what the image says and what the engine
@@ -77,6 +78,7 @@ typedef struct ContainerState {
     JsonInt pid, exit_code, started, finished; /* times in ns, 0 = never */
     JsonUint restart_count;
     JsonBool oom_killed;
+    ContainerOom *oom;           /* NULL: nothing was killed */
     JsonBool restarting;         /* running, but between two lives */
     JsonBool stopped;            /* by the user: not to be started when the machine starts */
     char *error;                 /* why the last start failed, NULL */

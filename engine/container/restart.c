@@ -15,7 +15,8 @@ bool restart_is_set(const ContainerSettings *settings) {
 
 bool restart_is_watched(const ContainerRecord *record) {
     OciHealthcheck ignored;
-    return restart_is_set(record->settings) || health_of(record, &ignored);
+    return restart_is_set(record->settings) || record->settings->memory.value > 0 ||
+           health_of(record, &ignored);
 }
 
 int restart_check(const ContainerSettings *settings, Error *err) {
@@ -63,7 +64,9 @@ static void record_change(Containers *containers, Container *container, const Ta
     state->restart_count = (JsonUint){true, change->restart_count};
     state->started = (JsonInt){true, change->started};
     state->finished = (JsonInt){true, change->exited};
-    state->oom_killed = (JsonBool){true, change->restarting && change->oom_killed};
+    state->oom_killed = (JsonBool){true, change->oom_killed};
+    container_oom_free(state->oom);
+    state->oom = container_oom_copy(change->oom);
     state->exit_code = (JsonInt){true, change->restarting ? change->exit_code : 0};
     container_health_free(state->health);
     state->health = health_encode(change);
@@ -72,6 +75,7 @@ static void record_change(Containers *containers, Container *container, const Ta
                           !text_equal(change->health_status, "starting");
     table_learn(containers, container, changed);
     autoptr(ContainerRecord) after = table_record(containers, container);
+    container_event_oom(containers, before, after);
     if (died) {
         container_event(containers, after, "die");
         waiters_wake(containers, container, CONTAINER_NEXT_EXIT, change->exit_code);

@@ -5,7 +5,8 @@
 /* Restart policies (docs/decisions/0011). The shim restarts; here its news become the record, the
  * user's stop becomes the end of the policy, and what died with its shim is started again. */
 bool restart_is_set(const ContainerSettings *settings);
-/* Whether the shim has more to tell than the end: restarts, health. */
+/* Whether the shim has more to tell than the end: restarts, health, processes killed by a memory
+ * limit. */
 bool restart_is_watched(const ContainerRecord *record);
 int restart_check(const ContainerSettings *settings, Error *err);
 

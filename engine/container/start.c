@@ -247,6 +247,7 @@ static int run(Start *start, Error *err) {
     changed->state->exit_code = (JsonInt){true, 0};
     changed->state->oom_killed = changed->state->restarting = changed->state->stopped =
         (JsonBool){};
+    container_oom_free(take_ptr(&changed->state->oom));
     changed->state->restart_count = (JsonUint){true, 0};
     free(take_ptr(&changed->state->error));
     TRY(update(start, changed, err));

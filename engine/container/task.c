@@ -316,6 +316,16 @@ static void take_health(const Tare__Shim__V1__Health *from, TaskChange *to) {
     }
 }
 
+static ContainerOom *take_oom(const Tare__Shim__V1__Oom *from) {
+    const ContainerOom oom = {.kills = {true, from->kills},
+        .peak = {from->peak > 0, from->peak},
+        .limit = {from->limit > 0, from->limit},
+        .pid = {from->pid > 0, from->pid},
+        .exec = text_is_empty(from->exec_id) ? NULL : from->exec_id,
+        .usage = {from->usage > 0, from->usage}};
+    return container_oom_copy(&oom);
+}
+
 int task_watch_end(TtrpcClient *client, TaskChange *ret, Error *err) {
     ProtobufCMessage *message = NULL;
     int r = ttrpc_receive(client, 0, &message, err);
@@ -334,6 +344,8 @@ int task_watch_end(TtrpcClient *client, TaskChange *ret, Error *err) {
         .started = response->started_at,
         .exited = response->exited_at,
         .exit_code = (int)response->exit_status};
+    if (response->oom)
+        ret->oom = take_oom(response->oom);
     if (response->health)
         take_health(response->health, ret);
     ttrpc_response_free(message);
@@ -341,6 +353,7 @@ int task_watch_end(TtrpcClient *client, TaskChange *ret, Error *err) {
 }
 
 void task_change_done(TaskChange *change) {
+    container_oom_free(change->oom);
     free(change->health_status);
     for (size_t i = 0; i < change->results_n; i++)
         free(change->results[i].output);

@@ -72,9 +72,9 @@ typedef struct TaskExit {
 typedef struct TaskChange {
     bool known; /* false: the shim is gone, or says nothing of this */
     uint64_t revision;
-    unsigned pid; /* 0: between two lives, or over */
+    unsigned pid, restart_count; /* pid 0: between two lives, or over */
     bool restarting, oom_killed;
-    unsigned restart_count;
+    ContainerOom *oom;       /* NULL: nothing was killed */
     int64_t started, exited; /* 0: not yet */
     int exit_code;
     char *health_status; /* NULL: no health checks */

@@ -38,6 +38,19 @@ static DockerHealth *health_state_of(const ContainerHealth *from) {
     return health;
 }
 
+static DockerOom *oom_of(const ContainerOom *from) {
+    if (!from)
+        return NULL;
+    DockerOom *oom = new (DockerOom);
+    oom->kills = integer((int64_t)from->kills.value);
+    oom->peak = integer((int64_t)from->peak.value);
+    oom->limit = integer((int64_t)from->limit.value);
+    oom->pid = integer((int64_t)from->pid.value);
+    oom->exec = text_copy(from->exec ? from->exec : "");
+    oom->usage = integer((int64_t)from->usage.value);
+    return oom;
+}
+
 static DockerState *state_of(const ContainerState *from) {
     DockerState *state = new (DockerState);
     state->status = text_copy(container_state_name(from));
@@ -50,6 +63,7 @@ static DockerState *state_of(const ContainerState *from) {
     state->error = text_copy(from->error);
     state->started_at = docker_time(from->started.value);
     state->finished_at = docker_time(from->finished.value);
+    state->oom = oom_of(from->oom);
     state->health = health_state_of(from->health);
     return state;
 }

@@ -25,6 +25,19 @@ static const JsonField health_fields[] = {
 static const JsonType health_type = {sizeof(T), health_fields};
 #undef T
 
+#define T DockerOom
+static const JsonField oom_fields[] = {
+    {"Kills", JSON_INT, JSON_AT(kills), .flags = JSON_ALWAYS},
+    {"Peak", JSON_INT, JSON_AT(peak), .flags = JSON_ALWAYS},
+    {"Limit", JSON_INT, JSON_AT(limit), .flags = JSON_ALWAYS},
+    {"Pid", JSON_INT, JSON_AT(pid), .flags = JSON_ALWAYS},
+    {"Exec", JSON_TEXT, JSON_AT(exec), .flags = JSON_ALWAYS},
+    {"Usage", JSON_INT, JSON_AT(usage), .flags = JSON_ALWAYS},
+    {},
+};
+static const JsonType oom_type = {sizeof(T), oom_fields};
+#undef T
+
 #define T DockerState
 static const JsonField state_fields[] = {
     {"Status", JSON_TEXT, JSON_AT(status), .flags = JSON_ALWAYS},
@@ -38,6 +51,7 @@ static const JsonField state_fields[] = {
     {"Error", JSON_TEXT, JSON_AT(error), .flags = JSON_ALWAYS},
     {"StartedAt", JSON_TEXT, JSON_AT(started_at), .flags = JSON_ALWAYS},
     {"FinishedAt", JSON_TEXT, JSON_AT(finished_at), .flags = JSON_ALWAYS},
+    {"OOM", JSON_OBJECT, JSON_AT(oom), &oom_type},
     {"Health", JSON_OBJECT, JSON_AT(health), &health_type},
     {},
 };

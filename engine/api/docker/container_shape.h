@@ -16,10 +16,16 @@ typedef struct DockerHealth {
 } DockerHealth;
 extern const JsonType docker_health_result_type;
 
+typedef struct DockerOom {
+    JsonInt kills, peak, limit, pid, usage;
+    char *exec;
+} DockerOom;
+
 typedef struct DockerState {
     char *status, *error, *started_at, *finished_at;
     JsonBool running, paused, restarting, oom_killed, dead;
     JsonInt pid, exit_code;
+    DockerOom *oom;       /* ours, and no word of Docker's; NULL: nothing was killed */
     DockerHealth *health; /* NULL: not checked */
 } DockerState;
 
