@@ -14,7 +14,6 @@
 #include "engine/metadata/lease.h"
 
 #define LABEL_CONTENT "containerd.io/gc.ref.content."
-#define LABEL_SOURCE "containerd.io/distribution.source."
 
 /* One fetch under way. */
 typedef struct Session {

@@ -7,6 +7,8 @@
 /* An image from a registry into a namespace: content with containerd's labels, snapshots of its
  * layers under their chain ids, and the image's record. A lease of its own holds on to what has
  * come, and goes with the fetch. */
+#define LABEL_SOURCE "containerd.io/distribution.source." /* + HOST: repositories there */
+
 typedef void FetchListener(void *user, const char *event, const char *name, int64_t done,
     int64_t total); /* name "": about the whole */
 

@@ -3,12 +3,15 @@
 $TARE_TEST_CONTAINERD, a directory, may have a newer one."""
 
 import glob
+import hashlib
+import json
 import os
 import re
 import select
 import shutil
 import signal
 import subprocess
+import tarfile
 
 import pytest
 
@@ -241,6 +244,43 @@ def test_export_import_and_push(ctr, image, registry, tmp_path):
     pushed = registry.reference(f"pushed-{ctr.namespace}:1")
     ctr("images", "pull", "--plain-http", *ctr.local, pushed)
     assert pushed in ctr("images", "ls", "-q")
+
+
+def test_the_engine_pushes_and_exports_for_the_client(ctr, image, registry, tmp_path):
+    if not ctr.newer:
+        pytest.skip("ctr 1 does that itself")
+    several = registry.reference("multi:latest")
+    ctr("images", "pull", "--plain-http", several)
+    pushed = registry.reference(f"sent-{ctr.namespace}:1")
+    ctr("images", "push", "--plain-http", pushed, image)
+    ctr("images", "export", tmp_path / "images.tar", image, several)
+    with tarfile.open(tmp_path / "images.tar") as tar:
+        names = {member.name: tar.extractfile(member).read() for member in tar if member.isfile()}
+    for name in [name for name in names if name.startswith("blobs/")]:
+        assert hashlib.sha256(names[name]).hexdigest() == name.rpartition("/")[2]
+    index = json.loads(names["index.json"])["manifests"]
+    assert [row["annotations"]["io.containerd.image.name"] for row in index] == [image, several]
+    assert {"oci-layout", "manifest.json"} <= set(names)
+    ctr("images", "export", "--skip-manifest-json", tmp_path / "plain.tar", image)
+    with tarfile.open(tmp_path / "plain.tar") as tar:
+        assert "manifest.json" not in tar.getnames()
+    ctr("images", "rm", "--sync", image, several)
+    ctr("images", "import", "--local", tmp_path / "images.tar")
+    assert {image, several} <= set(ctr("images", "ls", "-q").split())
+    ctr("images", "pull", "--plain-http", pushed)
+    digests = {row[0]: row[2] for row in ctr.rows("images", "ls")}
+    assert digests[pushed] == digests[image]
+    assert "not found" in ctr("images", "export", tmp_path / "no.tar", "example.org/missing:1", code=1)
+    assert "not found" in ctr("images", "push", "--plain-http", pushed, "example.org/missing:1", code=1)
+
+
+def test_the_engine_pushes_with_the_client_s_login(ctr, image, registry_auth):
+    if not ctr.newer:
+        pytest.skip("ctr 1 logs in itself")
+    pushed = registry_auth.reference(f"sent-{ctr.namespace}:1")
+    assert ctr("images", "push", "--plain-http", pushed, image, code=1)
+    ctr("images", "push", "--plain-http", "--user", registry_auth.credentials, pushed, image)
+    ctr("images", "pull", "--plain-http", "--user", registry_auth.credentials, pushed)
 
 
 RUNTIMES = ["io.containerd.tare.v2", "io.containerd.runc.v2"]

@@ -51,6 +51,8 @@ int stream_receive(LentStream *stream, const ProtobufCMessageDescriptor *type,
     ProtobufCMessage **ret, Error *err) {
     const ProtobufCMessage *any;
     TRY(rpc_call_receive(stream->call, &any, err));
+    if (!any)
+        return 1;
     *ret = any_unpack((const void *)any, type);
     return *ret ? 0
                 : error_set(err, ERROR_INVALID, "expected %s on the stream: invalid argument",

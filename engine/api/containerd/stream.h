@@ -18,7 +18,8 @@ CLEANUP_DEFINE(LentStream, stream_return_)
 
 int stream_send(LentStream *stream, const ProtobufCMessage *message, Error *err);
 
-/* A message of this type; free it with protobuf_c_message_free_unpacked. */
+/* A message of this type; free it with protobuf_c_message_free_unpacked. Returns 1, and none, at
+ * the end of the client's stream. */
 int stream_receive(
     LentStream *stream, const ProtobufCMessageDescriptor *type, ProtobufCMessage **ret, Error *err);
 

@@ -4,16 +4,19 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/containerd/stream.h"
+#include "engine/api/containerd/stream_bytes.h"
+#include "engine/metadata/deliver.h"
 #include "engine/metadata/fetch.h"
 #include "engine/rpc/service.h"
 #include "proto/containerd/services/transfer.methods.h"
 #include "proto/containerd/services/transfer.pb-c.h"
 #include "proto/containerd/types/transfer-imagestore.pb-c.h"
+#include "proto/containerd/types/transfer-importexport.pb-c.h"
 #include "proto/containerd/types/transfer-progress.pb-c.h"
 #include "proto/containerd/types/transfer-registry.pb-c.h"
 
-/* containerd.services.transfer.v1.Transfer: from a registry to a name, and from a name to another.
- */
+/* containerd.services.transfer.v1.Transfer: from a registry to a name, from a name to another, to a
+ * registry, or into an archive. */
 CONTAINERD_TRANSFER_METHODS(RPC_PROTOTYPE)
 RPC_SERVICE(containerd_transfer_service, CONTAINERD_TRANSFER_METHODS,
     containerd__transfer__transfer__descriptor);
@@ -69,31 +72,47 @@ static RegistryConfig registry_of(const ContainerdServices *services, const OciR
     return config;
 }
 
-static char *platform_of(const ImageStore *store) {
-    if (store->n_platforms == 0)
+static char *platform_of(Containerd__Types__Platform *const *platforms, size_t n) {
+    if (n == 0)
         return NULL;
-    const Containerd__Types__Platform *platform = store->platforms[0];
+    const Containerd__Types__Platform *platform = platforms[0];
     return text_format("%s/%s%s%s", platform->os, platform->architecture,
         text_is_empty(platform->variant) ? "" : "/", platform->variant);
 }
 
+/* Who is asked for, when the client has named a stream for that. */
+typedef struct Login {
+    RegistryCredentials credentials;
+    ProtobufCMessage *answer;
+} Login;
+
+static void login_done(Login *login) {
+    if (login->answer)
+        protobuf_c_message_free_unpacked(login->answer, NULL);
+}
+CLEANUP_DEFINE_DONE(Login, login_done)
+
+static int log_in(const Caller *caller, const OciRegistry *registry, Login *ret, Error *err) {
+    autoptr(LentStream) auth = NULL;
+    if (registry->resolver)
+        TRY(stream_borrow(caller, registry->resolver->auth_stream, &auth, err));
+    if (auth)
+        TRY(ask(registry, auth, &ret->answer, err));
+    take_credentials((const void *)ret->answer, &ret->credentials);
+    return 0;
+}
+
 static int pull(RpcCall *call, const Caller *caller, const OciRegistry *source,
     const ImageStore *store, LentStream *progress, Error *err) {
-    autoptr(LentStream) auth = NULL;
-    autofree char *platform = platform_of(store);
-    RegistryCredentials credentials = {};
-    ProtobufCMessage *answer = NULL;
-    if (source->resolver)
-        TRY(stream_borrow(caller, source->resolver->auth_stream, &auth, err));
-    if (auth)
-        TRY(ask(source, auth, &answer, err));
-    take_credentials((const void *)answer, &credentials);
+    autofree char *platform = platform_of(store->platforms, store->n_platforms);
+    autodone(Login) login = {};
+    TRY(log_in(caller, source, &login, err));
     RegistryConfig registry = registry_of(caller->services, source);
     const Fetch fetch = {
         .trees = &caller->services->trees,
         .images = caller->services->images,
         .registry = &registry,
-        .credentials = &credentials,
+        .credentials = &login.credentials,
         .space = caller->space,
         .reference = source->reference,
         .name = store->name,
@@ -105,9 +124,80 @@ static int pull(RpcCall *call, const Caller *caller, const OciRegistry *source,
     };
     int code = fetch_image(&fetch, err);
     json_texts_done(&registry.insecure);
-    if (answer)
-        protobuf_c_message_free_unpacked(answer, NULL);
     return code;
+}
+
+static int tell_push(void *user, const PushProgress *progress) {
+    static const char *const events[] = {
+        [PUSH_PREPARING] = "preparing",
+        [PUSH_WAITING] = "waiting",
+        [PUSH_PUSHING] = "uploading",
+        [PUSH_PUSHED] = "complete",
+        [PUSH_EXISTS] = "exists",
+        [PUSH_MOUNTED] = "mounted",
+    };
+    const char *event =
+        (size_t)progress->phase < array_size(events) ? events[progress->phase] : NULL;
+    if (!event || !progress->blob)
+        return 0;
+    autofree char *name = text_format("%s (%s)", progress->kind, progress->blob);
+    tell(user, event, name, progress->current, progress->total);
+    return 0;
+}
+
+static int push(const Caller *caller, const ImageStore *source, const OciRegistry *target,
+    LentStream *progress, Error *err) {
+    autofree char *platform = platform_of(source->platforms, source->n_platforms);
+    autodone(Login) login = {};
+    TRY(log_in(caller, target, &login, err));
+    RegistryConfig registry = registry_of(caller->services, target);
+    const Delivery delivery = {
+        caller->services->metadata, caller->services->images, caller->space, platform};
+    const DeliveryPush what = {
+        .registry = &registry,
+        .credentials = &login.credentials,
+        .image = source->name,
+        .reference = target->reference,
+        .listener = tell_push,
+        .user = progress,
+    };
+    int code = deliver_push(&delivery, &what, err);
+    json_texts_done(&registry.insecure);
+    return code;
+}
+
+/* The store's name, and further ones. */
+static char **names_of(RpcCall *call, const ImageStore *source, size_t *ret_n) {
+    char **names = rpc_call_alloc(call, (source->n_extra_references + 2) * sizeof(char *));
+    size_t n = 0;
+    if (!text_is_empty(source->name))
+        names[n++] = source->name;
+    for (size_t i = 0; i < source->n_extra_references; i++)
+        names[n++] = source->extra_references[i]->name;
+    *ret_n = n;
+    return names;
+}
+
+static int export(RpcCall *call, const Caller *caller, const ImageStore *source,
+    const Containerd__Transfer__ImageExportStream *target, LentStream *progress, Error *err) {
+    autoptr(LentStream) stream = NULL;
+    autodone(ByteStream) bytes = {};
+    autofree char *platform = platform_of(target->platforms, target->n_platforms);
+    size_t n;
+    char **names = names_of(call, source, &n);
+    const Delivery delivery = {
+        caller->services->metadata, caller->services->images, caller->space, platform};
+    TRY(stream_borrow(caller, target->stream, &stream, err));
+    if (!stream || n == 0)
+        return error_set(
+            err, ERROR_INVALID, "an export needs a stream and images: invalid argument");
+    bytes.stream = stream;
+    tell(progress, "Exporting", "", 0, 0);
+    TRY(deliver_archive(
+        &delivery, names, n, target->skip_compatibility_manifest, byte_stream_write, &bytes, err));
+    TRY(byte_stream_finish_tar(&bytes, err));
+    tell(progress, "Completed export", "", 0, 0);
+    return 0;
 }
 
 static int tag(RpcCall *call, const Caller *caller, const ImageStore *source,
@@ -127,11 +217,19 @@ static int transfer(RpcCall *call, const Caller *caller,
         any_unpack(request->source, &containerd__transfer__image_store__descriptor);
     ProtobufCMessage *store =
         any_unpack(request->destination, &containerd__transfer__image_store__descriptor);
+    ProtobufCMessage *up =
+        any_unpack(request->destination, &containerd__transfer__ociregistry__descriptor);
+    ProtobufCMessage *out =
+        any_unpack(request->destination, &containerd__transfer__image_export_stream__descriptor);
     int code;
     if (registry && store)
         code = pull(call, caller, (const void *)registry, (const void *)store, progress, err);
     else if (source && store)
         code = tag(call, caller, (const void *)source, (const void *)store, err);
+    else if (source && up)
+        code = push(caller, (const void *)source, (const void *)up, progress, err);
+    else if (source && out)
+        code = export(call, caller, (const void *)source, (const void *)out, progress, err);
     else
         code = error_set(err, ERROR_UNSUPPORTED,
             "transfer from %.100s to %.100s: not implemented (ctr does it with --local)",
@@ -140,6 +238,8 @@ static int transfer(RpcCall *call, const Caller *caller,
     protobuf_c_message_free_unpacked(registry, NULL);
     protobuf_c_message_free_unpacked(source, NULL);
     protobuf_c_message_free_unpacked(store, NULL);
+    protobuf_c_message_free_unpacked(up, NULL);
+    protobuf_c_message_free_unpacked(out, NULL);
     return code;
 }
 
