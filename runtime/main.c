@@ -25,10 +25,14 @@ static const Option global_options[] = {
     {0, "log", OPTION_TEXT, offsetof(T, log), "file",
         "write the log to a file instead of standard error"},
     {0, "log-format", OPTION_TEXT, offsetof(T, log_format), "format", "text (the default) or json"},
+    {0, "log-level", OPTION_TEXT, offsetof(T, log_level), "level",
+        "error, warning, info (the default) or debug"},
     {0, "root", OPTION_TEXT, offsetof(T, root), "directory",
         "where the state of containers is kept (default /run/tare-runtime)"},
     {0, "systemd-cgroup", OPTION_FLAG, offsetof(T, systemd_cgroup), NULL,
         "let systemd make the cgroups"},
+    {0, "cgroup-manager", OPTION_TEXT, offsetof(T, cgroup_manager), "name",
+        "who makes the cgroups: cgroupfs (the default), systemd, or nobody: disabled"},
     {0, "rootless", OPTION_TEXT, offsetof(T, rootless), "word",
         "ignore cgroup permission errors: true, false or auto (the default)"},
     {'v', "version", OPTION_FLAG, offsetof(T, version), NULL, "print the version"},
@@ -68,17 +72,46 @@ static bool logs_json(const Globals *globals) {
     return text_equal(globals->log_format, "json");
 }
 
+static int parse_level(const Globals *globals, LogLevel *ret, Error *err) {
+    static const char *const names[] = {[LOG_LEVEL_ERROR] = "error",
+        [LOG_LEVEL_WARNING] = "warning",
+        [LOG_LEVEL_INFO] = "info",
+        [LOG_LEVEL_DEBUG] = "debug"};
+    *ret = globals->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    if (globals->debug || text_is_empty(globals->log_level))
+        return 0;
+    for (size_t i = 0; i < array_size(names); i++)
+        if (text_equal(globals->log_level, names[i]))
+            return *ret = (LogLevel)i, 0;
+    return error_set(err, ERROR_INVALID, "invalid log-level: \"%s\"", globals->log_level);
+}
+
+/* crun's word for --systemd-cgroup, and for none. */
+static int choose_manager(Globals *globals, Error *err) {
+    const char *word = globals->cgroup_manager;
+    if (text_is_empty(word) || text_equal(word, "cgroupfs"))
+        return 0;
+    globals->no_cgroup = text_equal(word, "disabled");
+    if (!globals->no_cgroup && !text_equal(word, "systemd"))
+        return error_set(err, ERROR_INVALID, "invalid cgroup-manager: \"%s\"", word);
+    globals->systemd_cgroup = !globals->no_cgroup;
+    return 0;
+}
+
 static int configure_log(const Globals *globals, Error *err) {
     int fd = STDERR_FILENO;
+    LogLevel level;
+    TRY(parse_level(globals, &level, err));
     if (!text_is_empty(globals->log_format) && !logs_json(globals) &&
         !text_equal(globals->log_format, "text"))
         return error_set(err, ERROR_INVALID, "invalid log-format: \"%s\"", globals->log_format);
     if (!text_is_empty(globals->log))
         TRY(file_open(AT_FDCWD, globals->log, O_WRONLY | O_CREAT | O_APPEND, 0644, &fd, err));
-    else if (globals->debug) /* init logs, too, when its standard error is the container's */
+    else if (level ==
+             LOG_LEVEL_DEBUG) /* init logs, too, when its standard error is the container's */
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-    log_configure(command_program, fd, logs_json(globals) ? LOG_FORMAT_JSON : LOG_FORMAT_FIELDS,
-        globals->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
+    log_configure(
+        command_program, fd, logs_json(globals) ? LOG_FORMAT_JSON : LOG_FORMAT_FIELDS, level);
     return 0;
 }
 
@@ -124,6 +157,7 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
     if (globals->help || first == argc || strcmp(argv[first], "help") == 0)
         return print_help(), 0;
     TRY(configure_log(globals, err));
+    TRY(choose_manager(globals, err));
     const Command *command = find_command(argv[first]);
     if (!command)
         return error_set(

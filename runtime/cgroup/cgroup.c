@@ -108,6 +108,8 @@ int cgroup_locate(Cgroup *cgroup, const CgroupRequest *request, Error *err) {
         .optional = request->rootless && text_is_empty(request->path)};
     Hierarchies *found = &cgroup->hierarchies;
     TRY(hierarchies_find(found, err));
+    if (request->none)
+        return 0;
     cgroup->v2 = found->n == 1 && !*found->item[0].controllers;
     if (request->systemd)
         TRY(plan_unit(cgroup, request, &unit_path, err));

@@ -40,7 +40,7 @@ typedef struct Cgroup {
 typedef struct CgroupRequest {
     const char *path; /* linux.cgroupsPath, or NULL */
     const char *id;
-    bool rootless, systemd;
+    bool rootless, systemd, none;
     const JsonMap *annotations; /* outlive the cgroup */
 } CgroupRequest;
 
@@ -52,7 +52,8 @@ bool cgroup_is_rootless(void);
 int cgroup_locate(Cgroup *cgroup, const CgroupRequest *request, Error *err);
 
 /* The same for a new container: a cgroup that others live in, or that is frozen, is refused:
- * ERROR_STATE. */
+ * ERROR_STATE. With request->none there are no directories: the container stays where its maker
+ * is, and only its devices may be said to be limited. */
 int cgroup_plan(Cgroup *cgroup, const CgroupRequest *request, Error *err);
 
 /* The directory of a path inside a hierarchy, as cgroup_plan computes it: `own` is our own cgroup

@@ -137,7 +137,8 @@ static int write_limits(
         if (devices && !devices_too)
             continue;
         int r = write_one(cgroup, &limits[i], resources, err);
-        if (r < 0 && !(devices && cgroup->rootless)) /* nobody there can make devices */
+        /* nobody without privileges can make devices; without a cgroup nothing else can be done */
+        if (r < 0 && !(devices && (cgroup->rootless || !cgroup->n)))
             return r;
     }
     return write_unified(cgroup, resources, err);

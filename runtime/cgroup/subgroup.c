@@ -70,10 +70,11 @@ int subgroup_delegate(const CgroupDelegation *delegation, pid_t pid, Error *err)
     CgroupDirectory directory = {
         .controllers = (char[]){""}, .mount = own->path, .path = path, .fd = -1, .tasks_fd = -1};
     autofree char *number = text_format("%d", pid);
-    TRY(cgroup_create(&directory, NULL, err));
-    autoclose int entered = directory.fd;
-    TRY(file_write_kernel(entered, "cgroup.procs", number, err));
-    /* once more, as controllers can be switched on when nobody lives beside it */
+    autofree char *procs = path_join(path, "cgroup.procs");
+    TRY(file_make_dirs(path, 0755, err));
+    TRY(file_write_kernel(AT_FDCWD, procs, number, err));
+    /* switches controllers on, now that nobody lives beside it: before, those that may be threaded
+     * could, and have made a threaded cgroup of it (cgroups(7)) */
     cgroup_release(delegation->cgroup);
     TRY(cgroup_create(&directory, NULL, err));
     autoclose int fd = directory.fd;

@@ -142,6 +142,7 @@ static int make(Restore *restore, const char *config, Error *err) {
         .id = container->id,
         .rootless = restore->launch_options->rootless,
         .systemd = restore->launch_options->systemd_cgroup,
+        .none = restore->launch_options->no_cgroup,
         .annotations = &spec->annotations};
     TRY(cgroup_plan(&restore->cgroup, &cgroup, err));
     const ContainerOrigin origin = {.spec = spec,

@@ -15,7 +15,8 @@ int bundle_options(const Globals *globals, const BundleOptions *parsed, char **r
         .pid_file = text_is_empty(parsed->pid_file) ? NULL : parsed->pid_file,
         .no_pivot = parsed->no_pivot,
         .no_new_keyring = parsed->no_new_keyring,
-        .systemd_cgroup = globals->systemd_cgroup};
+        .systemd_cgroup = globals->systemd_cgroup,
+        .no_cgroup = globals->no_cgroup};
     TRY(command_parse_rootless(globals, &ret->rootless, err));
     ret->listen_fds = command_listen_fds();
     TRY(command_check_preserve(

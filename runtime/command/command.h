@@ -5,8 +5,8 @@
 
 /* The command line, compatible with runc's. One file a verb; the table is in main.c. */
 typedef struct Globals {
-    const char *root, *log, *log_format, *rootless;
-    bool debug, systemd_cgroup, version, help;
+    const char *root, *log, *log_format, *log_level, *rootless, *cgroup_manager;
+    bool debug, systemd_cgroup, no_cgroup, version, help;
     bool root_is_given;
     const struct Command *command;
 } Globals;

@@ -52,7 +52,8 @@ static int restore(const Globals *globals, const char *id, const RestoreArgument
         .console_socket = text_is_empty(parsed->console_socket) ? NULL : parsed->console_socket,
         .console_fd = -1,
         .pid_file = text_is_empty(parsed->pid_file) ? NULL : parsed->pid_file,
-        .systemd_cgroup = globals->systemd_cgroup};
+        .systemd_cgroup = globals->systemd_cgroup,
+        .no_cgroup = globals->no_cgroup};
     int console[2] = {-1, -1};
     TRY(command_parse_rootless(globals, &launch_options.rootless, err));
     if (!parsed->detach) {

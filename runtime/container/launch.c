@@ -167,6 +167,7 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
         .id = launch->container.id,
         .rootless = plan->options->rootless,
         .systemd = plan->options->systemd_cgroup,
+        .none = plan->options->no_cgroup,
         .annotations = &spec->annotations};
     TRY(cgroup_plan(&plan->cgroup, &cgroup, err));
     return plan_delegation(spec, plan, err);

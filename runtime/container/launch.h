@@ -17,6 +17,7 @@ typedef struct LaunchOptions {
     unsigned listen_fds;   /* the first so many of them are a service manager's */
     bool no_pivot, no_new_keyring;
     bool systemd_cgroup; /* systemd makes the cgroup */
+    bool no_cgroup;      /* nobody does */
     bool rootless;       /* we may not be allowed to make cgroups */
     bool wait_for_start; /* create: `start` comes by another process; run: launch_start */
 } LaunchOptions;

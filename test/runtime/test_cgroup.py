@@ -173,6 +173,31 @@ def test_exec_joins_the_cgroups(runtime):
     assert lines and all(line.endswith("/" + cgroup_name(name)) for line in lines)
 
 
+@cgroupfs_only
+def test_nobody_makes_a_cgroup(runtime):
+    """--cgroup-manager disabled (crun): the container stays where its maker is, and lives as any other."""
+    own = open("/proc/self/cgroup").read()
+    bundle = runtime.bundle().args("/bin/sleep", "100")
+    bundle.write()
+    name = runtime.new_id()
+    assert runtime.quiet("--cgroup-manager", "disabled", "create", "-b", bundle.path, name) == 0
+    assert not cgroups_of(name) and open(f"/proc/{runtime.state(name)['pid']}/cgroup").read() == own
+    runtime.ok("start", name)
+    assert runtime.ok("exec", name, "cat", "/proc/self/cgroup").out == own
+    runtime.ok("kill", name, "KILL")
+    runtime.wait_status(name, "stopped")
+    runtime.ok("delete", name)
+    bundle.config["linux"]["resources"]["pids"] = {"limit": 20}
+    bundle.write()
+    assert runtime("--cgroup-manager", "disabled", "run", "-b", bundle.path, runtime.new_id()).code == 1
+    assert runtime.last_error()["msg"].startswith("linux.resources.pids")
+
+
+def test_managers_and_levels_have_names(runtime):
+    assert runtime("--cgroup-manager", "x", "list").err.endswith('invalid cgroup-manager: "x"\n')
+    assert runtime("--log-level", "x", "list").err.endswith('invalid log-level: "x"\n')
+
+
 @v1_only("cpuset")
 @pytest.mark.parametrize("file", ["cpuset.cpus", "cpuset.mems"])
 def test_an_empty_cpuset_is_said_so(runtime, file):
@@ -201,7 +226,7 @@ def test_all_processes_go_without_a_pid_namespace(runtime):
 
 DELEGATED = """cd /sys/fs/cgroup/mine && mkdir inner && echo 0 >inner/cgroup.procs && echo +memory >cgroup.subtree_control &&
     mkdir other && echo 1048576 >other/memory.max && cat other/memory.max
-    for file in ../memory.max ../cgroup.procs ../cgroup.subtree_control; do (echo 0 >$file) 2>/dev/null && echo $file; done
+    for file in ../pids.max ../cgroup.threads; do (echo 40 >$file) 2>/dev/null && echo $file; done
     grep ^0:: /proc/self/cgroup"""
 
 
@@ -216,7 +241,7 @@ def test_a_delegated_cgroup_is_the_containers(runtime, user):
     bundle.config["annotations"] = {"run.oci.delegate-cgroup": "mine"}
     out = runtime.run(bundle).out.splitlines()
     assert out[0] == "1048576" and out[-1] == "0::/mine/inner", out
-    assert out[1:-1] == ([] if user else ["../memory.max"]), out  # root of the machine may write limits, as ever
+    assert out[1:-1] == ([] if user else ["../pids.max"]), out  # root of the machine may write limits, as ever
 
 
 @pytest.mark.skipif(V2, reason="cgroup v2")
