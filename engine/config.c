@@ -27,6 +27,8 @@ typedef struct ConfigProxies {
 typedef struct ConfigFile {
     char *data_root, *exec_root, *group, *log_level, *log_format, *log_driver, *default_runtime;
     char *storage_driver;
+    JsonUint gc_high, gc_low, gc_minimum_age, gc_interval;
+    JsonTexts pinned_images;
     char *bridge, *bip, *ip;
     JsonTexts hosts, insecure_registries, registry_mirrors, dns, dns_search, dns_options;
     JsonBool debug, icc, ip_masq, ip_forward, no_new_privileges;
@@ -72,6 +74,10 @@ static const JsonField file_fields[] = {
     {"group", JSON_TEXT, JSON_AT(group)},
     {"hosts", JSON_TEXTS, JSON_AT(hosts)},
     {"icc", JSON_BOOL, JSON_AT(icc)},
+    {"image-gc-high-threshold", JSON_UINT, JSON_AT(gc_high)},
+    {"image-gc-interval", JSON_UINT, JSON_AT(gc_interval)},
+    {"image-gc-low-threshold", JSON_UINT, JSON_AT(gc_low)},
+    {"image-gc-minimum-age", JSON_UINT, JSON_AT(gc_minimum_age)},
     {"insecure-registries", JSON_TEXTS, JSON_AT(insecure_registries)},
     {"ip", JSON_TEXT, JSON_AT(ip)},
     {"ip-forward", JSON_BOOL, JSON_AT(ip_forward)},
@@ -84,6 +90,7 @@ static const JsonField file_fields[] = {
     {"max-concurrent-uploads", JSON_UINT, JSON_AT(max_concurrent_uploads)},
     {"mtu", JSON_UINT, JSON_AT(mtu)},
     {"no-new-privileges", JSON_BOOL, JSON_AT(no_new_privileges)},
+    {"pinned-images", JSON_TEXTS, JSON_AT(pinned_images)},
     {"proxies", JSON_OBJECT, JSON_AT(proxies), &proxies_type},
     {"registries", JSON_OBJECT_MAP, JSON_AT(registries), &registry_rule_type},
     {"registry-config-dirs", JSON_TEXTS, JSON_AT(registry_directories)},
@@ -244,6 +251,10 @@ static int numbers_apply(const ConfigFile *file, Config *config, Error *err) {
             &config->max_concurrent_downloads, 3, 1, 64},
         {"max-concurrent-uploads", &file->max_concurrent_uploads, &config->max_concurrent_uploads,
             5, 1, 64},
+        {"image-gc-high-threshold", &file->gc_high, &config->gc_high, 0, 0, 100},
+        {"image-gc-low-threshold", &file->gc_low, &config->gc_low, 80, 0, 100},
+        {"image-gc-minimum-age", &file->gc_minimum_age, &config->gc_minimum_age, 120, 0, 31536000},
+        {"image-gc-interval", &file->gc_interval, &config->gc_interval, 60, 1, 86400},
         {"mtu", &file->mtu, &config->mtu, 1500, 68, 65535},
     };
     for (size_t i = 0; i < array_size(rows); i++) {
@@ -311,6 +322,7 @@ static int apply(const ConfigOptions *options, ConfigFile *file, Config *config,
     config->group = TAKE(file->group);
     config->default_runtime = TAKE(file->default_runtime);
     config->runtimes = TAKE(file->runtimes);
+    config->pinned_images = TAKE(file->pinned_images);
     config->storage_driver = options->storage_driver ? text_copy(options->storage_driver)
                              : file->storage_driver  ? TAKE(file->storage_driver)
                                                      : text_copy("overlay");
@@ -328,6 +340,10 @@ static int apply(const ConfigOptions *options, ConfigFile *file, Config *config,
     TRY(hosts_apply(options, file, config, err));
     TRY(logging_apply(options, file, config, err));
     TRY(numbers_apply(file, config, err));
+    if (config->gc_high > 0 && config->gc_low > config->gc_high)
+        return error_set(err, ERROR_INVALID,
+            "image-gc-low-threshold: %u is above image-gc-high-threshold, %u", config->gc_low,
+            config->gc_high);
     return config_runtimes_check(config, err);
 }
 
@@ -361,6 +377,7 @@ static const JsonField config_fields[] = {
     {"dns_search", JSON_TEXTS, JSON_AT(dns_search)},
     {"dns_options", JSON_TEXTS, JSON_AT(dns_options)},
     {"log_driver", JSON_TEXT, JSON_AT(log_driver)},
+    {"pinned_images", JSON_TEXTS, JSON_AT(pinned_images)},
     {"storage_driver", JSON_TEXT, JSON_AT(storage_driver)},
     {"log_options", JSON_MAP, JSON_AT(log_options)},
     {"warnings", JSON_TEXTS, JSON_AT(warnings)},

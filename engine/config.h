@@ -36,6 +36,9 @@ typedef struct Config {
     char *log_driver;    /* of containers that name none */
     JsonMap log_options; /* of containers with this driver */
     char *storage_driver;
+    unsigned gc_high, gc_low;             /* per cent of ROOT's disk; high 0: never */
+    unsigned gc_minimum_age, gc_interval; /* seconds */
+    JsonTexts pinned_images;              /* patterns */
     char *default_runtime;
     JsonObjectMap runtimes; /* name → ConfigRuntime */
     RegistryConfig registry;

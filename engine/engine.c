@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "engine/api/containerd/services.h"
 #include "engine/api/tare/services.h"
+#include "engine/collector.h"
 #include "engine/container/cgroups.h"
 #include "engine/container/container.h"
 #include "engine/image/image.h"
@@ -48,6 +49,7 @@ struct Engine {
     Events *client_events; /* of containerd's services */
     ShimNews *shim_news;
     ContainerdServices containerd;
+    Collector *collector;
     RpcServer *server;
     size_t steps_done;
 };
@@ -317,6 +319,28 @@ static int start_revival(Engine *engine, Error *err) {
     return containers_revive(engine->containers, err);
 }
 
+static int start_collector(Engine *engine, Error *err) {
+    const Config *config = engine->config;
+    const CollectorOptions options = {
+        .metadata = engine->metadata,
+        .images = engine->images,
+        .snapshots = engine->snapshots,
+        .rules =
+            {
+                .high = config->gc_high,
+                .low = config->gc_low,
+                .minimum_age = config->gc_minimum_age * TIME_SECOND,
+                .pin = &config->pinned_images,
+            },
+        .interval = config->gc_interval * TIME_SECOND,
+    };
+    return collector_start(&options, &engine->collector, err);
+}
+
+static void end_collector(Engine *engine) {
+    collector_stop(engine->collector);
+}
+
 static int start_ready(Engine *engine, Error *err) {
     engine->services.started = time_now();
     log_info("tared " TARE_VERSION " serves %s", engine->config->hosts.item[0]);
@@ -348,6 +372,7 @@ static const struct {
     {"server", start_server, end_server},
     {"listening", start_listening, NULL},
     {"revival", start_revival, NULL},
+    {"collector", start_collector, end_collector},
     {"ready", start_ready, end_ready},
 };
 

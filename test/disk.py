@@ -17,6 +17,8 @@ MAKE = {
 
 
 def known(kind):
+    if shutil.which("modprobe"):
+        subprocess.run(["modprobe", "-q", kind])
     with open("/proc/filesystems") as file:
         return kind in file.read().split()
 

@@ -130,12 +130,21 @@ static int drop_old_leases(Images *images, Error *err) {
     for (size_t i = images->leases; i > 0; i--) {
         const LeaseRecord *lease = images->lease[i - 1];
         /* a clock that was set back makes a lease old too */
+        if (lease->users > 0)
+            continue;
         if (lease->added.value <= now && now - lease->added.value < LEASE_LIFE)
             continue;
         TRY(store_remove(images->store, STORE_LEASE, lease->name, err));
         record_drop_lease(images, lease->name);
     }
     return 0;
+}
+
+int images_forget(Images *images, Error *err) {
+    pthread_mutex_lock(&images->mutex);
+    int code = drop_old_leases(images, err);
+    pthread_mutex_unlock(&images->mutex);
+    return code;
 }
 
 /* A layer that was not on the disk when the machine went down is gone. Its blob was: the image is

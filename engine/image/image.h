@@ -71,7 +71,7 @@ int image_load(Images *images, const char *name, Image **ret, Error *err);
 void image_free(Image *image);
 CLEANUP_DEFINE(Image, image_free)
 
-/* Makes its layers if this storage driver has none of them. */
+/* It is about to be used: makes its layers if this storage driver has none of them. */
 int image_unpack(Images *images, const Image *image, Error *err);
 
 /* filters: "dangling=true", "reference=PATTERN", "label=K[=V]", "before=…", "since=…". */
@@ -99,6 +99,8 @@ typedef struct ImageRemoval {
 int image_remove(Images *images, const ImageRemove *remove, ImageRemoval *ret, Error *err);
 /* After a container is gone: removes layers that only it needed (its image was removed before). */
 int images_sweep(Images *images, Error *err);
+/* What a pull that failed left is kept for a day. */
+int images_forget(Images *images, Error *err);
 
 void image_removal_done(ImageRemoval *removal);
 CLEANUP_DEFINE_DONE(ImageRemoval, image_removal_done)

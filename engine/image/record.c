@@ -13,6 +13,7 @@ static const JsonField image_fields[] = {
     {"chain", JSON_TEXT, JSON_AT(chain)},
     {"size", JSON_UINT, JSON_AT(size)},
     {"added", JSON_INT, JSON_AT(added)},
+    {"used", JSON_INT, JSON_AT(used)},
     {"blobs", JSON_TEXTS, JSON_AT(blobs)},
     {},
 };

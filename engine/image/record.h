@@ -12,12 +12,12 @@
  * and never over other I/O, and no function of engine/snapshot is called with it held. Private to
  * engine/image. */
 typedef struct ImageRecord {
-    char *manifest; /* digest */
-    char *chain;    /* NULL: no layers */
-    JsonUint size;  /* unpacked bytes */
-    JsonInt added;
-    JsonTexts blobs; /* all it needs, to be kept */
-    char *id;        /* the store's key, not in the JSON */
+    char *manifest;      /* digest */
+    char *chain;         /* NULL: no layers */
+    JsonUint size;       /* unpacked bytes */
+    JsonInt added, used; /* used: to the minute */
+    JsonTexts blobs;     /* all it needs, to be kept */
+    char *id;            /* the store's key, not in the JSON */
 } ImageRecord;
 
 typedef struct ReferenceRecord {

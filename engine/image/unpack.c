@@ -7,6 +7,7 @@
 #include "engine/image/bring.h"
 #include "engine/image/document.h"
 #include "engine/image/lease.h"
+#include "engine/image/reclaim.h"
 
 static int read_documents(
     Images *images, const char *manifest_digest, OciManifest *manifest, OciImage *ret, Error *err) {
@@ -44,6 +45,7 @@ static int unpack(Images *images, const char *manifest_digest, const char *lease
 }
 
 int image_unpack(Images *images, const Image *image, Error *err) {
+    image_touch(images, image->id);
     if (!image->chain_id || snapshot_exists(images->snapshots, image->chain_id))
         return 0;
     autofree char *lease = text_format("unpack:%s", image->id);

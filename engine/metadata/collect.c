@@ -154,11 +154,11 @@ static void mark(Graph *graph) {
     }
 }
 
-static bool is_expired(const Graph *graph, const JsonMap *labels) {
+static bool is_expired(int64_t now, const JsonMap *labels) {
     const char *text = json_map_find(labels, LABEL "expire");
     int64_t when;
     Error ignored;
-    return text && time_parse(text, &when, &ignored) == 0 && when < graph->now;
+    return text && time_parse(text, &when, &ignored) == 0 && when < now;
 }
 
 static bool is_root(const Graph *graph, const Node *node) {
@@ -171,7 +171,7 @@ static bool is_root(const Graph *graph, const Node *node) {
         return true;
     case METADATA_IMAGE:
     case METADATA_LEASE:
-        return !is_expired(graph, &record->labels);
+        return !is_expired(graph->now, &record->labels);
     case METADATA_INGEST:
         return graph->now - record->created.value < INGEST_LIFE;
     case METADATA_CONTENT:
@@ -253,4 +253,14 @@ bool metadata_wants_collection(Metadata *metadata) {
     bool wanted = metadata->changes >= COLLECT_EVERY;
     pthread_mutex_unlock(&metadata->mutex);
     return wanted;
+}
+
+bool metadata_collection_is_due(Metadata *metadata) {
+    int64_t now = time_now();
+    pthread_mutex_lock(&metadata->mutex);
+    bool due = metadata->changes >= COLLECT_EVERY;
+    for (size_t i = 0; i < metadata->n && !due; i++)
+        due = is_expired(now, &metadata->record[i]->labels);
+    pthread_mutex_unlock(&metadata->mutex);
+    return due;
 }

@@ -16,3 +16,6 @@ int metadata_collect(Metadata *metadata, Content *content, Snapshots *snapshots,
 
 /* So much has changed since the last collection that another one is due. */
 bool metadata_wants_collection(Metadata *metadata);
+
+/* The same, or something has expired. */
+bool metadata_collection_is_due(Metadata *metadata);
