@@ -22,12 +22,18 @@ static const char *const layer_status[] = {
     [PHASE(EXISTS)] = "Already exists",
 };
 
-static void show_done(const PullOptions *options, const Tare__V1__PullProgress *message) {
-    if (!options->quiet) {
-        fprintf(options->out, "Digest: %s\n", message->digest);
+static void show_status(const PullOptions *options, bool newer, const char *name) {
+    if (!options->quiet)
         fprintf(options->out, "Status: %s for %s\n",
-            message->newer ? "Downloaded newer image" : "Image is up to date", message->familiar);
-    }
+            newer ? "Downloaded newer image" : "Image is up to date", name);
+}
+
+static void show_done(const PullOptions *options, const Tare__V1__PullProgress *message) {
+    if (!options->quiet)
+        fprintf(options->out, "Digest: %s\n", message->digest);
+    if (options->all)
+        return;
+    show_status(options, message->newer, message->familiar);
     if (!options->silent_name)
         fprintf(options->out, "%s\n", message->reference);
 }
@@ -54,18 +60,27 @@ static void show(
         bar ? message->total : 0, time_monotonic());
 }
 
+/* With all tags, each has lines of its own, and the repository has one status. */
 static int relay(ClientStream *stream, const PullOptions *options, Error *err) {
     TerminalSize size =
         terminal_is(fileno(options->out)) ? terminal_size(fileno(options->out)) : (TerminalSize){};
     autoptr(Progress) progress = progress_new(options->out, size.rows, size.columns);
+    bool newer = false;
     for (;;) {
         autoreply Tare__V1__PullProgress *message = NULL;
         int received = client_receive(stream, &message, err);
         if (received <= 0) {
             progress_finish(progress);
+            if (received == 0 && options->all)
+                show_status(options, newer, options->reference);
             return received;
         }
         show(options, progress, message);
+        newer = newer || message->newer;
+        if (message->phase == PHASE(DONE)) {
+            progress_free(progress);
+            progress = progress_new(options->out, size.rows, size.columns);
+        }
     }
 }
 
@@ -74,13 +89,15 @@ int pull_image(Cli *cli, const PullOptions *options, Error *err) {
     Client *client = NULL;
     TRY(registry_login_find(options->reference, &login, err));
     TRY(cli_client(cli, &client, err));
-    if (!options->quiet && !options->silent_name && !reference_has_tag(options->reference)) {
+    bool says_tag = !options->quiet && !options->silent_name && !options->all;
+    if (says_tag && !reference_has_tag(options->reference)) {
         fprintf(options->out, "Using default tag: latest\n");
         fflush(options->out);
     }
 
     Tare__V1__PullRequest request = TARE__V1__PULL_REQUEST__INIT;
     request.reference = (char *)options->reference;
+    request.all = options->all;
     if (options->platform)
         request.platform = (char *)options->platform;
     request.credentials = login.message;
@@ -88,5 +105,9 @@ int pull_image(Cli *cli, const PullOptions *options, Error *err) {
     autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Pull");
     TRY(client_send(stream, &request, err));
     TRY(client_send_end(stream, err));
-    return relay(stream, options, err);
+    TRY(relay(stream, options, err));
+    autofree char *repository = reference_canonical(options->reference, !options->all);
+    if (options->all && !options->silent_name)
+        fprintf(options->out, "%s\n", repository);
+    return 0;
 }

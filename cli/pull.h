@@ -9,6 +9,7 @@
  * not here. */
 typedef struct PullOptions {
     const char *reference, *platform; /* platform: NULL for this machine's */
+    bool all;                         /* tags of the repository */
     bool quiet;                       /* nothing but the canonical name */
     bool silent_name;                 /* nor a word on names: `run` has said all */
     FILE *out;

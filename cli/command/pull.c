@@ -2,10 +2,11 @@
 #include "cli/pull.h"
 
 #include "cli/command/command.h"
+#include "cli/reference.h"
 
 typedef struct PullCommandOptions {
     const char *platform;
-    bool quiet;
+    bool all, quiet;
 } PullCommandOptions;
 
 static int run(Cli *cli, const void *values, int argc, char **argv) {
@@ -13,14 +14,21 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
     const PullCommandOptions *options = values;
     PullOptions pull = {.reference = argv[0],
         .platform = options->platform,
+        .all = options->all,
         .quiet = options->quiet,
         .out = stdout};
     Error err = {};
+    if (options->all && reference_has_tag(argv[0])) {
+        error_set(&err, ERROR_INVALID, "tag can't be used with --all-tags/-a");
+        return cli_report(cli, &err);
+    }
     return pull_image(cli, &pull, &err) < 0 ? cli_report(cli, &err) : 0;
 }
 
 #define T PullCommandOptions
 static const Option options[] = {
+    {'a', "all-tags", OPTION_FLAG, offsetof(T, all), NULL,
+        "Download all tagged images in the repository"},
     {0, "platform", OPTION_TEXT, offsetof(T, platform), "string",
         "Set platform if server is multi-platform capable"},
     {'q', "quiet", OPTION_FLAG, offsetof(T, quiet), NULL, "Suppress verbose output"},

@@ -231,3 +231,34 @@ int image_pull(Images *images, const ImagePull *request, char **ret_id, Error *e
     progress_done(&pull.progress);
     return code;
 }
+
+static int list_tags(Images *images, const ImagePull *request, const Reference *repository,
+    JsonTexts *ret, Error *err) {
+    autoptr(Registry) registry = NULL;
+    TRY(registry_open(images->registry, repository, request->credentials, &registry, err));
+    return registry_list_tags(registry, ret, err);
+}
+
+static bool has_version(const char *reference) {
+    const char *slash = strrchr(reference, '/');
+    return strpbrk(slash ? slash : reference, ":@");
+}
+
+/* A tag is the registry's word: it is read as strictly as a user's. */
+int image_pull_all(Images *images, const ImagePull *request, Error *err) {
+    autodone(Reference) repository = {};
+    autodone(JsonTexts) tags = {};
+    TRY(reference_parse(request->reference, &repository, err));
+    if (has_version(request->reference))
+        return error_set(err, ERROR_INVALID, "tag can't be used with --all-tags/-a");
+    TRY(list_tags(images, request, &repository, &tags, err));
+    autofree char *name = reference_name(&repository);
+    for (size_t i = 0; i < tags.n; i++) {
+        autofree char *tagged = text_format("%s:%s", name, tags.item[i]);
+        autofree char *id = NULL;
+        ImagePull pull = *request;
+        pull.reference = tagged;
+        TRY(image_pull(images, &pull, &id, err));
+    }
+    return 0;
+}

@@ -42,6 +42,9 @@ typedef struct ImagePull {
     void *user;
 } ImagePull;
 
+/* All tags of the repository, one after another. ERROR_INVALID: the reference has a tag. */
+int image_pull_all(Images *images, const ImagePull *pull, Error *err);
+
 /* *ret_id is the image's id; the caller's. */
 int image_pull(Images *images, const ImagePull *pull, char **ret_id, Error *err);
 

@@ -129,12 +129,16 @@ static int add_mirrors(
     return 0;
 }
 
-static int add_registry(
-    const RegistryConfig *config, const char *host, Endpoints *endpoints, Error *err) {
+/* Plain HTTP comes second where it may, but not for a registry whose CA somebody has named. */
+static int add_registry(const RegistryConfig *config, const char *host, const char *ca,
+    Endpoints *endpoints, Error *err) {
+    const RegistryRule *rule = rule_find(config, host);
     bool loopback = is_loopback(host), insecure = loopback || is_insecure(config, host);
     autofree char *tls = text_format("https://%s", host), *plain = text_format("http://%s", host);
     TRY(add(endpoints, tls, (Endpoint){.verify = !insecure, .credentials = true}, err));
-    return insecure ? add(endpoints, plain, (Endpoint){.credentials = loopback}, err) : 0;
+    return insecure && !ca && !(rule && rule->ca)
+               ? add(endpoints, plain, (Endpoint){.credentials = loopback}, err)
+               : 0;
 }
 
 /* hosts.toml knows neither who gets the user's password nor what is plain on purpose: the first is
@@ -200,7 +204,7 @@ static int list(const RegistryConfig *config, const char *domain, const char *na
     if (strcmp(domain, "docker.io") == 0)
         TRY(add_mirrors(config, &config->mirrors, ret, err));
     size_t first = ret->n;
-    TRY(add_registry(config, endpoint_host(domain), ret, err));
+    TRY(add_registry(config, endpoint_host(domain), hosts->identity.ca, ret, err));
     for (size_t i = first; i < ret->n; i++)
         take_identity(&ret->item[i], &hosts->identity);
     return 0;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/registry/auth.h"
+
 typedef struct RegistryError {
     char *code, *message;
 } RegistryError;
@@ -86,9 +88,21 @@ int refusal_explain(
     return refusal_set(response, ERROR_UNAVAILABLE, text, err);
 }
 
+/* The token is good, but not for this (RFC 6750, 3.1): registries answer that with 401 as well. */
+static bool is_denied(const HttpResponse *response) {
+    for (size_t i = 0; i < response->challenges.n; i++) {
+        autofree char *error = auth_find_parameter(response->challenges.item[i], "error");
+        if (text_equal(error, "insufficient_scope"))
+            return true;
+    }
+    return false;
+}
+
 int refusal_explain_upload(const HttpResponse *response, Error *err) {
     long status = response->status;
     autofree char *text = text_format("the registry answers with status %ld", status);
+    if (status == 401 && is_denied(response))
+        return error_set(err, ERROR_DENIED, "denied: requested access to the resource is denied");
     if (status == 401)
         return refusal_set(response, ERROR_DENIED, "unauthorized: authentication required", err);
     if (status == 403)

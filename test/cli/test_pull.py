@@ -328,3 +328,28 @@ def test_load_of_one_platform(fake, tare, tmp_path):
     (tmp_path / "x.tar").write_bytes(b"tar")
     tare.run("load", "--platform", "linux/arm64", "-i", tmp_path / "x.tar")
     assert fake.requests("Load")[0][0].platform == "linux/arm64"
+
+
+def test_pull_of_all_tags(fake, tare):
+    pb = fake.messages["image"]
+
+    def pull(request):
+        for tag in ("1", "2"):
+            yield pb.PullProgress(phase=pb.PullProgress.RESOLVED, tag=tag, path="library/busybox")
+            yield pb.PullProgress(phase=pb.PullProgress.EXISTS, layer="aaaaaaaaaaaa")
+            yield pb.PullProgress(phase=pb.PullProgress.DONE, digest=DIGEST, newer=tag == "1", familiar=f"busybox:{tag}")
+
+    fake.on("Images", "Pull", pull)
+    assert tare.run("pull", "-a", "busybox").stdout.splitlines() == [
+        "1: Pulling from library/busybox",
+        "aaaaaaaaaaaa: Already exists",
+        f"Digest: {DIGEST}",
+        "2: Pulling from library/busybox",
+        "aaaaaaaaaaaa: Already exists",
+        f"Digest: {DIGEST}",
+        "Status: Downloaded newer image for busybox",
+        "docker.io/library/busybox",
+    ]
+    assert fake.requests("Pull")[0].all
+    assert tare.run("pull", "-aq", "busybox").stdout == "docker.io/library/busybox\n"
+    assert "tag can't be used with --all-tags/-a" in tare.run("pull", "-a", "busybox:1", code=1).stderr

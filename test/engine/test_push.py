@@ -308,3 +308,26 @@ def test_to_a_real_registry_and_back(engine, registry, busybox):
     assert [line[:1] for line in engine.tare("push", "-a", name).stdout.splitlines() if "digest:" in line] == ["1", "l"]
     engine.tare("rmi", f"{name}:1")
     assert "Status: " in engine.tare("pull", f"{name}:1").stdout
+
+
+def test_all_tags_are_pulled_page_by_page(engine, fake):
+    for tag in ("a", "b", "c"):
+        fake.image(tag, files=[(tag, tag)])
+    pages = {"/v2/repo/tags/list": (["a", "b"], '</v2/repo/tags/list?last=b&n=2>; rel="next"'), "/v2/repo/tags/list?last=b&n=2": (["c"], "")}
+
+    def hook(handler):
+        if handler.path in pages:
+            tags, link = pages[handler.path]
+            return handler.answer(200, json.dumps({"name": "repo", "tags": tags}).encode(), **({"Link": link} if link else {}))
+
+    fake.hook = hook
+    said = engine.tare("pull", "-a", f"{fake.address}/repo").stdout.splitlines()
+    assert [line for line in said if "Pulling from" in line] == [f"{tag}: Pulling from repo" for tag in "abc"]
+    assert said[-2:] == [f"Status: Downloaded newer image for {fake.address}/repo", f"{fake.address}/repo"]
+    # tags are the registry's words, and pages stay with it
+    pages["/v2/repo/tags/list"] = (["../../x"], "")
+    assert "invalid reference format" in engine.tare("pull", "-a", f"{fake.address}/repo", code=1).stderr
+    pages["/v2/repo/tags/list"] = (["a"], '<http://192.0.2.1/v2/>; rel="next"')
+    engine.tare("pull", "-qa", f"{fake.address}/repo")
+    for tag in "abc":
+        engine.tare("rmi", f"{fake.address}/repo:{tag}")

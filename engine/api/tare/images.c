@@ -58,6 +58,8 @@ int api_images_pull(RpcCall *call, const Tare__V1__PullRequest *request,
         .listener = send_progress,
         .user = call,
     };
+    if (request->all)
+        return image_pull_all(images_of(call), &pull, err);
     return image_pull(images_of(call), &pull, &id, err);
 }
 
