@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "cli/client.h"
+#include "cli/config.h"
 #include "cli/terminal.h"
 #include "proto/tare/v1/container.pb-c.h"
 
@@ -19,6 +20,11 @@ struct Session {
     Stream *stream;
     bool terminal, patient;
 };
+
+int session_detach_keys(const char *option, Detach *ret, Error *err) {
+    autofree char *configured = text_is_empty(option) ? config_text("detachKeys") : NULL;
+    return detach_parse(configured ? configured : option, ret, err);
+}
 
 int session_check_terminal(bool in, bool terminal, Error *err) {
     if (in && terminal && !terminal_is(STDIN_FILENO))

@@ -29,5 +29,8 @@ int session_run(Session *session, bool *ret_detached, int *ret_code, Error *err)
 void session_free(Session *session);
 CLEANUP_DEFINE(Session, session_free)
 
+/* What --detach-keys says, else "detachKeys" of the user's file, else the default. */
+int session_detach_keys(const char *option, Detach *ret, Error *err);
+
 /* -t with -i asks for a terminal on our side too: "the input device is not a TTY". */
 int session_check_terminal(bool in, bool terminal, Error *err);

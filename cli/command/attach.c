@@ -38,7 +38,7 @@ static int attach(
         .signal_proxy = options->signal_proxy,
         .replay = options->replay,
         .redraw = !options->replay};
-    TRY(detach_parse(options->detach_keys, &session_options.detach, err));
+    TRY(session_detach_keys(options->detach_keys, &session_options.detach, err));
     TRY(check_running(cli, container, err));
     autoptr(Session) session = NULL;
     TRY(session_open(cli, container, &session_options, &session, err));

@@ -64,7 +64,7 @@ static int finish(Cli *cli, const Tare__V1__ExecRequest *exec, const StreamResul
 static int exec(
     Cli *cli, const ExecOptions *options, int argc, char **argv, int *ret_code, Error *err) {
     Detach detach = {};
-    TRY(detach_parse(options->detach_keys, &detach, err));
+    TRY(session_detach_keys(options->detach_keys, &detach, err));
     if (!options->detach)
         TRY(session_check_terminal(options->interactive, options->terminal, err));
     autoreply Tare__V1__ExecCreateResponse *created = NULL;

@@ -93,7 +93,7 @@ static int run_attached(Cli *cli, const RunOptions *options, const CreateRequest
         .signal_proxy = options->signal_proxy,
         .patient = true,
     };
-    TRY(detach_parse(options->detach_keys, &session_options.detach, err));
+    TRY(session_detach_keys(options->detach_keys, &session_options.detach, err));
     autoptr(Session) session = NULL;
     TRY(session_open(cli, id, &session_options, &session, err));
     TRY(start(cli, id, err));
@@ -119,7 +119,7 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
     Detach checked = {};
     if (create_request_new(&options->create, argc, argv, &request, &err) < 0 ||
         parse_attach(options, request, &err) < 0 ||
-        detach_parse(options->detach_keys, &checked, &err) < 0)
+        session_detach_keys(options->detach_keys, &checked, &err) < 0)
         return failure(cli, &err);
     if (session_check_terminal(request->attach_stdin, request->terminal, &err) < 0)
         return cli_report(cli, &err);

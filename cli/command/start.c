@@ -31,7 +31,7 @@ static int start_attached(
         .error = true,
         .signal_proxy = options->signal_proxy,
         .patient = true};
-    TRY(detach_parse(options->detach_keys, &session_options.detach, err));
+    TRY(session_detach_keys(options->detach_keys, &session_options.detach, err));
     autoptr(Session) session = NULL;
     TRY(session_open(cli, container, &session_options, &session, err));
     Client *client = NULL;

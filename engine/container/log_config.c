@@ -2,6 +2,7 @@
 #include "engine/container/log_config.h"
 
 #include <netdb.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -103,6 +104,29 @@ static void add_image_labels(const char *names, const JsonMap *from, JsonMap *to
     }
 }
 
+static void add_matching_texts(const regex_t *regex, const JsonTexts *from, JsonMap *to) {
+    for (size_t i = 0; i < from->n; i++) {
+        size_t n = strcspn(from->item[i], "=");
+        autofree char *name = text_copy_n(from->item[i], n);
+        if (from->item[i][n] && regexec(regex, name, 0, NULL, 0) == 0)
+            json_map_set(to, name, from->item[i] + n + 1);
+    }
+}
+
+static void add_matching(const char *pattern, const JsonMap *labels, const JsonTexts *of_image,
+    const JsonTexts *of_user, JsonMap *to) {
+    regex_t regex;
+    if (text_is_empty(pattern) || regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
+        return;
+    for (size_t i = 0; labels && i < labels->n; i++)
+        if (regexec(&regex, labels->key[i], 0, NULL, 0) == 0)
+            json_map_set(to, labels->key[i], labels->value[i]);
+    if (of_image)
+        add_matching_texts(&regex, of_image, to);
+    add_matching_texts(&regex, of_user, to);
+    regfree(&regex);
+}
+
 static void add_attributes(const ContainerRecord *record, JsonMap *ret) {
     const ContainerSettings *settings = record->settings;
     const char *labels = json_map_find(&settings->log_options, "labels");
@@ -114,6 +138,10 @@ static void add_attributes(const ContainerRecord *record, JsonMap *ret) {
     }
     add_named(labels, &settings->labels, ret);
     add_named(names, &settings->environment, ret);
+    add_matching(json_map_find(&settings->log_options, "labels-regex"),
+        image ? &image->labels : NULL, NULL, &settings->labels, ret);
+    add_matching(json_map_find(&settings->log_options, "env-regex"), NULL,
+        image ? &image->env : NULL, &settings->environment, ret);
 }
 
 /* By name, as Docker has them. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "output/settings.h"
 
+#include <regex.h>
 #include <string.h>
 #include <syslog.h>
 
@@ -89,6 +90,20 @@ static int take_mode(const char *key, const char *value, void *to, Error *err) {
     *(bool *)to = text_equal(value, "non-blocking");
     if (!*(bool *)to && !text_equal(value, "blocking") && *value)
         return error_set(err, ERROR_INVALID, "logger: logging mode not supported: %.100s", value);
+    return 0;
+}
+
+/* POSIX's extended ones, where Docker has Go's: the same but for classes such as \\d. */
+static int take_regex(const char *key, const char *value, void *to, Error *err) {
+    regex_t compiled;
+    char why[200];
+    int r = regcomp(&compiled, value, REG_EXTENDED | REG_NOSUB);
+    if (r != 0) {
+        regerror(r, &compiled, why, sizeof why);
+        return error_set(err, ERROR_INVALID, "%s: '%.200s': %s", key, value, why);
+    }
+    regfree(&compiled);
+    *(const char **)to = value;
     return 0;
 }
 
@@ -190,6 +205,8 @@ static const struct Option {
     {"compress", 1 << OUTPUT_JSON_FILE | 1 << OUTPUT_LOCAL, take_bool, AT(compress)},
     {"labels", TAGGED, take_text, AT(labels)},
     {"env", TAGGED, take_text, AT(environment)},
+    {"labels-regex", TAGGED, take_regex, AT(labels_regex)},
+    {"env-regex", TAGGED, take_regex, AT(environment_regex)},
     {"tag", TAGGED, take_text, AT(tag)},
     {"syslog-address", SYSLOG, take_address, AT(syslog_address)},
     {"syslog-facility", SYSLOG, take_facility, AT(syslog_facility)},

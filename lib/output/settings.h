@@ -34,8 +34,9 @@ typedef struct OutputSettings {
     bool non_blocking;
     int64_t max_buffer; /* bytes that wait, then: the program waits, or messages are dropped */
     const char *labels, *environment, *tag; /* names with commas, names with commas, template */
-    const char *syslog_address;             /* NULL: the local one */
-    int syslog_facility;                    /* LOG_DAEMON, … */
+    const char *labels_regex, *environment_regex; /* of names; NULL: none */
+    const char *syslog_address;                   /* NULL: the local one */
+    int syslog_facility;                          /* LOG_DAEMON, … */
     SyslogFormat syslog_format;
 } OutputSettings;
 

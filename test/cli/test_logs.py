@@ -90,6 +90,13 @@ def test_details(engine, run, driver):
     assert engine.tare("logs", "--details", container).stdout == f"E=2,a=1,tag=tagged-{driver}/x hello\n"
 
 
+def test_details_by_pattern(engine, run):
+    container = run("--log-opt", "labels-regex=^org\\.", "--log-opt", "env-regex=^(LC|LANG)", "-l", "org.a=1", "-l", "morg.b=2",
+                    "-e", "LC_ALL=C", "-e", "LANG=x", "-e", "OTHER=y", script="echo hello")
+    engine.tare("wait", container)
+    assert engine.tare("logs", "--details", container).stdout == "LANG=x,LC_ALL=C,org.a=1 hello\n"
+
+
 @pytest.mark.parametrize("driver, more", [("json-file", []), ("json-file", ["--log-opt", "compress=true"]), ("local", []), ("cri", [])])
 def test_follower_sees_every_line_of_many_rotations(engine, run, driver, more):
     container = run("--log-driver", driver, "--log-opt", "max-size=50k", "--log-opt", "max-file=2", *more,
@@ -104,6 +111,7 @@ def test_follower_sees_every_line_of_many_rotations(engine, run, driver, more):
     (["--log-driver", "fluentd"], "logger: no log driver named 'fluentd' is registered"),
     (["--log-opt", "colour=red"], "unknown log opt 'colour' for json-file log driver"),
     (["--log-opt", "max-size=big"], "max-size"),
+    (["--log-opt", "env-regex=("], "env-regex: '('"),
     (["--log-driver", "none", "--log-opt", "max-size=1k"], "invalid logging opts for driver none"),
     (["--log-driver", "syslog", "--log-opt", "tag={{.Nonsense}}"], "log opt tag: '{{.Nonsense}}'"),
 ])

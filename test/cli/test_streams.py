@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What flows between a program in a container and ours, with a shim that the test plays itself."""
 
+import json
 import os
 import signal
 import subprocess
@@ -350,7 +351,12 @@ def test_the_detach_keys_leave(fake, tare, container, words):
     assert not fake.requests("Kill")
 
 
-def test_other_detach_keys(tare, container):
+@pytest.mark.parametrize("words", [["--detach-keys", "ctrl-a,x"], []], ids=["option", "file"])
+def test_other_detach_keys(tare, container, tmp_path, words):
+    tare.environment["DOCKER_CONFIG"] = str(tmp_path)
+    keys = "ctrl-a,x" if not words else "ctrl-z"  # the option comes before the file
+    (tmp_path / "config.json").write_text(json.dumps({"detachKeys": keys}))
+
     def script(peer):
         peer.welcome()
         peer.send(STDOUT, b"prompt")
@@ -358,10 +364,16 @@ def test_other_detach_keys(tare, container):
             pass
 
     container(script, terminal=True)
-    with tare.terminal("attach", "--detach-keys", "ctrl-a,x", "c") as terminal:
+    with tare.terminal("attach", *words, "c") as terminal:
         terminal.expect("prompt")
         terminal.send("\x01x")
         assert terminal.wait() == 0
+
+
+def test_detach_keys_that_are_none_are_refused(tare, tmp_path):
+    tare.environment["DOCKER_CONFIG"] = str(tmp_path)
+    (tmp_path / "config.json").write_text('{"detachKeys": "ctrl-what"}')
+    assert "invalid detach keys (ctrl-what)" in tare.run("attach", "c", code=1).stderr
 
 
 def test_the_terminal_is_restored_whatever_ends_us(tare, container):
