@@ -50,7 +50,8 @@ static void print_options(const Option *options) {
 
 static int print_command(const CommandRow *row) {
     const Command *command = row->command;
-    autofree char *title = text_format("tare-%s", row->name);
+    autofree char *title = row->group ? text_format("tare-%s-%s", row->group, row->name)
+                                      : text_format("tare-%s", row->name);
     print_header(title, command->summary);
     printf(".SH SYNOPSIS\n");
     for (const CommandRow *other = command_rows; other->name; other++) {
@@ -115,6 +116,6 @@ static int print_program(void) {
 int man_print(int argc, char **argv) {
     if (argc == 0)
         return print_program();
-    const CommandRow *row = command_find(NULL, argv[0]);
+    const CommandRow *row = argc > 1 ? command_find(argv[0], argv[1]) : command_find(NULL, argv[0]);
     return row ? print_command(row) : 1;
 }

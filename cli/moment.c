@@ -9,20 +9,6 @@
 #include "base/text.h"
 #include "base/time.h"
 
-static bool parse_unix(const char *text, int64_t *ret) {
-    size_t digits = strspn(text, "0123456789");
-    const char *fraction = text[digits] == '.' ? text + digits + 1 : "";
-    size_t places = strspn(fraction, "0123456789");
-    bool ends = text[digits] ? text[digits] == '.' && !fraction[places] : true;
-    if (!digits || digits > 10 || places > 9 || !ends)
-        return false;
-    int64_t value = strtoll(text, NULL, 10) * TIME_SECOND, unit = TIME_SECOND / 10;
-    for (size_t i = 0; i < places && value <= INT64_MAX - TIME_SECOND; i++, unit /= 10)
-        value += (fraction[i] - '0') * unit;
-    *ret = value;
-    return true;
-}
-
 /* Date and time without a zone, to the precision given. */
 static bool parse_local(const char *text, int64_t *ret) {
     static const char *const formats[] = {
@@ -44,7 +30,7 @@ static bool parse_local(const char *text, int64_t *ret) {
 int moment_parse(const char *text, const char *what, int64_t now, int64_t *ret, Error *err) {
     Error ignored = {};
     int64_t value = 0;
-    if (parse_unix(text, ret) || parse_local(text, ret))
+    if (time_parse_unix(text, ret) || parse_local(text, ret))
         return 0;
     if (time_parse(text, ret, &ignored) >= 0)
         return 0;
@@ -54,4 +40,19 @@ int moment_parse(const char *text, const char *what, int64_t now, int64_t *ret, 
     }
     return error_set(err, ERROR_INVALID,
         "invalid value for \"%s\": '%s' is neither a time nor a duration", what, text);
+}
+
+int moment_filters(const OptionTexts *filters, JsonTexts *ret, Error *err) {
+    for (size_t i = 0; i < filters->n; i++) {
+        int64_t until = 0;
+        if (!text_starts(filters->item[i], "until=")) {
+            json_texts_add(ret, filters->item[i]);
+            continue;
+        }
+        TRY(moment_parse(filters->item[i] + strlen("until="), "until", time_now(), &until, err));
+        autofree char *text = text_format("until=%lld.%09lld", (long long)(until / TIME_SECOND),
+            (long long)(until % TIME_SECOND));
+        json_texts_add(ret, text);
+    }
+    return 0;
 }

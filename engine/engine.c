@@ -259,6 +259,7 @@ static int start_server(Engine *engine, Error *err) {
     engine->services.snapshots = engine->snapshots;
     engine->services.images = engine->images;
     engine->services.containers = engine->containers;
+    engine->services.events = engine->events;
     engine->server = rpc_server_new(&(RpcServerOptions){});
     engine->containerd = (ContainerdServices){
         .config = engine->config,

@@ -5,6 +5,7 @@
 /* The verbs, one file each. */
 extern const Command command_attach;
 extern const Command command_container_inspect;
+extern const Command command_container_prune;
 extern const Command command_content_active;
 extern const Command command_content_get;
 extern const Command command_content_ingest;
@@ -13,8 +14,10 @@ extern const Command command_content_ls;
 extern const Command command_content_rm;
 extern const Command command_create;
 extern const Command command_event;
+extern const Command command_events;
 extern const Command command_exec;
 extern const Command command_image_inspect;
+extern const Command command_image_prune;
 extern const Command command_images;
 extern const Command command_info;
 extern const Command command_inspect;
@@ -45,6 +48,8 @@ extern const Command command_snapshot_usage;
 extern const Command command_snapshot_view;
 extern const Command command_start;
 extern const Command command_stop;
+extern const Command command_system_df;
+extern const Command command_system_prune;
 extern const Command command_tag;
 extern const Command command_task_kill;
 extern const Command command_task_ls;

@@ -6,6 +6,7 @@
 #include "cli/command/command.h"
 #include "cli/config.h"
 #include "cli/image_fields.h"
+#include "cli/moment.h"
 
 typedef struct ImagesOptions {
     bool all, quiet, no_trunc, digests;
@@ -31,8 +32,10 @@ static int list(Cli *cli, const ImagesOptions *options, const char *reference, E
     if (reference)
         request.reference = (char *)reference;
     request.all = options->all;
-    request.filters = (char **)options->filters.item;
-    request.n_filters = options->filters.n;
+    autodone(JsonTexts) filters = {};
+    TRY(moment_filters(&options->filters, &filters, err));
+    request.filters = filters.item;
+    request.n_filters = filters.n;
     autoreply Tare__V1__ListImagesResponse *reply = NULL;
     TRY(cli_client(cli, &client, err));
     TRY(client_call(client, &tare__v1__images__descriptor, "List", &request, &reply, err));

@@ -202,10 +202,25 @@ void container_event_oom(
         publish_oom(containers, after);
 }
 
+/* The image's labels, and over them the user's. */
+static void add_labels(const ContainerRecord *record, JsonMap *attributes) {
+    const JsonMap *image = &record->image->config->labels;
+    for (size_t i = 0; i < image->n; i++)
+        json_map_set(attributes, image->key[i], image->value[i]);
+    for (size_t i = 0; i < record->settings->labels.n; i++) {
+        const char *label = record->settings->labels.item[i];
+        autofree char *key = text_copy_n(label, strcspn(label, "="));
+        const char *equals = strchr(label, '=');
+        json_map_set(attributes, key, equals ? equals + 1 : "");
+    }
+}
+
 void container_event(Containers *containers, const ContainerRecord *record, const char *action) {
     Event event = {.type = "container", .action = action, .id = record->id};
     if (!containers->with.events)
         return;
+    if (record->image && record->image->config)
+        add_labels(record, &event.attributes);
     json_map_set(&event.attributes, "name", record->name);
     json_map_set(&event.attributes, "image", record->settings->image);
     if (text_equal(action, "die")) {

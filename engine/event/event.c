@@ -20,7 +20,8 @@ typedef struct SharedEvent {
 } SharedEvent;
 
 enum {
-    RING_SIZE = 1024
+    RING_SIZE = 1024,
+    HISTORY_SIZE = 256 /* as Docker */
 };
 
 struct EventListener {
@@ -37,6 +38,8 @@ struct EventListener {
 struct Events {
     pthread_mutex_t mutex;
     EventListener *listeners;
+    SharedEvent *history[HISTORY_SIZE];
+    size_t published; /* the next one's place, modulo the size */
 };
 
 static SharedEvent *copy_event(const Event *event) {
@@ -81,6 +84,8 @@ Events *events_new(void) {
 void events_free(Events *events) {
     if (!events)
         return;
+    for (size_t i = 0; i < HISTORY_SIZE; i++)
+        unref(events->history[i]);
     pthread_mutex_destroy(&events->mutex);
     free(events);
 }
@@ -108,11 +113,24 @@ void event_publish(Events *events, const Event *event) {
     pthread_mutex_lock(&events->mutex);
     for (EventListener *listener = events->listeners; listener; listener = listener->next)
         push(listener, shared);
+    SharedEvent **place = &events->history[events->published++ % HISTORY_SIZE];
+    SharedEvent *oldest = *place;
+    *place = shared;
     pthread_mutex_unlock(&events->mutex);
-    unref(shared);
+    unref(oldest);
 }
 
-EventListener *event_listen(Events *events) {
+/* With the mutex held; oldest first. */
+static void replay(EventListener *listener, int64_t since) {
+    const Events *events = listener->events;
+    for (size_t i = 0; i < HISTORY_SIZE; i++) {
+        SharedEvent *shared = events->history[(events->published + i) % HISTORY_SIZE];
+        if (shared && shared->event.time >= since)
+            push(listener, shared);
+    }
+}
+
+EventListener *event_listen_since(Events *events, int64_t since) {
     EventListener *listener = new (EventListener);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -123,8 +141,13 @@ EventListener *event_listen(Events *events) {
     pthread_mutex_lock(&events->mutex);
     listener->next = events->listeners;
     events->listeners = listener;
+    replay(listener, since);
     pthread_mutex_unlock(&events->mutex);
     return listener;
+}
+
+EventListener *event_listen(Events *events) {
+    return event_listen_since(events, INT64_MAX);
 }
 
 void event_unlisten(EventListener *listener) {

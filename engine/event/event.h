@@ -29,6 +29,8 @@ CLEANUP_DEFINE(Events, events_free)
 void event_publish(Events *events, const Event *event);
 
 EventListener *event_listen(Events *events);
+/* The same, beginning with those of the latest 256 that were not before `since`. */
+EventListener *event_listen_since(Events *events, int64_t since);
 void event_unlisten(EventListener *listener);
 CLEANUP_DEFINE(EventListener, event_unlisten)
 

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 
 /* A filter drops names that do not match from an image, and images without what it asks for. */
 typedef bool FilterMatch(const ImageList *list, Image *image, const char *value);
@@ -73,23 +74,45 @@ static bool match_since(const ImageList *list, Image *image, const char *value) 
     return other && image->created > other->created;
 }
 
-static const struct {
+static bool match_until(const ImageList *list, Image *image, const char *value) {
+    int64_t until = 0;
+    return time_parse_unix(value, &until) && image->created <= until;
+}
+
+static int check_image(const ImageList *list, const char *value, Error *err) {
+    if (find(list, value))
+        return 0;
+    return error_set(err, ERROR_NOT_FOUND, "No such image: %s", value);
+}
+
+static int check_dangling(const ImageList *list, const char *value, Error *err) {
+    static const char *const words[] = {"true", "false", "1", "0"};
+    for (size_t i = 0; i < array_size(words); i++)
+        if (text_equal(words[i], value))
+            return 0;
+    return error_set(err, ERROR_INVALID, "invalid filter 'dangling=%s'", value);
+}
+
+typedef struct FilterRow {
     const char *name;
     FilterMatch *match;
-} filters[] = {
-    {"before", match_before},
-    {"dangling", match_dangling},
+    int (*check)(const ImageList *list, const char *value, Error *err); /* NULL: any value */
+} FilterRow;
+static const FilterRow filters[] = {
+    {"before", match_before, check_image},
+    {"dangling", match_dangling, check_dangling},
     {"label", match_label},
     {"reference", match_reference},
-    {"since", match_since},
+    {"since", match_since, check_image},
+    {"until", match_until},
 };
 
-static FilterMatch *find_filter(const char *text, const char **ret_value) {
+static const FilterRow *find_filter(const char *text, const char **ret_value) {
     size_t n = strcspn(text, "=");
     for (size_t i = 0; text[n] && i < array_size(filters); i++)
         if (strlen(filters[i].name) == n && strncmp(filters[i].name, text, n) == 0) {
             *ret_value = text + n + 1;
-            return filters[i].match;
+            return &filters[i];
         }
     return NULL;
 }
@@ -115,10 +138,12 @@ int filter_apply(const ImageFilter *filter, ImageList *list, Error *err) {
         return 0;
     for (size_t i = 0; i < filter->filters.n; i++) {
         const char *value = NULL;
-        FilterMatch *match = find_filter(filter->filters.item[i], &value);
-        if (!match)
+        const FilterRow *row = find_filter(filter->filters.item[i], &value);
+        if (!row)
             return error_set(err, ERROR_INVALID, "invalid filter '%s'", filter->filters.item[i]);
-        apply(list, match, value);
+        if (row->check)
+            TRY(row->check(list, value, err));
+        apply(list, row->match, value);
     }
     if (!text_is_empty(filter->reference)) {
         /* users may write the long form */

@@ -185,3 +185,17 @@ int time_parse_duration(const char *text, const char *what, int64_t *ret, Error 
     *ret = (int64_t)total;
     return 0;
 }
+
+bool time_parse_unix(const char *text, int64_t *ret) {
+    size_t digits = strspn(text, "0123456789");
+    const char *fraction = text[digits] == '.' ? text + digits + 1 : "";
+    size_t places = strspn(fraction, "0123456789");
+    bool ends = text[digits] ? text[digits] == '.' && !fraction[places] : true;
+    if (!digits || digits > 10 || places > 9 || !ends)
+        return false;
+    int64_t value = strtoll(text, NULL, 10) * TIME_SECOND, unit = TIME_SECOND / 10;
+    for (size_t i = 0; i < places && value <= INT64_MAX - TIME_SECOND; i++, unit /= 10)
+        value += (fraction[i] - '0') * unit;
+    *ret = value;
+    return true;
+}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ const char *time_format_fixed(int64_t time, char buffer[TIME_TEXT_SIZE]);
 
 /* RFC 3339 with any offset and fraction. ERROR_INVALID. */
 int time_parse(const char *text, int64_t *ret, Error *err);
+
+/* Seconds since 1970 with up to nine places: "1357133017.5". */
+bool time_parse_unix(const char *text, int64_t *ret);
 
 /* Go's durations: "1h30m", "1.5s", "100ms". ERROR_INVALID names `what`. */
 int time_parse_duration(const char *text, const char *what, int64_t *ret, Error *err);

@@ -75,7 +75,7 @@ class FakeEngine:
         return Handlers()
 
     def _handler(self, path, request_type, method):
-        streaming = (method.name in ("Pull", "Push", "Save", "Logs"), method.name == "Load")
+        streaming = (method.name in ("Pull", "Push", "Save", "Logs", "Events"), method.name == "Load")
 
         def call(request, context):
             if streaming[1]:  # taken as it comes, like the real one

@@ -385,3 +385,65 @@ def test_hosts_over_tcp(fake, tare):
     for host in (f"tcp://127.0.0.1:{fake.port}", f"127.0.0.1:{fake.port}", f"unix://{fake.socket}", str(fake.socket)):
         tare.run("-H", host, "ps")
     assert len(fake.requests("List")) == 4
+
+
+def test_events_as_docker_prints_them(fake, tare):
+    pb = fake.messages["system"]
+    event = pb.EventMessage(
+        type="container", action="die", id="c" * 64, time=1700000000 * SECOND + 5, attributes={"name": "web", "exitCode": "3", "image": "nginx"})
+    fake.on("System", "Events", lambda request: iter([event]))
+    tare.environment["TZ"] = "UTC"
+    assert tare.run("events", "--since", "10", "--until", "20").stdout == (
+        f"2023-11-14T22:13:20.000000005Z container die {'c' * 64} (exitCode=3, image=nginx, name=web)\n")
+    (request,) = fake.requests("Events")
+    assert (request.since, request.until) == (10 * SECOND, 20 * SECOND)
+    document = json.loads(tare.run("system", "events", "-f", "event=die", "--format", "json").stdout)
+    assert document == {
+        "status": "die", "id": "c" * 64, "from": "nginx", "Type": "container", "Action": "die", "scope": "local", "time": 1700000000,
+        "timeNano": 1700000000 * SECOND + 5, "Actor": {"ID": "c" * 64, "Attributes": {"exitCode": "3", "image": "nginx", "name": "web"}}}
+    assert list(fake.requests("Events")[-1].filters) == ["event=die"]
+    assert tare.run("events", "--format", "{{.Type}} {{.Actor.Attributes.name}} {{.ID}}").stdout == f"container web {'c' * 64}\n"
+    tare.environment["TZ"] = "XXX-5:30"
+    assert tare.run("events").stdout.startswith("2023-11-15T03:43:20.000000005+05:30 ")
+
+
+def test_df_adds_up_what_the_engine_says(fake, tare):
+    system, images, containers = (fake.messages[name] for name in ("system", "image", "container"))
+    reply = system.DiskUsageResponse(
+        layers_size=9 * 10**6, content_size=10**6,
+        images=[image(images, size=6 * 10**6, shared_size=2 * 10**6, containers=1), image(images, size=5 * 10**6, shared_size=2 * 10**6, containers=0)],
+        containers=[summary(containers, state="running", size_rw=100), summary(containers, state="exited", size_rw=300)])
+    fake.on("System", "DiskUsage", lambda request: reply)
+    assert tare.run("system", "df").stdout.splitlines() == [
+        "TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE",
+        "Images          2         1         10MB      6MB (60%)",
+        "Containers      2         1         400B      300B (75%)",
+        "Local Volumes   0         0         0B        0B",
+        "Build Cache     0         0         0B        0B"]
+    assert tare.run("system", "df", "--format", "{{.Type}}={{.Size}}").stdout.splitlines()[0] == "Images=10MB"
+    verbose = tare.run("system", "df", "-v").stdout
+    assert re.search(r"^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE +SHARED SIZE +UNIQUE SIZE +CONTAINERS$", verbose, re.MULTILINE)
+    assert re.search(r"^busybox +latest .* 6MB +2MB +4MB +1$", verbose, re.MULTILINE)
+    assert re.search(r"^CONTAINER ID +IMAGE +COMMAND +LOCAL VOLUMES +SIZE +CREATED +STATUS +NAMES$", verbose, re.MULTILINE)
+    assert "conflict" in tare.run("system", "df", "-v", "--format", "x", code=1).stderr
+
+
+def test_prune_asks_first(fake, tare):
+    containers, images = fake.messages["container"], fake.messages["image"]
+    fake.on("Containers", "Prune", lambda request: containers.PruneContainersResponse(deleted=["c" * 64], space_reclaimed=1500))
+    fake.on("Images", "Prune", lambda request: images.PruneImagesResponse(untagged=["a:1"], deleted=["sha256:1"], space_reclaimed=500))
+    question = "Are you sure you want to continue? [y/N] "
+    assert tare.run("container", "prune").stdout == f"WARNING! This will remove all stopped containers.\n{question}\n"
+    assert tare.run("image", "prune", input="n\n").stdout == f"WARNING! This will remove all dangling images.\n{question}"
+    assert not fake.calls
+    out = tare.run("image", "prune", "-a", "--filter", "until=100", "--filter", "label!=x", input="y\n").stdout
+    assert out == (
+        f"WARNING! This will remove all images without at least one container associated to them.\n{question}"
+        "Deleted Images:\nuntagged: a:1\ndeleted: sha256:1\n\nTotal reclaimed space: 500B\n")
+    (request,) = fake.requests("Prune")
+    assert request.all and list(request.filters) == ["until=100.000000000", "label!=x"]
+    out = tare.run("system", "prune", input="n\n").stdout
+    assert out == f"WARNING! This will remove:\n  - all stopped containers\n  - all dangling images\n\n{question}"
+    out = tare.run("system", "prune", "-af", "--volumes").stdout
+    assert out == (
+        f"Deleted Containers:\n{'c' * 64}\n\nDeleted Images:\nuntagged: a:1\ndeleted: sha256:1\n\nTotal reclaimed space: 2kB\n")

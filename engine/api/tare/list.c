@@ -208,6 +208,8 @@ static Tare__V1__ContainerSummary *summarize(Listing *listing, const ContainerRe
     summary->image = image_shown(listing, record);
     summary->image_id = rpc_call_copy(call, record->image->id);
     summary->created = record->created.value;
+    if (record->settings->platform)
+        summary->platform = rpc_call_copy(call, record->settings->platform);
     summary->state = rpc_call_copy(call, container_state_name(state));
     summary->status = status_shown(call, state);
     summary->exit_code = (int32_t)state->exit_code.value;
@@ -228,7 +230,9 @@ int api_containers_list(RpcCall *call, const Tare__V1__ListContainersRequest *re
     Listing listing = {.call = call, .images = services->images};
     bool by_status = false;
     size_t limit = request->limit > 0 ? (size_t)request->limit : SIZE_MAX;
-    TRY(filters_check(request->filters, request->n_filters, &by_status, err));
+    const ContainerFilters filters = {
+        request->n_filters, request->filters, services->images, services->containers};
+    TRY(filters_check(&filters, &by_status, err));
     bool all = request->all || request->limit > 0 || by_status;
     container_list(services->containers, &records);
     response->containers = rpc_call_alloc(call, (records.n + 1) * sizeof *response->containers);
@@ -236,7 +240,7 @@ int api_containers_list(RpcCall *call, const Tare__V1__ListContainersRequest *re
         const ContainerRecord *record = records.item[i];
         if (!all && record->state->status != CONTAINER_RUNNING)
             continue;
-        if (!filters_match(request->filters, request->n_filters, record, services->images))
+        if (!filters_match(&filters, record))
             continue;
         Tare__V1__ContainerSummary *summary = summarize(&listing, record);
         if (request->size) {

@@ -16,6 +16,7 @@ typedef struct TareServices {
     Snapshots *snapshots;
     Images *images;
     Containers *containers;
+    Events *events;
     int64_t started;
 } TareServices;
 

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "cli/client.h"
+#include "cli/command/command.h"
+#include "cli/container_fields.h"
+#include "cli/human.h"
+#include "cli/image_fields.h"
+#include "proto/tare/v1/system.pb-c.h"
+
+typedef struct DfOptions {
+    const char *format;
+    bool verbose;
+} DfOptions;
+
+/* One kind of things that take space. */
+typedef struct Row {
+    const char *type;
+    size_t total, active;
+    int64_t size, reclaimable;
+} Row;
+
+static char *active(const void *item, const FormatView *view) {
+    (void)view;
+    return text_format("%zu", ((const Row *)item)->active);
+}
+
+static char *reclaimable(const void *item, const FormatView *view) {
+    (void)view;
+    const Row *row = item;
+    char size[HUMAN_SIZE];
+    const char *text = human_size(row->reclaimable, size);
+    return row->size > 0 ? text_format("%s (%lld%%)", text,
+                               (long long)(100.0 * (double)row->reclaimable / (double)row->size))
+                         : text_copy(text);
+}
+
+static char *size(const void *item, const FormatView *view) {
+    (void)view;
+    char text[HUMAN_SIZE];
+    return text_copy(human_size(((const Row *)item)->size, text));
+}
+
+static char *total(const void *item, const FormatView *view) {
+    (void)view;
+    return text_format("%zu", ((const Row *)item)->total);
+}
+
+static char *type(const void *item, const FormatView *view) {
+    (void)view;
+    return text_copy(((const Row *)item)->type);
+}
+
+static const FormatField fields[] = {
+    {"Active", "ACTIVE", active},
+    {"Reclaimable", "RECLAIMABLE", reclaimable},
+    {"Size", "SIZE", size},
+    {"TotalCount", "TOTAL", total},
+    {"Type", "TYPE", type},
+    {},
+};
+
+static const FormatNoun usage_noun = {
+    .type = "*formatter.diskUsageContext",
+    .table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+    .raw = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\n"
+           "reclaimable: {{.Reclaimable}}\n",
+    .fields = fields,
+};
+
+/* What images in use need for themselves stays, whatever is removed. */
+static Row count_images(const Tare__V1__DiskUsageResponse *usage) {
+    Row row = {.type = "Images", .total = usage->n_images};
+    int64_t used = 0;
+    for (size_t i = 0; i < usage->n_images; i++) {
+        const Tare__V1__ImageSummary *image = usage->images[i];
+        row.active += image->containers > 0;
+        if (image->containers > 0)
+            used += image->size - image->shared_size;
+    }
+    row.size = usage->layers_size + usage->content_size;
+    row.reclaimable = row.size > used ? row.size - used : 0;
+    return row;
+}
+
+static bool is_active(const Tare__V1__ContainerSummary *container) {
+    return text_equal(container->state, "running") || text_equal(container->state, "paused") ||
+           text_equal(container->state, "restarting");
+}
+
+static Row count_containers(const Tare__V1__DiskUsageResponse *usage) {
+    Row row = {.type = "Containers", .total = usage->n_containers};
+    for (size_t i = 0; i < usage->n_containers; i++) {
+        const Tare__V1__ContainerSummary *container = usage->containers[i];
+        row.size += container->size_rw;
+        if (is_active(container))
+            row.active++;
+        else
+            row.reclaimable += container->size_rw;
+    }
+    return row;
+}
+
+static int print_brief(
+    const Tare__V1__DiskUsageResponse *usage, const DfOptions *options, Error *err) {
+    autoptr(Format) format = NULL;
+    const Row rows[] = {count_images(usage), count_containers(usage), {.type = "Local Volumes"},
+        {.type = "Build Cache"}};
+    TRY(format_open(&usage_noun, &(FormatOptions){.format = options->format}, &format, err));
+    for (size_t i = 0; i < array_size(rows); i++)
+        TRY(format_add(format, &rows[i], err));
+    return format_print(format, stdout, err);
+}
+
+static int print_images(const Tare__V1__DiskUsageResponse *usage, Error *err) {
+    autoptr(Format) format = NULL;
+    const FormatOptions view = {
+        .format = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t"
+                  "{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}"};
+    TRY(format_open(&image_noun, &view, &format, err));
+    for (size_t i = 0; i < usage->n_images; i++)
+        TRY(image_rows_add(format, usage->images[i], false, err));
+    printf("Images space usage:\n\n");
+    return format_print(format, stdout, err);
+}
+
+static int print_containers(const Tare__V1__DiskUsageResponse *usage, Error *err) {
+    autoptr(Format) format = NULL;
+    const FormatOptions view = {
+        .format = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t"
+                  "{{.RunningFor}}\t{{.Status}}\t{{.Names}}"};
+    TRY(format_open(&container_noun, &view, &format, err));
+    for (size_t i = 0; i < usage->n_containers; i++) {
+        usage->containers[i]->size_root_fs = 0; // the image's part is above
+        TRY(format_add(format, usage->containers[i], err));
+    }
+    printf("\nContainers space usage:\n\n");
+    return format_print(format, stdout, err);
+}
+
+static int print_verbose(const Tare__V1__DiskUsageResponse *usage, Error *err) {
+    TRY(print_images(usage, err));
+    TRY(print_containers(usage, err));
+    printf("\nLocal Volumes space usage:\n\nVOLUME NAME   LINKS     SIZE\n\n"
+           "Build cache usage: 0B\n\n"
+           "CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n");
+    return 0;
+}
+
+static int show(Cli *cli, const DfOptions *options, Error *err) {
+    Client *client = NULL;
+    Tare__V1__DiskUsageRequest request = TARE__V1__DISK_USAGE_REQUEST__INIT;
+    autoreply Tare__V1__DiskUsageResponse *usage = NULL;
+    if (options->verbose && options->format)
+        return error_set(err, ERROR_INVALID, "the verbose and the format options conflict");
+    TRY(cli_client(cli, &client, err));
+    TRY(client_call(client, &tare__v1__system__descriptor, "DiskUsage", &request, &usage, err));
+    return options->verbose ? print_verbose(usage, err) : print_brief(usage, options, err);
+}
+
+static int run(Cli *cli, const void *values, int argc, char **argv) {
+    (void)argc;
+    (void)argv;
+    Error err = {};
+    return show(cli, values, &err) < 0 ? cli_report(cli, &err) : 0;
+}
+
+#define T DfOptions
+static const Option options[] = {
+    {0, "format", OPTION_TEXT, offsetof(T, format), "string", FORMAT_HELP},
+    {'v', "verbose", OPTION_FLAG, offsetof(T, verbose), NULL,
+        "Show detailed information on space usage"},
+    {},
+};
+#undef T
+
+const Command command_system_df = {
+    .arguments = "[OPTIONS]",
+    .summary = "Show disk usage",
+    .more = "Images are their unpacked layers, each once, and the blobs that they came as.\n\n"
+            "Fields of templates: .Active, .Reclaimable, .Size, .TotalCount, .Type.",
+    .options = options,
+    .options_size = sizeof(DfOptions),
+    .run = run,
+};
