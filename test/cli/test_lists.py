@@ -403,7 +403,7 @@ def test_events_as_docker_prints_them(fake, tare):
         "timeNano": 1700000000 * SECOND + 5, "Actor": {"ID": "c" * 64, "Attributes": {"exitCode": "3", "image": "nginx", "name": "web"}}}
     assert list(fake.requests("Events")[-1].filters) == ["event=die"]
     assert tare.run("events", "--format", "{{.Type}} {{.Actor.Attributes.name}} {{.ID}}").stdout == f"container web {'c' * 64}\n"
-    tare.environment["TZ"] = "XXX-5:30"
+    tare.environment["TZ"] = "IST-5:30"
     assert tare.run("events").stdout.startswith("2023-11-15T03:43:20.000000005+05:30 ")
 
 
