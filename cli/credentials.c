@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/config.h"
+#include "cli/credential_store.h"
 
 typedef struct Auth {
     char *auth, *username, *password, *identity_token;
@@ -99,8 +100,11 @@ int credentials_parse(
 }
 
 int credentials_find(const char *host, Credentials *ret, Error *err) {
-    autofree char *path = config_path();
+    autofree char *path = config_path(), *helper = credential_store_helper(host);
     autodone(Text) text = {};
+    int code = helper ? credential_store_ask(helper, host, ret, err) : ERROR_NOT_FOUND;
+    if (code != ERROR_NOT_FOUND)
+        return code;
     TRY(config_read(&text, err));
     if (!text.length)
         return 0;

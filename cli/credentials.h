@@ -5,8 +5,9 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-/* What `docker login` wrote for a registry into $DOCKER_CONFIG/config.json, else
- * ~/.docker/config.json. All NULL when there is nothing for it. */
+/* What `docker login` keeps of a registry: in $DOCKER_CONFIG/config.json, else
+ * ~/.docker/config.json, or with a credential helper that this file names. All NULL when there is
+ * nothing for it. */
 typedef struct Credentials {
     char *username, *password, *identity_token;
 } Credentials;

@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 
 static struct termios saved;
 static volatile sig_atomic_t raw_fd = -1;
@@ -63,4 +66,29 @@ TerminalSize terminal_size(int fd) {
     if (ioctl(fd, TIOCGWINSZ, &size) < 0)
         return (TerminalSize){};
     return (TerminalSize){size.ws_row, size.ws_col};
+}
+
+int terminal_ask(const char *question, bool echo, char **ret, Error *err) {
+    char line[4096] = "";
+    struct termios mode;
+    bool hidden = !echo && tcgetattr(STDIN_FILENO, &mode) == 0;
+    fputs(question, stderr);
+    if (hidden) {
+        saved = mode;
+        catch_fatal_signals();
+        mode.c_lflag &= ~(tcflag_t)ECHO;
+        raw_fd = STDIN_FILENO;
+        tcsetattr(STDIN_FILENO, TCSAFLUSH, &mode);
+    }
+    bool got = fgets(line, sizeof line, stdin);
+    if (hidden) {
+        terminal_restore();
+        fputc('\n', stderr);
+    }
+    if (!got)
+        return error_set(err, ERROR_CANCELLED, "nothing was entered");
+    line[strcspn(line, "\r\n")] = '\0';
+    *ret = text_copy(line);
+    explicit_bzero(line, sizeof line);
+    return 0;
 }

@@ -15,6 +15,10 @@ int terminal_set_raw(int fd, Error *err);
 /* Async-signal-safe; may be called at any time. */
 void terminal_restore(void);
 
+/* Asks the user on standard error and reads a line; without `echo` nobody sees what is typed. New
+ * string. */
+int terminal_ask(const char *question, bool echo, char **ret, Error *err);
+
 typedef struct TerminalSize {
     uint16_t rows, columns; /* 0, 0: unknown */
 } TerminalSize;

@@ -10,6 +10,10 @@
 #include "cli/image_fields.h"
 #include "proto/tare/v1/system.pb-c.h"
 
+enum {
+    DOCKERS_ROWS = 4
+};
+
 typedef struct DfOptions {
     const char *format;
     bool verbose;
@@ -91,10 +95,9 @@ static bool is_active(const Tare__V1__ContainerSummary *container) {
 }
 
 static Row count_containers(const Tare__V1__DiskUsageResponse *usage) {
-    Row row = {.type = "Containers", .total = usage->n_containers};
+    Row row = {.type = "Containers", .total = usage->n_containers, .size = usage->containers_size};
     for (size_t i = 0; i < usage->n_containers; i++) {
         const Tare__V1__ContainerSummary *container = usage->containers[i];
-        row.size += container->size_rw;
         if (is_active(container))
             row.active++;
         else
@@ -106,11 +109,14 @@ static Row count_containers(const Tare__V1__DiskUsageResponse *usage) {
 static int print_brief(
     const Tare__V1__DiskUsageResponse *usage, const DfOptions *options, Error *err) {
     autoptr(Format) format = NULL;
+    /* After Docker's rows what else is on the disk, so that the sum is all of it. */
     const Row rows[] = {count_images(usage), count_containers(usage), {.type = "Local Volumes"},
-        {.type = "Build Cache"}};
+        {.type = "Build Cache"}, {.type = "Client Snapshots", .size = usage->clients_size},
+        {.type = "Other", .size = usage->other_size}};
     TRY(format_open(&usage_noun, &(FormatOptions){.format = options->format}, &format, err));
     for (size_t i = 0; i < array_size(rows); i++)
-        TRY(format_add(format, &rows[i], err));
+        if (i < DOCKERS_ROWS || rows[i].size)
+            TRY(format_add(format, &rows[i], err));
     return format_print(format, stdout, err);
 }
 
@@ -179,8 +185,12 @@ static const Option options[] = {
 const Command command_system_df = {
     .arguments = "[OPTIONS]",
     .summary = "Show disk usage",
-    .more = "Images are their unpacked layers, each once, and the blobs that they came as.\n\n"
-            "Fields of templates: .Active, .Reclaimable, .Size, .TotalCount, .Type.",
+    .more =
+        "Sizes are what the disk holds, as du counts it. Images are their unpacked layers, each "
+        "once, and the blobs that they came as; containers are what they wrote, and their "
+        "logs. Client Snapshots are those of containerd's clients, Other is the engine's "
+        "database and what is being made or removed.\n\n"
+        "Fields of templates: .Active, .Reclaimable, .Size, .TotalCount, .Type.",
     .options = options,
     .options_size = sizeof(DfOptions),
     .run = run,

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/image/prune.h"
 
+#include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/image/record.h"
@@ -62,7 +65,8 @@ static int measure(Images *images, uint64_t *ret, Error *err) {
     autodone(ImageUsage) usage = {};
     uint64_t content = 0;
     TRY(image_list(images, NULL, &list, err));
-    TRY(content_usage(images->content, &content, err));
+    autofree char *path = path_join(images->root, "content");
+    TRY(file_usage(AT_FDCWD, path, &content, err));
     image_usage(images, &list, &usage);
     *ret = usage.total + content;
     return 0;

@@ -109,6 +109,8 @@ static int read_token(const HttpResponse *response, char **ret, Error *err) {
  * as one value. */
 static char *list_scopes(const Authentication *authentication) {
     autodone(Text) text = {};
+    if (!*authentication->path) // a login: for nothing in particular
+        return text_copy("");
     text_append_format(&text, "repository:%s:%s", authentication->path,
         authentication->push ? "pull,push" : "pull");
     for (size_t i = 0; authentication->also && i < authentication->also->n; i++)
@@ -145,7 +147,7 @@ static int fetch_token(
         append_parameter(&form, "&", "refresh_token", credentials->identity_token);
     } else {
         append_scopes(&url, strchr(realm, '?') ? "&" : "?", scope);
-        append_parameter(&url, "&", "service", service);
+        append_parameter(&url, strchr(url.data, '?') ? "&" : "?", "service", service);
         if (trusted && !text_is_empty(credentials->username))
             authorization = basic(credentials);
     }

@@ -410,7 +410,7 @@ def test_events_as_docker_prints_them(fake, tare):
 def test_df_adds_up_what_the_engine_says(fake, tare):
     system, images, containers = (fake.messages[name] for name in ("system", "image", "container"))
     reply = system.DiskUsageResponse(
-        layers_size=9 * 10**6, content_size=10**6,
+        layers_size=9 * 10**6, content_size=10**6, containers_size=400, other_size=7000,
         images=[image(images, size=6 * 10**6, shared_size=2 * 10**6, containers=1), image(images, size=5 * 10**6, shared_size=2 * 10**6, containers=0)],
         containers=[summary(containers, state="running", size_rw=100), summary(containers, state="exited", size_rw=300)])
     fake.on("System", "DiskUsage", lambda request: reply)
@@ -419,7 +419,8 @@ def test_df_adds_up_what_the_engine_says(fake, tare):
         "Images          2         1         10MB      6MB (60%)",
         "Containers      2         1         400B      300B (75%)",
         "Local Volumes   0         0         0B        0B",
-        "Build Cache     0         0         0B        0B"]
+        "Build Cache     0         0         0B        0B",
+        "Other           0         0         7kB       0B (0%)"]
     assert tare.run("system", "df", "--format", "{{.Type}}={{.Size}}").stdout.splitlines()[0] == "Images=10MB"
     verbose = tare.run("system", "df", "-v").stdout
     assert re.search(r"^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE +SHARED SIZE +UNIQUE SIZE +CONTAINERS$", verbose, re.MULTILINE)

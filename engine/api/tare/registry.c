@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/api/tare/services.h"
+#include "engine/api/tare/system.h"
+#include "engine/registry/login.h"
+#include "engine/registry/search.h"
+
+/* tare.v1.System.Login and Search. */
+static RegistryCredentials credentials_of(const Tare__V1__RegistryCredentials *from) {
+    return from ? (RegistryCredentials){from->username, from->password, from->identity_token}
+                : (RegistryCredentials){};
+}
+
+int api_system_login(RpcCall *call, const Tare__V1__LoginRequest *request,
+    Tare__V1__LoginResponse *response, Error *err) {
+    const TareServices *services = rpc_call_user(call);
+    const RegistryCredentials credentials = credentials_of(request->credentials);
+    return registry_login(&services->config->registry, request->registry, &credentials, err);
+}
+
+static bool is_true(const char *value) {
+    return text_equal(value, "true") || text_equal(value, "1");
+}
+
+static bool match_stars(const SearchResult *result, const char *value) {
+    return result->star_count.value >= strtoll(value, NULL, 10);
+}
+
+static bool match_official(const SearchResult *result, const char *value) {
+    return result->is_official.value == is_true(value);
+}
+
+static bool match_automated(const SearchResult *result, const char *value) {
+    return result->is_automated.value == is_true(value);
+}
+
+static bool is_number(const char *value) {
+    return *value && strspn(value, "0123456789") == strlen(value);
+}
+
+static bool is_bool(const char *value) {
+    return is_true(value) || text_equal(value, "false") || text_equal(value, "0");
+}
+
+static const struct {
+    const char *start;
+    bool (*match)(const SearchResult *result, const char *value);
+    bool (*check)(const char *value);
+} rows[] = {{"is-automated=", match_automated, is_bool}, {"is-official=", match_official, is_bool},
+    {"stars=", match_stars, is_number}};
+
+static int check_filters(const Tare__V1__SearchRequest *request, Error *err) {
+    for (size_t f = 0; f < request->n_filters; f++) {
+        bool known = false;
+        for (size_t i = 0; i < array_size(rows); i++)
+            known |= text_starts(request->filters[f], rows[i].start) &&
+                     rows[i].check(request->filters[f] + strlen(rows[i].start));
+        if (!known)
+            return error_set(err, ERROR_INVALID, "invalid filter '%s'", request->filters[f]);
+    }
+    return 0;
+}
+
+static bool is_wanted(const Tare__V1__SearchRequest *request, const SearchResult *result) {
+    for (size_t f = 0; f < request->n_filters; f++)
+        for (size_t i = 0; i < array_size(rows); i++)
+            if (text_starts(request->filters[f], rows[i].start) &&
+                !rows[i].match(result, request->filters[f] + strlen(rows[i].start)))
+                return false;
+    return true;
+}
+
+static Tare__V1__SearchResult *result_of(RpcCall *call, const SearchResult *from) {
+    Tare__V1__SearchResult *result = rpc_call_alloc(call, sizeof *result);
+    tare__v1__search_result__init(result);
+    result->name = rpc_call_copy(call, from->name ? from->name : "");
+    result->description = rpc_call_copy(call, from->description ? from->description : "");
+    result->stars = from->star_count.value;
+    result->official = from->is_official.value;
+    result->automated = from->is_automated.value;
+    return result;
+}
+
+int api_system_search(RpcCall *call, const Tare__V1__SearchRequest *request,
+    Tare__V1__SearchResponse *response, Error *err) {
+    const TareServices *services = rpc_call_user(call);
+    const RegistryCredentials credentials = credentials_of(request->credentials);
+    int64_t limit = request->limit ? request->limit : 25;
+    JsonObjects results = {};
+    if (limit < 1 || limit > 100)
+        return error_set(
+            err, ERROR_INVALID, "limit %lld is outside the range of [1, 100]", (long long)limit);
+    TRY(check_filters(request, err));
+    TRY(registry_search(
+        &services->config->registry, request->term, (unsigned)limit, &credentials, &results, err));
+    response->results = rpc_call_alloc(call, (results.n + 1) * sizeof *response->results);
+    for (size_t i = 0; i < results.n; i++) {
+        const SearchResult *result = (const SearchResult *)results.item + i;
+        if (is_wanted(request, result))
+            response->results[response->n_results++] = result_of(call, result);
+    }
+    search_results_done(&results);
+    return 0;
+}
