@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "engine/image/archive.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -77,34 +79,51 @@ static int receive(Images *images, int tree, ImageReader *reader, void *user, Er
     return unpacking.code;
 }
 
-static int import_into(Images *images, const char *directory, const Platform *platform,
-    ImageReader *reader, void *user, ImageLoaded *ret, Error *err) {
+static int unpack_into(Images *images, const char *directory, ImageReader *reader,
+    void *reader_user, ArchiveVisit *visit, void *user, Error *err) {
     autoclose int tree = -1;
     TRY(file_make_dirs(directory, 0700, err));
     TRY(file_open(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0, &tree, err));
-    if (receive(images, tree, reader, user, err) < 0)
+    if (receive(images, tree, reader, reader_user, err) < 0)
         return error_prefix(err, "cannot read the archive");
-    return contents_load(images, tree, platform, ret, err);
+    return visit(user, tree, err);
 }
 
-int image_import(Images *images, const char *platform_name, ImageReader *reader, void *user,
-    ImageLoaded *ret, Error *err) {
-    Platform platform;
+int archive_unpack(Images *images, ImageReader *reader, void *reader_user, ArchiveVisit *visit,
+    void *user, Error *err) {
     char name[17];
     Error ignored;
-    autodone(ImageLoaded) loaded = {};
-    TRY(platform_parse(platform_name, &platform, err));
     text_random_hex(name, 8);
     autofree char *imports = path_join(images->root, COLLECT_IMPORTS);
     autofree char *directory = path_join(imports, name);
-    int code = import_into(images, directory, &platform, reader, user, &loaded, err);
+    int code = unpack_into(images, directory, reader, reader_user, visit, user, err);
     file_remove_tree(AT_FDCWD, directory, &ignored); /* else at the next start */
     if (code < 0)
         collect(images, NULL, &ignored);
-    TRY(code);
-    *ret = loaded;
-    loaded = (ImageLoaded){};
-    return 0;
+    return code;
+}
+
+typedef struct Import {
+    Images *images;
+    Platform platform;
+    ImageLoaded loaded;
+} Import;
+
+static int load(void *user, int tree, Error *err) {
+    Import *import = user;
+    return contents_load(import->images, tree, &import->platform, &import->loaded, err);
+}
+
+int image_import(Images *images, const char *platform, ImageReader *reader, void *user,
+    ImageLoaded *ret, Error *err) {
+    Import import = {.images = images};
+    TRY(platform_parse(platform, &import.platform, err));
+    int code = archive_unpack(images, reader, user, load, &import, err);
+    if (code == 0)
+        *ret = import.loaded;
+    else
+        image_loaded_done(&import.loaded);
+    return code;
 }
 
 void image_loaded_done(ImageLoaded *loaded) {

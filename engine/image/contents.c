@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/image/archive.h"
 #include "engine/image/bring.h"
 #include "engine/image/document.h"
 #include "engine/image/lease.h"
@@ -72,14 +73,12 @@ static int digest_file(int fd, char ret[DIGEST_TEXT_SIZE], Error *err) {
     return 0;
 }
 
-/* A Bring's fetch: from the layout's blobs. */
-static int fetch(void *user, const OciDescriptor *blob, Follow *follow, Error *err) {
-    Loading *loading = user;
+int archive_take_blob(Content *content, int tree, const OciDescriptor *blob, Error *err) {
     autoclose int fd = -1;
     uint64_t size;
     char digest[DIGEST_TEXT_SIZE];
     autofree char *path = text_format("blobs/sha256/%s", digest_hex(blob->digest));
-    TRY(open_file(loading->tree, path, &fd, &size, err));
+    TRY(open_file(tree, path, &fd, &size, err));
     if (size != blob->size.value)
         return error_set(err, ERROR_CORRUPT,
             "%s in the archive has %" PRIu64 " bytes instead of %" PRIu64, blob->digest, size,
@@ -88,7 +87,13 @@ static int fetch(void *user, const OciDescriptor *blob, Follow *follow, Error *e
     if (!text_equal(digest, blob->digest))
         return error_set(err, ERROR_CORRUPT, "wrong digest: expected %s, the content is %s",
             blob->digest, digest);
-    return content_adopt(loading->images->content, fd, digest, err);
+    return content_adopt(content, fd, digest, err);
+}
+
+/* A Bring's fetch: from the layout's blobs. */
+static int fetch(void *user, const OciDescriptor *blob, Follow *follow, Error *err) {
+    const Loading *loading = user;
+    return archive_take_blob(loading->images->content, loading->tree, blob, err);
 }
 
 static void begin(Loading *loading, Images *images, int tree, const Platform *platform) {
@@ -203,12 +208,16 @@ static int load_described(Images *images, int tree, const Platform *platform,
     return code;
 }
 
+int archive_read_index(int tree, OciIndex *ret, Error *err) {
+    autodone(Text) body = {};
+    TRY(read_document(tree, "index.json", DOCUMENT_MAX, &body, err));
+    return document_decode_index(&body, ret, err);
+}
+
 static int load_layout(
     Images *images, int tree, const Platform *platform, ImageLoaded *ret, Error *err) {
-    autodone(Text) body = {};
     autodone(OciIndex) index = {};
-    TRY(read_document(tree, "index.json", DOCUMENT_MAX, &body, err));
-    TRY(document_decode_index(&body, &index, err));
+    TRY(archive_read_index(tree, &index, err));
     const OciDescriptor *descriptor = index.manifests.item;
     for (size_t i = 0; i < index.manifests.n; i++)
         TRY(load_described(images, tree, platform, &descriptor[i], ret, err));

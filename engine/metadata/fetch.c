@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/image/archive.h"
 #include "engine/image/document.h"
 #include "engine/metadata/check.h"
 #include "engine/metadata/diff.h"
@@ -58,8 +59,10 @@ static int add_labels(MetadataRecord *record, void *user, Error *err) {
 
 static int record(Session *session, Blob *blob, Error *err) {
     const char *space = session->fetch->space;
-    autofree char *source = text_format(LABEL_SOURCE "%s", session->reference.domain);
-    json_map_set(&blob->labels, source, session->reference.path);
+    if (session->registry) {
+        autofree char *source = text_format(LABEL_SOURCE "%s", session->reference.domain);
+        json_map_set(&blob->labels, source, session->reference.path);
+    }
     MetadataRecord *made = metadata_record_new(METADATA_CONTENT, space, blob->digest);
     made->size = (JsonInt){true, blob->size};
     labels_copy(&made->labels, &blob->labels);
@@ -93,6 +96,10 @@ static int download(
     Session *session, const OciDescriptor *descriptor, const char *name, Error *err) {
     autoptr(ContentWriter) writer = NULL;
     Report reporting = {session, name, (int64_t)descriptor->size.value};
+    if (!session->registry)
+        return content_has(session->content, descriptor->digest)
+                   ? 0
+                   : archive_take_blob(session->content, session->fetch->archive, descriptor, err);
     int there = content_writer_open(
         session->content, descriptor->digest, descriptor->size.value, &writer, err);
     if (there != 0)
@@ -156,6 +163,22 @@ static int bring_manifest(Session *session, const RegistryManifest *document, Er
     return document_decode_config(&text, manifest->layers.n, &session->config, err);
 }
 
+/* A document by its descriptor, from the archive or the registry. */
+static int get_document(
+    Session *session, const OciDescriptor *descriptor, RegistryManifest *ret, Error *err) {
+    if (session->registry)
+        return registry_get_manifest(session->registry, descriptor->digest, ret, err);
+    TRY(document_check_descriptor(descriptor, DOCUMENT_MAX, err));
+    TRY(hold(session, descriptor->digest, err));
+    TRY(download(session, descriptor, "", err));
+    TRY(content_read(session->content, descriptor->digest, DOCUMENT_MAX, &ret->body, err));
+    DocumentKind kind;
+    TRY(document_classify(descriptor->media_type, &ret->body, &kind, err));
+    ret->media_type = document_media_type(&ret->body, kind);
+    snprintf(ret->digest, sizeof(ret->digest), "%s", descriptor->digest);
+    return 0;
+}
+
 /* Follows indexes to the manifest for the platform. */
 static int bring_documents(Session *session, RegistryManifest *document, Error *err) {
     enum {
@@ -174,7 +197,7 @@ static int bring_documents(Session *session, RegistryManifest *document, Error *
         if (!child || depth == DEPTH_MAX)
             return error_set(err, ERROR_NOT_FOUND, "no match for platform in manifest: not found");
         RegistryManifest next = {};
-        int code = registry_get_manifest(session->registry, child->digest, &next, err);
+        int code = get_document(session, child, &next, err);
         registry_manifest_done(document);
         *document = next;
         TRY(code);
@@ -275,9 +298,10 @@ int image_point(Metadata *metadata, const char *space, const char *name,
 static int bring(Session *session, Error *err) {
     const Fetch *fetch = session->fetch;
     autodone(RegistryManifest) document = {};
-    const char *version =
-        session->reference.digest ? session->reference.digest : session->reference.tag;
-    TRY(registry_get_manifest(session->registry, version, &document, err));
+    const Reference *reference = &session->reference;
+    const char *version = reference->digest ? reference->digest : reference->tag;
+    TRY(fetch->from ? get_document(session, fetch->from, &document, err)
+                    : registry_get_manifest(session->registry, version, &document, err));
     autoptr(MetadataRecord) target = metadata_record_new(METADATA_IMAGE, fetch->space, fetch->name);
     target->digest = text_copy(document.digest);
     target->media_type = text_copy(document.media_type);
@@ -293,9 +317,11 @@ static int bring(Session *session, Error *err) {
 static int run(Session *session, Error *err) {
     const Fetch *fetch = session->fetch;
     TRY(platform_parse(fetch->platform, &session->platform, err));
-    TRY(reference_parse(fetch->reference, &session->reference, err));
-    TRY(registry_open(
-        fetch->registry, &session->reference, fetch->credentials, &session->registry, err));
+    if (!fetch->from) {
+        TRY(reference_parse(fetch->reference, &session->reference, err));
+        TRY(registry_open(
+            fetch->registry, &session->reference, fetch->credentials, &session->registry, err));
+    }
     TRY(make_lease(session, err));
     Error ignored;
     int code = bring(session, err);

@@ -3,6 +3,7 @@
 #include "engine/image/image.h"
 #include "engine/metadata/tree.h"
 #include "engine/registry/registry.h"
+#include "oci/image.h"
 
 /* An image from a registry into a namespace: content with containerd's labels, snapshots of its
  * layers under their chain ids, and the image's record. A lease of its own holds on to what has
@@ -18,6 +19,8 @@ typedef struct Fetch {
     const RegistryConfig *registry;
     const RegistryCredentials *credentials; /* NULL: anonymous */
     const char *space, *reference;
+    const OciDescriptor *from; /* NULL: the registry's; else what is in `archive`, a directory */
+    int archive;
     const char *name;     /* of the image's record */
     const char *platform; /* "linux/arm64"; NULL: this machine's */
     bool unpack;

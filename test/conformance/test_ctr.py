@@ -274,6 +274,25 @@ def test_the_engine_pushes_and_exports_for_the_client(ctr, image, registry, tmp_
     assert "not found" in ctr("images", "push", "--plain-http", pushed, "example.org/missing:1", code=1)
 
 
+def test_the_engine_imports_for_the_client(ctr, image, registry, tmp_path):
+    if not ctr.newer:
+        pytest.skip("ctr 1 does that itself")
+    digest = {row[0]: row[2] for row in ctr.rows("images", "ls")}[image]
+    ctr("images", "export", tmp_path / "image.tar", image)
+    ctr("images", "rm", "--sync", image)
+    assert ctr.names("snapshots", "ls") == [] and ctr("content", "ls", "-q") == ""
+    ctr("images", "import", tmp_path / "image.tar")
+    assert {row[0]: row[2] for row in ctr.rows("images", "ls")} == {image: digest}
+    assert "complete" in ctr("images", "check") and len(ctr.names("snapshots", "ls")) == 2
+    with open(tmp_path / "image.tar") as archive:
+        ctr("images", "import", "--digests", "--skip-digest-for-named", "--base-name", image.rpartition(":")[0], "-", stdin=archive)
+    assert f"{image.rpartition(':')[0]}@{digest}" in ctr("images", "ls", "-q").split()
+    assert "no image name" in ctr("images", "import", "--base-name", "example.org/other", tmp_path / "image.tar", code=1)
+    (tmp_path / "bad.tar").write_bytes((tmp_path / "image.tar").read_bytes()[:70000])
+    assert ctr("images", "import", tmp_path / "bad.tar", code=1)
+    assert ctr("leases", "ls", "-q") == ""
+
+
 def test_the_engine_pushes_with_the_client_s_login(ctr, image, registry_auth):
     if not ctr.newer:
         pytest.skip("ctr 1 logs in itself")

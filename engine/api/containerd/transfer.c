@@ -6,7 +6,7 @@
 #include "engine/api/containerd/stream.h"
 #include "engine/api/containerd/stream_bytes.h"
 #include "engine/metadata/deliver.h"
-#include "engine/metadata/fetch.h"
+#include "engine/metadata/import.h"
 #include "engine/rpc/service.h"
 #include "proto/containerd/services/transfer.methods.h"
 #include "proto/containerd/services/transfer.pb-c.h"
@@ -16,7 +16,7 @@
 #include "proto/containerd/types/transfer-registry.pb-c.h"
 
 /* containerd.services.transfer.v1.Transfer: from a registry to a name, from a name to another, to a
- * registry, or into an archive. */
+ * registry, and from and into an archive. */
 CONTAINERD_TRANSFER_METHODS(RPC_PROTOTYPE)
 RPC_SERVICE(containerd_transfer_service, CONTAINERD_TRANSFER_METHODS,
     containerd__transfer__transfer__descriptor);
@@ -200,6 +200,44 @@ static int export(RpcCall *call, const Caller *caller, const ImageStore *source,
     return 0;
 }
 
+static int import(RpcCall *call, const Caller *caller,
+    const Containerd__Transfer__ImageImportStream *source, const ImageStore *store,
+    LentStream *progress, Error *err) {
+    autoptr(LentStream) stream = NULL;
+    autodone(ByteStream) bytes = {};
+    autofree char *platform = platform_of(store->platforms, store->n_platforms);
+    TRY(stream_borrow(caller, source->stream, &stream, err));
+    if (!stream || store->n_extra_references != 1 || !text_is_empty(store->name) ||
+        !store->extra_references[0]->is_prefix)
+        return error_set(err, ERROR_UNSUPPORTED,
+            "an import needs a stream and one prefix for names: not implemented");
+    const Containerd__Transfer__ImageReference *names = store->extra_references[0];
+    bytes.stream = stream;
+    const Import import = {
+        .like =
+            {
+                .trees = &caller->services->trees,
+                .images = caller->services->images,
+                .space = caller->space,
+                .platform = platform,
+                .unpack = store->n_unpacks > 0,
+                .labels = message_take_map(call, store->labels, store->n_labels),
+                .listener = tell,
+                .user = progress,
+            },
+        .prefix = names->name,
+        .any_name = names->allow_overwrite,
+        .digests = names->add_digest,
+        .unless_named = names->skip_named_digest,
+        .reader = byte_stream_read,
+        .user = &bytes,
+    };
+    tell(progress, "Importing", "", 0, 0);
+    TRY(import_images(&import, err));
+    tell(progress, "Completed import", "", 0, 0);
+    return 0;
+}
+
 static int tag(RpcCall *call, const Caller *caller, const ImageStore *source,
     const ImageStore *store, Error *err) {
     autoptr(MetadataRecord) target = NULL;
@@ -221,11 +259,15 @@ static int transfer(RpcCall *call, const Caller *caller,
         any_unpack(request->destination, &containerd__transfer__ociregistry__descriptor);
     ProtobufCMessage *out =
         any_unpack(request->destination, &containerd__transfer__image_export_stream__descriptor);
+    ProtobufCMessage *in =
+        any_unpack(request->source, &containerd__transfer__image_import_stream__descriptor);
     int code;
     if (registry && store)
         code = pull(call, caller, (const void *)registry, (const void *)store, progress, err);
     else if (source && store)
         code = tag(call, caller, (const void *)source, (const void *)store, err);
+    else if (in && store)
+        code = import(call, caller, (const void *)in, (const void *)store, progress, err);
     else if (source && up)
         code = push(caller, (const void *)source, (const void *)up, progress, err);
     else if (source && out)
@@ -240,6 +282,7 @@ static int transfer(RpcCall *call, const Caller *caller,
     protobuf_c_message_free_unpacked(store, NULL);
     protobuf_c_message_free_unpacked(up, NULL);
     protobuf_c_message_free_unpacked(out, NULL);
+    protobuf_c_message_free_unpacked(in, NULL);
     return code;
 }
 

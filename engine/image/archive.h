@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "engine/image/pull.h"
+#include "oci/image.h"
+
+/* An archive that a client streams, unpacked into a directory of its own by tare-unpack, as
+ * confined as for a layer. What is in there is read like a registry's answers: believed by digest
+ * only. */
+typedef int ArchiveVisit(void *user, int tree, Error *err);
+
+/* The directory is gone when this returns. */
+int archive_unpack(Images *images, ImageReader *reader, void *reader_user, ArchiveVisit *visit,
+    void *user, Error *err);
+
+/* index.json of an OCI layout. ERROR_NOT_FOUND: it is none. */
+int archive_read_index(int tree, OciIndex *ret, Error *err);
+
+/* A blob of the layout, size and digest verified, becomes one of the store's. */
+int archive_take_blob(Content *content, int tree, const OciDescriptor *blob, Error *err);
