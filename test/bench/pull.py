@@ -22,6 +22,7 @@ import threading
 import time
 
 LAYERS = 4
+INSIDE = []  # what commands of podman and docker begin with, where they are another tree's
 QUIET = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
@@ -163,7 +164,7 @@ class Podman(Peer):
     programs = ("podman",)
 
     def start(self):
-        self.podman = ["podman", "--root", self.directory / "root", "--runroot", self.directory / "run", "--storage-driver", "overlay"]
+        self.podman = [*INSIDE, "podman", "--root", self.directory / "root", "--runroot", self.directory / "run", "--storage-driver", "overlay"]
 
     def pull(self, reference):
         return [*self.podman, "pull", "-q", "--tls-verify=false", reference]
@@ -177,11 +178,11 @@ class Docker(Peer):
 
     def start(self):
         socket = f"unix://{self.directory}/socket"
-        self.docker = ["docker", "--host", socket]
+        self.docker = [*INSIDE, "docker", "--host", socket]
         (self.directory / "daemon.json").write_text("{}")
         options = {"config-file": "daemon.json", "data-root": "root", "exec-root": "exec", "pidfile": "pid"}
         words = [f"--{name}={self.directory}/{value}" for name, value in options.items()]
-        self.daemon(["dockerd", *words, f"--host={socket}", "--bridge=none", "--iptables=false", "--ip6tables=false"], [*self.docker, "info"])
+        self.daemon([*INSIDE, "dockerd", *words, f"--host={socket}", "--bridge=none", "--iptables=false", "--ip6tables=false"], [*self.docker, "info"])
 
     def pull(self, reference):
         return [*self.docker, "pull", "-q", reference]
@@ -217,7 +218,8 @@ class Tare(Peer):
 def contenders(programs):
     found = {"tare": type("Installed", (Tare,), {"installed": programs})}
     for name, peer in PEERS.items():
-        absent = [program for program in peer.programs if not shutil.which(program)]
+        elsewhere = INSIDE and peer is not Containerd
+        absent = [program for program in peer.programs if not elsewhere and not shutil.which(program)]
         if absent:
             print(f"skipped: {name}: no {absent[0]}", file=sys.stderr)
         else:
