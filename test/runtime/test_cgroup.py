@@ -241,7 +241,8 @@ def test_a_delegated_cgroup_is_the_containers(runtime, user):
     bundle.config["annotations"] = {"run.oci.delegate-cgroup": "mine"}
     out = runtime.run(bundle).out.splitlines()
     assert out[0] == "1048576" and out[-1] == "0::/mine/inner", out
-    assert out[1:-1] == ([] if user else ["../pids.max"]), out  # root of the machine may write limits, as ever
+    # root of the machine may, where the hierarchy is not mounted with nsdelegate (cgroups(7)), as systemd does
+    assert out[1:-1] in ([[]] if user else [[], ["../pids.max"]]), out
 
 
 @pytest.mark.skipif(V2, reason="cgroup v2")
