@@ -27,6 +27,7 @@ typedef struct Exchange {
     const HttpRequest *request;
     HttpResponse *response;
     bool started;  /* the sink knows the status */
+    bool enough;   /* a refusal goes on and on: what it said so far will do */
     uint64_t sent; /* of the source */
     Error error;   /* of the sink, or a bound of ours; code 0: none */
 } Exchange;
@@ -163,8 +164,7 @@ static int keep_body(Exchange *exchange, const char *data, size_t n) {
     bool good = exchange->response->status < 300;
     size_t limit = good ? exchange->request->limit : ERROR_BODY_MAX;
     if (body->length + n > limit) {
-        if (!good)
-            return 0;
+        exchange->enough = !good;
         return error_set(&exchange->error, ERROR_EXHAUSTED,
             "the registry's answer is larger than %zu bytes", limit);
     }
@@ -394,7 +394,7 @@ static int perform_once(Exchange *exchange, const char *url, bool first, Error *
     curl_easy_setopt(exchange->curl, CURLOPT_ERRORBUFFER, NULL);
     curl_slist_free_all(headers);
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &exchange->response->status);
-    if (result != CURLE_OK)
+    if (result != CURLE_OK && !exchange->enough)
         return explain(exchange, result, url, detail, err);
     if (exchange->response->content_type)
         exchange->response->content_type[strcspn(exchange->response->content_type, "; ")] = '\0';
@@ -407,12 +407,6 @@ static bool is_redirect(const HttpResponse *response) {
            response->location;
 }
 
-static char *next_url(Exchange *exchange) {
-    char *next = NULL; /* curl's memory */
-    curl_easy_getinfo(exchange->curl, CURLINFO_REDIRECT_URL, &next);
-    return text_copy(next);
-}
-
 static int follow(Exchange *exchange, Error *err) {
     const HttpRequest *request = exchange->request;
     autofree char *url = text_copy(request->url);
@@ -421,7 +415,7 @@ static int follow(Exchange *exchange, Error *err) {
         bool follows = !request->form && (!request->method || text_equal(request->method, "HEAD"));
         if (!is_redirect(exchange->response) || !follows)
             return 0;
-        char *next = next_url(exchange);
+        char *next = http_resolve(url, exchange->response->location);
         free(url);
         url = next;
         if (!url || hops == REDIRECTS_MAX ||

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static int code_of_errno(int sys) {
     switch (sys) {
     case ENOENT:
@@ -74,6 +76,7 @@ __attribute__((format(printf, 4, 0))) static void fill(
     err->sys = sys;
     err->reason[0] = '\0';
     vsnprintf(err->message, sizeof err->message, format, args);
+    text_make_printable(err->message);
     if (sys)
         append_sys(err->message, sizeof err->message, sys);
 }

@@ -90,6 +90,7 @@ void log_write(LogLevel level, const char *format, ...) {
     va_list args;
     va_start(args, format);
     autofree char *message = text_format_v(format, args);
+    text_make_printable(message);
     va_end(args);
     emit(level, message, NULL);
 }

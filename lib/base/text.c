@@ -116,6 +116,17 @@ bool text_is_empty(const char *string) {
     return !string || !*string;
 }
 
+void text_make_printable(char *string) {
+    for (unsigned char *at = (unsigned char *)string; *at; at++) {
+        if (*at >= '\t' && *at <= '\r')
+            *at = ' ';
+        else if (*at < ' ' || *at == 0x7f)
+            *at = '?';
+        else if (at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0)
+            at[0] = at[1] = '?';
+    }
+}
+
 char **texts_split(const char *string, char separator) {
     size_t n = 0;
     char **texts = NULL;

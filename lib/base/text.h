@@ -36,6 +36,10 @@ bool text_starts(const char *string, const char *prefix);
 bool text_ends(const char *string, const char *suffix);
 bool text_is_empty(const char *string); /* NULL or "" */
 
+/* What others wrote, before it reaches a terminal or a line of a log: white space becomes a blank,
+ * other control characters (C0, DEL, C1) a question mark. In place. */
+void text_make_printable(char *string);
+
 /* A NULL-terminated array of strings, as argv and environ. */
 char **texts_split(const char *string, char separator); /* "a,,b" gives three; "" gives none */
 char *texts_join(char *const *texts, const char *separator);
