@@ -121,6 +121,16 @@ static void random_hex_is_hex_and_differs(void **state) {
     assert_string_not_equal(a, b);
 }
 
+static void control_characters_of_others_do_nothing(void **state) {
+    char text[] = "a\nb\t\x1b[2Jc\x7f\xc2\x9b"
+                  "0m \xc3\xbc\xc2";
+    text_make_printable(text);
+    assert_string_equal(text, "a b ?[2Jc?\?\?0m \xc3\xbc\xc2");
+    Error error;
+    error_set(&error, ERROR_INVALID, "no '%s'", "x\ny\033]0;title\a");
+    assert_string_equal(error.message, "no 'x y?]0;title?'");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(grows_and_stays_terminated),
@@ -131,6 +141,7 @@ int main(void) {
         TEST(numbers_are_whole_strings),
         TEST(sizes_as_docker_writes_them),
         TEST(null_equals_only_null),
+        TEST(control_characters_of_others_do_nothing),
         TEST(random_hex_is_hex_and_differs),
     };
     return RUN(tests);
