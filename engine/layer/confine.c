@@ -69,9 +69,10 @@ static int forbid_new_privileges(const Trees *trees, Error *err) {
  * Linux 5.12; before, the other steps hold. */
 static int disarm(int mount, Confinement confinement, Error *err) {
     struct mount_attr attributes = {
-        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC};
+        .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+        .attr_clr = confinement == CONFINE_READ ? MOUNT_ATTR__ATIME : 0};
     if (confinement == CONFINE_READ)
-        attributes.attr_set |= MOUNT_ATTR_RDONLY;
+        attributes.attr_set |= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME;
     if (syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH, &attributes, sizeof(attributes)) < 0 &&
         errno != ENOSYS)
         return error_set_errno(err, errno, "cannot disarm the layer's directory");

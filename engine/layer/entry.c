@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "engine/layer/attributes.h"
 #include "engine/layer/extract.h"
 
 /* One entry of a layer, by the rules of the OCI image spec ("layer.md"). Nothing is followed, and
@@ -66,17 +67,10 @@ static int own(const Node *node, int fd, Error *err) {
 
 /* overlayfs' attributes would let a layer redirect into another layer's files. */
 static int check_attribute(const Node *node, const char *name, Error *err) {
-    if (text_starts(name, "trusted.overlay.") || text_starts(name, "user.overlay."))
+    if (attribute_is_overlays(name))
         return error_set(
             err, ERROR_CORRUPT, "'/%s' has the forbidden attribute %.100s", node->path, name);
     return 0;
-}
-
-/* Others than these two mean nothing in a container or belong to the host (security.selinux,
- * trusted.*); what has no descriptor (fd -1) can have neither. */
-static bool is_wanted(const Node *node, int fd, const char *name) {
-    bool capability = strcmp(name, "security.capability") == 0;
-    return fd >= 0 && ((capability && S_ISREG(node->mode)) || text_starts(name, "user."));
 }
 
 static int set_attributes(const Node *node, int fd, struct archive_entry *entry, Error *err) {
@@ -88,7 +82,8 @@ static int set_attributes(const Node *node, int fd, struct archive_entry *entry,
         if (!name)
             continue;
         TRY(check_attribute(node, name, err));
-        if (is_wanted(node, fd, name) && fsetxattr(fd, name, value, n, 0) < 0 && errno != ENOTSUP)
+        if (fd >= 0 && attribute_is_carried(name, node->mode) &&
+            fsetxattr(fd, name, value, n, 0) < 0 && errno != ENOTSUP)
             return fail(node, "set an extended attribute of", err);
     }
     return 0;

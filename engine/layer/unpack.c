@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* tare-unpack: a layer's bytes in, a directory's content out (engine/layer/frame.h). One layer, one
  * process; it dies with the engine, whose next start sweeps what it left. */
-#include <errno.h>
 #include <locale.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/fd.h"
 #include "base/time.h"
 #include "engine/layer/confine.h"
 #include "engine/layer/extract.h"
 #include "engine/layer/frame.h"
 #include "engine/layer/layer.h"
-
-#define STREAM_MAX (UINT64_C(1) << 40)
-
-static int send_frame(LayerFrameType type, const void *data, size_t n, Error *err) {
-    struct {
-        LayerFrame header;
-        char data[LAYER_FRAME_MAX];
-    } message = {.header = {type, (uint32_t)n}};
-    memcpy(message.data, data, n);
-    return fd_write_all(STDOUT_FILENO, &message, sizeof(LayerFrame) + n, err);
-}
+#include "engine/layer/speak.h"
 
 static int send_progress(void *user, uint64_t current, Error *err) {
     int64_t *last = user;
@@ -35,12 +20,12 @@ static int send_progress(void *user, uint64_t current, Error *err) {
     if (now - *last < 100 * TIME_MILLISECOND)
         return 0;
     *last = now;
-    return send_frame(LAYER_PROGRESS, &current, sizeof(current), err);
+    return speak(LAYER_PROGRESS, &current, sizeof(current), err);
 }
 
 static int send_paths(LayerFrameType type, const JsonTexts *paths, Error *err) {
     for (size_t i = 0; i < paths->n; i++)
-        TRY(send_frame(type, paths->item[i], strlen(paths->item[i]), err));
+        TRY(speak(type, paths->item[i], strlen(paths->item[i]), err));
     return 0;
 }
 
@@ -53,17 +38,7 @@ static int send_result(
         return error_set(err, ERROR_EXHAUSTED, "the layer has too many special directories");
     TRY(send_paths(LAYER_IMPLICIT, &tree->implicit, err));
     TRY(send_paths(LAYER_OPAQUE, &tree->opaque, err));
-    return send_frame(LAYER_DONE, &done, sizeof(done), err);
-}
-
-/* The engine's end: death of the thread that waits for us, or a closed pipe if that came first. */
-static int die_with_engine(Error *err) {
-    struct pollfd output = {.fd = STDOUT_FILENO};
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-        return error_set_errno(err, errno, "cannot set the parent death signal");
-    if (poll(&output, 1, 0) > 0 && (output.revents & POLLERR))
-        return error_set(err, ERROR_CANCELLED, "nobody listens");
-    return 0;
+    return speak(LAYER_DONE, &done, sizeof(done), err);
 }
 
 static int unpack(const char *diff_id, int follow, Error *err) {
@@ -72,9 +47,9 @@ static int unpack(const char *diff_id, int follow, Error *err) {
     autoptr(Stream) stream = NULL;
     autodone(Extraction) extraction = {.tree.parent = -1};
     char digest[DIGEST_TEXT_SIZE];
-    TRY(die_with_engine(err));
+    TRY(speak_or_die(err));
     TRY(confine(CONFINE_FILL, &tree, 1, err));
-    TRY(stream_open(STDIN_FILENO, follow, STREAM_MAX, &stream, err));
+    TRY(stream_open(STDIN_FILENO, follow, LAYER_SIZE_MAX, &stream, err));
     extraction_init(&extraction, stream, tree);
     extraction.progress = send_progress;
     extraction.user = &last;
@@ -100,9 +75,5 @@ int main(int argc, char **argv) {
      * libarchive would look for converters. */
     setlocale(LC_CTYPE, "C.UTF-8");
     int code = unpack(argv[1], follows ? LAYER_FOLLOW_FD : -1, &error);
-    Error ignored;
-    if (code < 0)
-        send_frame(LAYER_FAILED, &error, sizeof(error), &ignored);
-    /* No exit handlers: leak detection cannot work without a /proc. */
-    _exit(code < 0);
+    speak_end(code, &error);
 }
