@@ -4,6 +4,7 @@
 
 /* The verbs, one file each. */
 extern const Command command_attach;
+extern const Command command_commit;
 extern const Command command_container_inspect;
 extern const Command command_container_prune;
 extern const Command command_content_active;
@@ -13,12 +14,16 @@ extern const Command command_content_label;
 extern const Command command_content_ls;
 extern const Command command_content_rm;
 extern const Command command_create;
+extern const Command command_diff;
 extern const Command command_event;
 extern const Command command_events;
 extern const Command command_exec;
+extern const Command command_export;
+extern const Command command_history;
 extern const Command command_image_inspect;
 extern const Command command_image_prune;
 extern const Command command_images;
+extern const Command command_import;
 extern const Command command_info;
 extern const Command command_inspect;
 extern const Command command_kill;

@@ -33,6 +33,9 @@ char *spec_directory(const ContainerRecord *record); /* absolute and clean; new 
 char *spec_hostname(const ContainerRecord *record);  /* new string */
 const char *spec_stop_signal(const ContainerRecord *record);
 
+/* Where the engine mounts what the user did not ask for: absolute paths, appended. */
+void spec_own_mounts(const ContainerRecord *record, JsonTexts *ret);
+
 /* Data shared with inspect. */
 extern const char *const spec_masked_paths[], *const spec_readonly_paths[]; /* end with NULL */
 

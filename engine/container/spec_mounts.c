@@ -71,6 +71,17 @@ static void add_etc_file(const SpecInput *input, const char *name, OciSpec *spec
         json_texts_add(&mount->options, "ro");
 }
 
+void spec_own_mounts(const ContainerRecord *record, JsonTexts *ret) {
+    for (size_t i = 0; i < array_size(default_mounts); i++)
+        if (!is_user_mount(record, default_mounts[i].destination))
+            json_texts_add(ret, default_mounts[i].destination);
+    for (size_t i = 0; i < array_size(etc_files); i++) {
+        autofree char *destination = path_join("/etc", etc_files[i]);
+        if (!is_user_mount(record, destination))
+            json_texts_add(ret, destination);
+    }
+}
+
 /* Read-only binds are so recursively, as Docker's since 25. */
 static void add_user_mount(const ContainerMount *from, OciSpec *spec) {
     const char *propagation = text_is_empty(from->propagation) ? "rprivate" : from->propagation;

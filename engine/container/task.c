@@ -236,6 +236,14 @@ int task_kill(TtrpcClient *client, const char *id, const char *exec_id, int sign
     return call(client, "Kill", &request.base, QUICK, NULL, err);
 }
 
+int task_freeze(TtrpcClient *client, const char *id, bool freeze, Error *err) {
+    Containerd__Task__V3__PauseRequest pause = CONTAINERD__TASK__V3__PAUSE_REQUEST__INIT;
+    Containerd__Task__V3__ResumeRequest resume = CONTAINERD__TASK__V3__RESUME_REQUEST__INIT;
+    pause.id = resume.id = text_or_empty(id);
+    return freeze ? call(client, "Pause", &pause.base, SLOW, NULL, err)
+                  : call(client, "Resume", &resume.base, SLOW, NULL, err);
+}
+
 int task_exec(TtrpcClient *client, const TaskExec *exec, Error *err) {
     Google__Protobuf__Any spec = GOOGLE__PROTOBUF__ANY__INIT;
     spec.type_url = text_or_empty(PROCESS_TYPE);

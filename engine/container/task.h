@@ -55,7 +55,6 @@ typedef struct TaskState {
     TaskStatus status;
     unsigned pid;
 } TaskState;
-
 typedef struct TaskAsk {
     const char *id, *exec_id;
     int64_t timeout; /* ns; 0: 10 s */
@@ -99,6 +98,7 @@ int task_start(
     TtrpcClient *client, const char *id, const char *exec_id, unsigned *ret_pid, Error *err);
 int task_state(TtrpcClient *client, const TaskAsk *ask, TaskState *ret, Error *err);
 int task_kill(TtrpcClient *client, const char *id, const char *exec_id, int signal, Error *err);
+int task_freeze(TtrpcClient *client, const char *id, bool freeze, Error *err);
 int task_exec(TtrpcClient *client, const TaskExec *exec, Error *err);
 int task_delete(TtrpcClient *client, const char *id, const char *exec_id, Error *err);
 int task_shutdown(TtrpcClient *client, const char *id, Error *err);

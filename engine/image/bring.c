@@ -105,6 +105,7 @@ int bring_manifest(Bring *bring, const char *digest, const Text *body, Brought *
         .manifest = digest,
         .chain = chain,
         .target = bring->target,
+        .parent = bring->parent,
         .blobs = &bring->blobs,
         .lease = bring->lease,
         .names = bring->names,

@@ -12,6 +12,7 @@ typedef struct Bring {
     const Platform *platform;
     bool platform_wanted; /* named by the user: another one is refused */
     const char *target;   /* digest that names mean; NULL: none */
+    const char *parent;   /* id of the image that it was made from; NULL: none */
     const Reference *const *names;
     size_t names_n;
     LayerFetch *fetch; /* follow is NULL for documents */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
@@ -46,6 +47,8 @@ int images_open(const ImagesOptions *options, Images **ret, Error *err) {
         images->unpack_program = text_copy(options->unpack_program);
     else
         TRY(process_find_program("tare-unpack", &images->unpack_program, err));
+    autofree char *programs = path_parent(images->unpack_program);
+    images->pack_program = path_join(programs, "tare-pack"); /* they are installed together */
     TRY(open_stores(images, err));
     *ret = take_ptr(&images);
     return 0;
@@ -59,6 +62,7 @@ void images_close(Images *images) {
     flights_done(&images->flights);
     pthread_mutex_destroy(&images->mutex);
     free(images->unpack_program);
+    free(images->pack_program);
     free(images->root);
     free(images);
 }
@@ -76,12 +80,17 @@ const char *images_unpack_program(const Images *images) {
     return images->unpack_program;
 }
 
+const char *images_pack_program(const Images *images) {
+    return images->pack_program;
+}
+
 void image_free(Image *image) {
     if (!image)
         return;
     free(image->id);
     free(image->manifest);
     free(image->chain_id);
+    free(image->parent);
     json_texts_done(&image->references);
     json_texts_done(&image->digests);
     oci_image_done(&image->config);
@@ -103,6 +112,7 @@ static Image *copy_record(const Images *images, const ImageRecord *record) {
     image->id = text_copy(record->id);
     image->manifest = text_copy(record->manifest);
     image->chain_id = text_copy(record->chain);
+    image->parent = text_copy(record->parent);
     image->size = record->size.value;
     image->tagged = record->added.value;
     for (size_t i = 0; i < images->references; i++) {

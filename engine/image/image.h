@@ -52,6 +52,7 @@ void images_set_user(Images *images, ImageUser *in_use, void *user);
 
 Content *images_content(Images *images); /* borrowed */
 const char *images_unpack_program(const Images *images);
+const char *images_pack_program(const Images *images); /* tare-pack */
 bool images_hold_blob(Images *images, const char *digest);
 void images_list_blobs(Images *images, JsonTexts *ret); /* those that images need, each once */
 
@@ -59,6 +60,7 @@ typedef struct Image {
     char *id;                /* "sha256:…" of the config */
     char *manifest;          /* digest */
     char *chain_id;          /* the parent for snapshot_prepare; NULL: no layers */
+    char *parent;            /* id of the image that it was made from here; NULL: none */
     JsonTexts references;    /* familiar names with tags: "busybox:latest" */
     JsonTexts digests;       /* "busybox@sha256:…" */
     uint64_t size;           /* unpacked bytes of all layers */

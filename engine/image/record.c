@@ -11,6 +11,7 @@
 static const JsonField image_fields[] = {
     {"manifest", JSON_TEXT, JSON_AT(manifest), .flags = JSON_REQUIRED},
     {"chain", JSON_TEXT, JSON_AT(chain)},
+    {"parent", JSON_TEXT, JSON_AT(parent)},
     {"size", JSON_UINT, JSON_AT(size)},
     {"added", JSON_INT, JSON_AT(added)},
     {"used", JSON_INT, JSON_AT(used)},

@@ -14,6 +14,7 @@
 typedef struct ImageRecord {
     char *manifest;      /* digest */
     char *chain;         /* NULL: no layers */
+    char *parent;        /* id of the image that it was made from here; NULL: none */
     JsonUint size;       /* unpacked bytes */
     JsonInt added, used; /* used: to the minute */
     JsonTexts blobs;     /* all it needs, to be kept */
@@ -46,7 +47,7 @@ struct Images {
     Events *events;
     Content *content;
     const RegistryConfig *registry;
-    char *unpack_program;
+    char *unpack_program, *pack_program;
     ImageUser *in_use;
     void *in_use_data;
     ImageBlobKeeper *keeper;

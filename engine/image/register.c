@@ -25,11 +25,15 @@ static int sum_sizes(Images *images, const Registration *registration, uint64_t 
     return 0;
 }
 
-static ImageRecord *make_image(const Registration *registration, uint64_t size) {
+/* old: what is known of it already, or NULL. */
+static ImageRecord *make_image(
+    const Registration *registration, const ImageRecord *old, uint64_t size) {
+    const char *parent = registration->parent ? registration->parent : old ? old->parent : NULL;
     ImageRecord *record = new (ImageRecord);
     *record = (ImageRecord){
         .manifest = text_copy(registration->manifest),
         .chain = text_copy(registration->chain),
+        .parent = text_copy(parent),
         .size = {true, size},
         .added = {true, time_now()},
         .id = text_copy(registration->id),
@@ -84,8 +88,9 @@ static int apply(Images *images, const Registration *registration, ImageRecord *
 static int register_locked(
     Images *images, const Registration *registration, uint64_t size, bool *ret_newer, Error *err) {
     size_t n = registration->names_n;
-    bool newer = !record_find_image(images, registration->id);
-    ImageRecord *image = make_image(registration, size);
+    const ImageRecord *old = record_find_image(images, registration->id);
+    bool newer = !old;
+    ImageRecord *image = make_image(registration, old, size);
     autofree ReferenceRecord **reference = new_array(ReferenceRecord *, n);
     for (size_t i = 0; i < n; i++) {
         reference[i] = make_reference(registration, registration->names[i]);

@@ -8,6 +8,7 @@
 typedef struct Registration {
     const char *id;                /* of the config */
     const char *manifest, *chain;  /* chain NULL: no layers */
+    const char *parent;            /* id; NULL: none, or the one already known */
     const char *target;            /* NULL: none */
     const JsonTexts *blobs;        /* that are here */
     const char *lease;             /* ends on success, when it has no other user */

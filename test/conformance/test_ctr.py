@@ -4,6 +4,7 @@ $TARE_TEST_CONTAINERD, a directory, may have a newer one."""
 
 import glob
 import hashlib
+import io
 import json
 import os
 import re
@@ -33,7 +34,8 @@ class Ctr:
 
     def __call__(self, *arguments, code=0, **options):
         command = [self.tool, "--address", str(self.engine.socket), "--namespace", self.namespace, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, **options)
+        options.setdefault("stdout", subprocess.PIPE)
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, timeout=120, **options)
         wrong = code is not None and (done.returncode == 0) != (code == 0)
         assert not wrong, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stderr if code else done.stdout
@@ -226,6 +228,30 @@ def test_snapshots_stack_mount_commit_and_go(ctr, image, tmp_path):
     ctr("snapshots", "rm", "seen")
     ctr("snapshots", "rm", "committed")
     assert sorted(ctr.names("snapshots", "ls")) == sorted(base)
+
+
+def test_a_snapshot_s_difference_is_content(ctr, image, tmp_path):
+    """`ctr snapshots diff` as a tar of its own, and between two snapshots; both are layers that can be applied."""
+    parent = [line.split()[0] for line in ctr("snapshots", "ls").splitlines() if line.split()[-1] == "Committed"][-1]
+    mount = ctr("snapshots", "prepare", "--target", tmp_path / "mount", "one", parent)
+    (tmp_path / "mount").mkdir()
+    subprocess.run(["sh", "-ec", f"{mount}\necho x > {tmp_path}/mount/new; rm -r {tmp_path}/mount/bin; umount {tmp_path}/mount"], check=True)
+    for suffix, magic in (("+gzip", b"\x1f\x8b"), ("", b".wh.bin"), ("+zstd", b"\x28\xb5\x2f\xfd")):
+        path = tmp_path / f"one{suffix}"
+        with open(path, "wb") as file:
+            ctr("snapshots", "diff", "--media-type", f"application/vnd.oci.image.layer.v1.tar{suffix}", "one", stdout=file)
+        assert magic in path.read_bytes()[:512]
+        if suffix != "+zstd":
+            assert tarfile.open(path).getnames() == [".wh.bin", "new"]
+    ctr("snapshots", "commit", "two", "one")
+    back = subprocess.run([ctr.tool, "--address", str(ctr.engine.socket), "--namespace", ctr.namespace, "snapshots", "diff", "two", parent],
+                          stdout=subprocess.PIPE, check=True).stdout
+    names = tarfile.open(fileobj=io.BytesIO(back)).getnames()
+    assert ".wh.new" in names and "bin" in names
+    assert "not implemented" in ctr("snapshots", "diff", "--media-type", "x/y", "two", code=1)
+    assert [row for row in ctr.rows("snapshots", "ls") if "view" in row[0]] == []
+    ctr("snapshots", "rm", "two")
+    assert ctr("content", "active").count("diff") == 0
 
 
 def test_images_mount(ctr, image, tmp_path):

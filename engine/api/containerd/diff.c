@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "engine/api/containerd/mount.h"
+#include "engine/metadata/check.h"
 #include "engine/rpc/service.h"
 #include "proto/containerd/services/diff.methods.h"
 #include "proto/containerd/services/diff.pb-c.h"
@@ -39,5 +40,25 @@ int api_containerd_diff_apply(RpcCall *call, const Containerd__Diff__ApplyReques
 
 int api_containerd_diff_diff(RpcCall *call, const Containerd__Diff__DiffRequest *request,
     Containerd__Diff__DiffResponse *response, Error *err) {
-    return error_set(err, ERROR_UNSUPPORTED, "diff: not implemented");
+    Caller caller;
+    SnapshotMount left, right;
+    DiffResult result;
+    TRY(caller_of(call, &caller, err));
+    if (request->n_left > 0)
+        TRY(mount_decode(request->left, request->n_left, &left, err));
+    TRY(mount_decode(request->right, request->n_right, &right, err));
+    const JsonMap labels = message_take_map(call, request->labels, request->n_labels);
+    TRY(check_labels(&labels, err));
+    const DiffMake make = {
+        .space = caller.space,
+        .lease = caller.lease,
+        .reference = request->ref,
+        .media_type = request->media_type,
+        .left = request->n_left > 0 ? &left : NULL,
+        .right = &right,
+        .labels = &labels,
+    };
+    TRY(diff_make(&caller.services->trees, caller.services->images, &make, &result, err));
+    response->diff = encode(call, &result);
+    return 0;
 }

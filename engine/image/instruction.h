@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include <stdbool.h>
+
+#include "oci/image.h"
+
+/* One instruction of a Dockerfile that changes an image's config, as `commit --change` and `import
+ * --change` take them: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME
+ * WORKDIR. */
+typedef struct Instructions {
+    OciImageConfig *config; /* is changed */
+    bool has_command;       /* a CMD was among them: an ENTRYPOINT does not take it away */
+} Instructions;
+
+/* ERROR_INVALID. */
+int instruction_apply(Instructions *instructions, const char *line, Error *err);
