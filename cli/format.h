@@ -52,3 +52,4 @@ int format_document(const char *json, const char *format, FILE *out, Error *err)
 
 #define FORMAT_HELP                                                                                \
     "Format output using a custom template: 'table', 'table TEMPLATE', 'json' or 'TEMPLATE'"
+#define FORMAT_ONE_HELP "Format output using a Go template, or as JSON with 'json'"

@@ -2,11 +2,17 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "cli/about.h"
 #include "cli/client.h"
 #include "cli/command/command.h"
+#include "cli/format.h"
 #include "cli/human.h"
 #include "proto/tare/v1/system.pb-c.h"
 #include "version.h"
+
+typedef struct InfoOptions {
+    const char *format;
+} InfoOptions;
 
 static void print_list(const char *name, char *const *item, size_t n) {
     if (n)
@@ -64,28 +70,46 @@ static void print_server(const Tare__V1__InfoResponse *info) {
     printf(" Live Restore Enabled: true\n"); // always: no container depends on the engine
 }
 
-static int run(Cli *cli, const void *values, int argc, char **argv) {
-    (void)values;
-    (void)argc;
-    (void)argv;
+static int print(Cli *cli, const Tare__V1__InfoResponse *info, const char *format, Error *err) {
+    if (format) {
+        autofree char *json = about_info(info);
+        return format_document(json, format, stdout, err);
+    }
     printf("Client: Tare\n Version: %s\n Debug Mode: %s\n\n", TARE_VERSION,
         cli->debug ? "true" : "false");
+    print_server(info);
+    fflush(stdout);
+    for (size_t i = 0; i < info->n_warnings; i++)
+        fprintf(stderr, "WARNING: %s\n", info->warnings[i]);
+    return 0;
+}
+
+static int run(Cli *cli, const void *values, int argc, char **argv) {
+    const InfoOptions *options = values;
+    (void)argc;
+    (void)argv;
     Error err = {};
     Client *client = NULL;
     Tare__V1__InfoRequest request = TARE__V1__INFO_REQUEST__INIT;
     autoreply Tare__V1__InfoResponse *reply = NULL;
     if (cli_client(cli, &client, &err) < 0 ||
-        client_call(client, &tare__v1__system__descriptor, "Info", &request, &reply, &err) < 0)
+        client_call(client, &tare__v1__system__descriptor, "Info", &request, &reply, &err) < 0 ||
+        print(cli, reply, options->format, &err) < 0)
         return cli_report(cli, &err);
-    print_server(reply);
-    fflush(stdout);
-    for (size_t i = 0; i < reply->n_warnings; i++)
-        fprintf(stderr, "WARNING: %s\n", reply->warnings[i]);
     return 0;
 }
 
+#define T InfoOptions
+static const Option options[] = {
+    {'f', "format", OPTION_TEXT, offsetof(T, format), "string", FORMAT_ONE_HELP},
+    {},
+};
+#undef T
+
 const Command command_info = {
-    .arguments = "",
+    .arguments = "[OPTIONS]",
     .summary = "Display system-wide information",
+    .options = options,
+    .options_size = sizeof(InfoOptions),
     .run = run,
 };

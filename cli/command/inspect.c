@@ -7,6 +7,7 @@
 #include "cli/client.h"
 #include "cli/command/command.h"
 #include "cli/document.h"
+#include "cli/format.h"
 #include "cli/template.h"
 #include "proto/tare/v1/container.pb-c.h"
 #include "proto/tare/v1/image.pb-c.h"
@@ -128,10 +129,7 @@ static int run_image(Cli *cli, const void *values, int argc, char **argv) {
 
 #define T InspectOptions
 #define FORMAT_ROW                                                                                 \
-    {                                                                                              \
-        'f', "format", OPTION_TEXT, offsetof(T, format), "string",                                 \
-            "Format output using a Go template, or as JSON with 'json'"                            \
-    }
+    { 'f', "format", OPTION_TEXT, offsetof(T, format), "string", FORMAT_ONE_HELP }
 #define SIZE_ROW                                                                                   \
     {                                                                                              \
         's', "size", OPTION_FLAG, offsetof(T, size), NULL,                                         \

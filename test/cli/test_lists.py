@@ -328,6 +328,11 @@ def test_version_and_info(fake, tare):
     for line in (" Containers: 3", "  Running: 1", "  Stopped: 2", " Images: 4", " Total Memory: 3.828GiB"):
         assert line in result.stdout.splitlines()
     assert result.stderr == "WARNING: no swap\n"
+    assert tare.run("version", "--format", "{{.Server.Version}} {{.Client.Os}}").stdout == "1.2.3 linux\n"
+    assert json.loads(tare.run("version", "-f", "json").stdout)["Server"]["Arch"] == "amd64"
+    assert tare.run("info", "-f", "{{.Containers}} {{.MemTotal}} {{.Warnings}}").stdout == "3 4110000000 [no swap]\n"
+    assert json.loads(tare.run("system", "info", "--format", "{{json .}}").stdout)["RegistryConfig"] == {"InsecureRegistries": [], "Mirrors": []}
+    assert "template parsing error" in tare.run("info", "-f", "{{", code=1).stderr
 
 
 def test_create_sends_every_option(fake, tare, tmp_path):
