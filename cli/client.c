@@ -25,7 +25,7 @@ enum {
 
 struct Client {
     grpc_channel *channel;
-    const char *space; /* NULL: none */
+    const char *space, *lease; /* NULL: none */
 };
 
 struct ClientStream {
@@ -36,7 +36,7 @@ struct ClientStream {
     grpc_status_code status;
     grpc_slice details;
     bool started, asked_initial, finished;
-    grpc_metadata header; /* the namespace */
+    grpc_metadata header[2]; /* the namespace, the lease */
     size_t headers;
 };
 
@@ -81,6 +81,10 @@ void client_set_namespace(Client *client, const char *space) {
     client->space = space;
 }
 
+void client_set_lease(Client *client, const char *lease) {
+    client->lease = lease;
+}
+
 void client_free(Client *client) {
     if (!client)
         return;
@@ -113,6 +117,14 @@ static void *unpack(grpc_byte_buffer *buffer, const ProtobufCMessageDescriptor *
     return message;
 }
 
+static void add_header(ClientStream *stream, const char *key, const char *value) {
+    if (!value)
+        return;
+    grpc_metadata *header = &stream->header[stream->headers++];
+    header->key = grpc_slice_from_static_string(key);
+    header->value = grpc_slice_from_copied_string(value);
+}
+
 ClientStream *client_open(Client *client, ClientService *service, const char *method) {
     ClientStream *stream = new (ClientStream);
     stream->method = protobuf_c_service_descriptor_get_method_by_name(service, method);
@@ -127,9 +139,8 @@ ClientStream *client_open(Client *client, ClientService *service, const char *me
     grpc_metadata_array_init(&stream->initial);
     grpc_metadata_array_init(&stream->trailing);
     stream->details = grpc_empty_slice();
-    stream->header.key = grpc_slice_from_static_string("containerd-namespace");
-    stream->header.value = grpc_slice_from_copied_string(client->space ? client->space : "");
-    stream->headers = client->space ? 1 : 0;
+    add_header(stream, "containerd-namespace", client->space);
+    add_header(stream, "containerd-lease", client->lease);
     return stream;
 }
 
@@ -138,7 +149,8 @@ void client_stream_free(ClientStream *stream) {
         return;
     grpc_call_cancel(stream->call, NULL);
     grpc_slice_unref(stream->details);
-    grpc_slice_unref(stream->header.value);
+    for (size_t i = 0; i < stream->headers; i++)
+        grpc_slice_unref(stream->header[i].value);
     grpc_metadata_array_destroy(&stream->initial);
     grpc_metadata_array_destroy(&stream->trailing);
     grpc_call_unref(stream->call);
@@ -173,7 +185,7 @@ static grpc_op receive_initial(ClientStream *stream) {
 static grpc_op send_initial(ClientStream *stream) {
     grpc_op operation = {.op = GRPC_OP_SEND_INITIAL_METADATA};
     operation.data.send_initial_metadata.count = stream->headers;
-    operation.data.send_initial_metadata.metadata = &stream->header;
+    operation.data.send_initial_metadata.metadata = stream->header;
     return operation;
 }
 

@@ -16,6 +16,9 @@ Client *client_new(int fd);
 /* containerd's services ask for a namespace with each call from now on; borrowed. */
 void client_set_namespace(Client *client, const char *space);
 
+/* What calls make from now on is held by this lease of the namespace; borrowed. NULL: by none. */
+void client_set_lease(Client *client, const char *lease);
+
 /* Ends the connection without waiting for anything. */
 void client_free(Client *client);
 

@@ -82,6 +82,7 @@ const CommandRow command_rows[] = {
     {"namespace", "ls", "list", &command_namespace_ls},
     {"namespace", "rm", "remove", &command_namespace_rm},
     {"snapshot", "commit", NULL, &command_snapshot_commit},
+    {"snapshot", "diff", NULL, &command_snapshot_diff},
     {"snapshot", "info", NULL, &command_snapshot_info},
     {"snapshot", "ls", "list", &command_snapshot_ls},
     {"snapshot", "mounts", NULL, &command_snapshot_mounts},

@@ -7,8 +7,9 @@
  * what ctr does, in the engine's own namespace unless told otherwise. */
 typedef struct NounOptions {
     const char *space;
-    bool quiet, sync, no_children;
+    bool quiet, sync, keep;
     OptionTexts filters, labels;
+    const char *snapshotter, *media_type, *reference;
     const char *text, *digest; /* what the command wants besides */
 } NounOptions;
 
@@ -25,11 +26,40 @@ typedef struct NounOptions {
             "containerd's filter, e.g. labels.\"key\"==value"                                      \
     }
 
+#define NOUN_SNAPSHOTTER                                                                           \
+    {                                                                                              \
+        0, "snapshotter", OPTION_TEXT, offsetof(NounOptions, snapshotter), "string",               \
+            "Snapshotter: overlayfs, native, btrfs or erofs (default \"overlayfs\")"               \
+    }
+
 /* Connected, for calls in the namespace. */
 int noun_client(Cli *cli, const NounOptions *options, Client **ret, Error *err);
+
+char *noun_snapshotter(const NounOptions *options);
 
 /* cli_each in the namespace; the act's data are the options. */
 int noun_each(Cli *cli, const NounOptions *options, int argc, char **argv, CliAct act);
 
 /* "k=v,k=v", "-" for none, of map entries as protobuf-c makes them. New string. */
 char *noun_labels(void *entries, size_t n);
+
+/* Entries of a request's map of texts; they live as long as this. */
+typedef struct NounMap {
+    void **entry;
+    size_t n;
+} NounMap;
+typedef const ProtobufCMessageDescriptor NounEntry; /* of the map's field */
+void noun_map_add(NounMap *map, NounEntry *type, const char *key, const char *value);
+void noun_map_read(NounMap *map, NounEntry *type, const char *const *pairs, size_t n); /* K[=V] */
+void noun_map_done(NounMap *map);
+CLEANUP_DEFINE_DONE(NounMap, noun_map_done)
+
+/* Writes the blob to standard output. */
+int noun_content_print(Client *client, const char *digest, Error *err);
+
+/* What the client's calls make is held until noun_lease_end, and for a day at most. */
+enum {
+    NOUN_LEASE_SIZE = 32
+};
+int noun_lease_begin(Client *client, char ret_id[NOUN_LEASE_SIZE], Error *err);
+void noun_lease_end(Client *client, const char *id);

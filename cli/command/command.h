@@ -46,6 +46,7 @@ extern const Command command_run;
 extern const Command command_save;
 extern const Command command_search;
 extern const Command command_snapshot_commit;
+extern const Command command_snapshot_diff;
 extern const Command command_snapshot_info;
 extern const Command command_snapshot_ls;
 extern const Command command_snapshot_mounts;

@@ -67,26 +67,11 @@ static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
     return 0;
 }
 
-static int get(Client *client, const char *digest, Error *err) {
-    autoptr(ClientStream) stream = client_open(client, SERVICE, "Read");
-    Containerd__Content__ReadContentRequest request;
-    containerd__content__read_content_request__init(&request);
-    request.digest = (char *)digest;
-    TRY(client_send(stream, &request, err));
-    TRY(client_send_end(stream, err));
-    for (;;) {
-        autoreply Containerd__Content__ReadContentResponse *reply = NULL;
-        int more = client_receive(stream, &reply, err);
-        if (more <= 0)
-            return more;
-        TRY(fd_write_all(STDOUT_FILENO, reply->data.data, reply->data.len, err));
-    }
-}
-
 static int run_get(Cli *cli, const void *values, int argc, char **argv) {
     Error err = {};
     Client *client = NULL;
-    if (noun_client(cli, values, &client, &err) < 0 || get(client, argv[0], &err) < 0)
+    if (noun_client(cli, values, &client, &err) < 0 ||
+        noun_content_print(client, argv[0], &err) < 0)
         return cli_report(cli, &err);
     return 0;
 }
@@ -142,27 +127,18 @@ static int run_label(Cli *cli, const void *values, int argc, char **argv) {
     Containerd__Content__Info info;
     Containerd__Content__UpdateRequest request;
     Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    autodone(NounMap) labels = {};
     containerd__content__info__init(&info);
     containerd__content__update_request__init(&request);
+    NounEntry *type = &containerd__content__info__labels_entry__descriptor;
     size_t n = (size_t)argc - 1;
-    autofree Containerd__Content__Info__LabelsEntry *entry =
-        new_array(Containerd__Content__Info__LabelsEntry, n + 1);
-    autofree Containerd__Content__Info__LabelsEntry **entries =
-        new_array(Containerd__Content__Info__LabelsEntry *, n + 1);
+    noun_map_read(&labels, type, (const char *const *)&argv[1], n);
     autotexts char **paths = new_array(char *, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        char *equals = strchr(argv[i + 1], '=');
-        containerd__content__info__labels_entry__init(&entry[i]);
-        if (equals)
-            *equals = '\0';
-        entry[i].key = argv[i + 1];
-        entry[i].value = equals ? equals + 1 : argv[i + 1] + strlen(argv[i + 1]);
-        entries[i] = &entry[i];
-        paths[i] = text_format("labels.%s", entry[i].key);
-    }
+    for (size_t i = 0; i < n; i++)
+        paths[i] = text_format("labels.%.*s", (int)strcspn(argv[i + 1], "="), argv[i + 1]);
     info.digest = argv[0];
-    info.labels = entries;
-    info.n_labels = n;
+    info.labels = (void *)labels.entry;
+    info.n_labels = labels.n;
     mask.paths = paths;
     mask.n_paths = n;
     request.info = &info;

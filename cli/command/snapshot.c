@@ -12,7 +12,6 @@
 
 /* tare snapshot: trees that containers run on. */
 #define SERVICE &containerd__snapshots__snapshots__descriptor
-#define SNAPSHOTTER "overlayfs"
 
 typedef Containerd__Snapshots__Info Info;
 
@@ -25,7 +24,7 @@ static int each(Client *client, const NounOptions *options, See *see, void *user
     autoptr(ClientStream) stream = client_open(client, SERVICE, "List");
     Containerd__Snapshots__ListSnapshotsRequest request;
     containerd__snapshots__list_snapshots_request__init(&request);
-    request.snapshotter = (char *)SNAPSHOTTER;
+    request.snapshotter = noun_snapshotter(options);
     request.filters = (char **)options->filters.item;
     request.n_filters = options->filters.n;
     TRY(client_send(stream, &request, err));
@@ -108,11 +107,12 @@ static int run_tree(Cli *cli, const void *values, int argc, char **argv) {
 }
 
 static int run_info(Cli *cli, const void *values, int argc, char **argv) {
+    const NounOptions *options = values;
     Error err = {};
     Client *client = NULL;
     Containerd__Snapshots__StatSnapshotRequest request;
     containerd__snapshots__stat_snapshot_request__init(&request);
-    request.snapshotter = (char *)SNAPSHOTTER;
+    request.snapshotter = noun_snapshotter(options);
     request.key = argv[0];
     autoreply Containerd__Snapshots__StatSnapshotResponse *reply = NULL;
     if (noun_client(cli, values, &client, &err) < 0 ||
@@ -125,9 +125,10 @@ static int run_info(Cli *cli, const void *values, int argc, char **argv) {
 }
 
 static int usage_one(Client *client, const char *key, void *data, Error *err) {
+    const NounOptions *options = data;
     Containerd__Snapshots__UsageRequest request;
     containerd__snapshots__usage_request__init(&request);
-    request.snapshotter = (char *)SNAPSHOTTER;
+    request.snapshotter = noun_snapshotter(options);
     request.key = (char *)key;
     autoreply Containerd__Snapshots__UsageResponse *reply = NULL;
     char size[HUMAN_SIZE];
@@ -137,9 +138,10 @@ static int usage_one(Client *client, const char *key, void *data, Error *err) {
 }
 
 static int remove_one(Client *client, const char *key, void *data, Error *err) {
+    const NounOptions *options = data;
     Containerd__Snapshots__RemoveSnapshotRequest request;
     containerd__snapshots__remove_snapshot_request__init(&request);
-    request.snapshotter = (char *)SNAPSHOTTER;
+    request.snapshotter = noun_snapshotter(options);
     request.key = (char *)key;
     TRY(client_call(client, SERVICE, "Remove", &request, NULL, err));
     puts(key);
@@ -165,11 +167,12 @@ static void print_mounts(Containerd__Types__Mount **mounts, size_t n, const char
 }
 
 static int run_mounts(Cli *cli, const void *values, int argc, char **argv) {
+    const NounOptions *options = values;
     Error err = {};
     Client *client = NULL;
     Containerd__Snapshots__MountsRequest request;
     containerd__snapshots__mounts_request__init(&request);
-    request.snapshotter = (char *)SNAPSHOTTER;
+    request.snapshotter = noun_snapshotter(options);
     request.key = argv[1];
     autoreply Containerd__Snapshots__MountsResponse *reply = NULL;
     if (noun_client(cli, values, &client, &err) < 0 ||
@@ -179,14 +182,9 @@ static int run_mounts(Cli *cli, const void *values, int argc, char **argv) {
     return 0;
 }
 
-static Containerd__Snapshots__PrepareSnapshotRequest__LabelsEntry root_label;
-
 /* Who makes a snapshot by hand wants to keep it: no collection takes it. */
-static Containerd__Snapshots__PrepareSnapshotRequest__LabelsEntry *kept(void) {
-    containerd__snapshots__prepare_snapshot_request__labels_entry__init(&root_label);
-    root_label.key = (char *)"containerd.io/gc.root";
-    root_label.value = (char *)"tare";
-    return &root_label;
+static void keep(NounMap *labels, NounEntry *type) {
+    noun_map_add(labels, type, "containerd.io/gc.root", "tare");
 }
 
 static int run_prepare(Cli *cli, const void *values, int argc, char **argv) {
@@ -195,12 +193,13 @@ static int run_prepare(Cli *cli, const void *values, int argc, char **argv) {
     Client *client = NULL;
     Containerd__Snapshots__PrepareSnapshotRequest request;
     containerd__snapshots__prepare_snapshot_request__init(&request);
-    Containerd__Snapshots__PrepareSnapshotRequest__LabelsEntry *label = kept();
-    request.snapshotter = (char *)SNAPSHOTTER;
+    autodone(NounMap) labels = {};
+    keep(&labels, &containerd__snapshots__prepare_snapshot_request__labels_entry__descriptor);
+    request.snapshotter = noun_snapshotter(options);
     request.key = argv[0];
     request.parent = argc > 1 ? argv[1] : (char *)"";
-    request.labels = &label;
-    request.n_labels = 1;
+    request.labels = (void *)labels.entry;
+    request.n_labels = labels.n;
     autoreply Containerd__Snapshots__PrepareSnapshotResponse *reply = NULL;
     if (noun_client(cli, values, &client, &err) < 0 ||
         client_call(client, SERVICE, "Prepare", &request, &reply, &err) < 0)
@@ -216,15 +215,13 @@ static int run_view(Cli *cli, const void *values, int argc, char **argv) {
     Client *client = NULL;
     Containerd__Snapshots__ViewSnapshotRequest request;
     containerd__snapshots__view_snapshot_request__init(&request);
-    Containerd__Snapshots__ViewSnapshotRequest__LabelsEntry own, *label = &own;
-    containerd__snapshots__view_snapshot_request__labels_entry__init(&own);
-    own.key = kept()->key;
-    own.value = kept()->value;
-    request.snapshotter = (char *)SNAPSHOTTER;
+    autodone(NounMap) labels = {};
+    keep(&labels, &containerd__snapshots__view_snapshot_request__labels_entry__descriptor);
+    request.snapshotter = noun_snapshotter(options);
     request.key = argv[0];
     request.parent = argc > 1 ? argv[1] : (char *)"";
-    request.labels = &label;
-    request.n_labels = 1;
+    request.labels = (void *)labels.entry;
+    request.n_labels = labels.n;
     autoreply Containerd__Snapshots__ViewSnapshotResponse *reply = NULL;
     if (noun_client(cli, values, &client, &err) < 0 ||
         client_call(client, SERVICE, "View", &request, &reply, &err) < 0)
@@ -235,28 +232,27 @@ static int run_view(Cli *cli, const void *values, int argc, char **argv) {
 }
 
 static int run_commit(Cli *cli, const void *values, int argc, char **argv) {
+    const NounOptions *options = values;
     Error err = {};
     Client *client = NULL;
     Containerd__Snapshots__CommitSnapshotRequest request;
     containerd__snapshots__commit_snapshot_request__init(&request);
-    Containerd__Snapshots__CommitSnapshotRequest__LabelsEntry own, *label = &own;
-    containerd__snapshots__commit_snapshot_request__labels_entry__init(&own);
-    own.key = kept()->key;
-    own.value = kept()->value;
-    request.snapshotter = (char *)SNAPSHOTTER;
+    autodone(NounMap) labels = {};
+    keep(&labels, &containerd__snapshots__commit_snapshot_request__labels_entry__descriptor);
+    request.snapshotter = noun_snapshotter(options);
     request.name = argv[0];
     request.key = argv[1];
-    request.labels = &label;
-    request.n_labels = 1;
+    request.labels = (void *)labels.entry;
+    request.n_labels = labels.n;
     if (noun_client(cli, values, &client, &err) < 0 ||
         client_call(client, SERVICE, "Commit", &request, NULL, &err) < 0)
         return cli_report(cli, &err);
     return 0;
 }
 
-static const Option ls_options[] = {NOUN_FILTER, NOUN_SPACE, NOUN_QUIET, {}};
-static const Option space_options[] = {NOUN_SPACE, {}};
-static const Option make_options[] = {NOUN_SPACE,
+static const Option ls_options[] = {NOUN_FILTER, NOUN_SPACE, NOUN_QUIET, NOUN_SNAPSHOTTER, {}};
+static const Option space_options[] = {NOUN_SPACE, NOUN_SNAPSHOTTER, {}};
+static const Option make_options[] = {NOUN_SPACE, NOUN_SNAPSHOTTER,
     {'t', "target", OPTION_TEXT, offsetof(NounOptions, text), "directory",
         "Print the commands that mount it there"},
     {}};

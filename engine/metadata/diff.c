@@ -90,9 +90,16 @@ static int pack_difference(const Trees *trees, Images *images, const DiffMake *m
     return layer_pack(pack, ret, err);
 }
 
-/* Another one may have written the same: that is fine. */
-static int commit(BlobWriter *writer, const DiffMake *make, bool compressed, const char *diff_id,
-    DiffResult *ret, Error *err) {
+static int add_labels(MetadataRecord *record, void *user, Error *err) {
+    const JsonMap *labels = user;
+    for (size_t i = 0; i < labels->n; i++)
+        json_map_set(&record->labels, labels->key[i], labels->value[i]);
+    return check_labels(&record->labels, err);
+}
+
+/* Another one may have written the same: that gets the labels, too. */
+static int commit(const Trees *trees, BlobWriter *writer, const DiffMake *make, bool compressed,
+    const char *diff_id, DiffResult *ret, Error *err) {
     JsonMap labels = {};
     labels_copy(&labels, make->labels);
     if (compressed)
@@ -100,8 +107,11 @@ static int commit(BlobWriter *writer, const DiffMake *make, bool compressed, con
     blob_writer_digest(writer, ret->digest);
     ret->size = blob_writer_offset(writer);
     int code = blob_writer_commit(writer, 0, NULL, &labels, err);
+    if (code == ERROR_EXISTS)
+        code = metadata_update(trees->metadata, METADATA_CONTENT, make->space, ret->digest,
+            add_labels, &labels, NULL, err);
     json_map_done(&labels);
-    return code == ERROR_EXISTS ? 0 : code;
+    return code;
 }
 
 int diff_make(
@@ -126,7 +136,8 @@ int diff_make(
     if (code == 0)
         code = pack_difference(trees, images, make, &pack, &packed, err);
     if (code == 0)
-        code = commit(writer, make, pack.compression != COMPRESSION_NONE, packed.diff_id, ret, err);
+        code = commit(
+            trees, writer, make, pack.compression != COMPRESSION_NONE, packed.diff_id, ret, err);
     ret->media_type = media_types[type].media_type;
     if (code < 0) {
         Error ignored; /* nobody will go on where this ended */

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The low-level nouns: content, snapshot, lease, namespace, task and event, through containerd's services."""
 
+import io
 import subprocess
+import tarfile
 
 
 def test_content(engine):
@@ -39,6 +41,57 @@ def test_snapshots_stack_and_mount(engine, tmp_path):
     engine.tare("snapshot", "rm", "-n", "cli", "upper", "seen")
     engine.tare("snapshot", "rm", "-n", "cli", "base")
     assert engine.output("snapshot", "ls", "-q", "-n", "cli") == ""
+
+
+def diff(engine, *arguments):
+    command = [engine.programs / "tare", "snapshot", "diff", "-n", "cli", *arguments]
+    return subprocess.run(command, env=engine.environment, stdout=subprocess.PIPE, check=True, timeout=60).stdout
+
+
+def layer(engine, *arguments):
+    """The names in what `tare snapshot diff` writes."""
+    with tarfile.open(fileobj=io.BytesIO(diff(engine, *arguments))) as tar:
+        return tar.getnames()
+
+
+def test_the_difference_of_snapshots_is_a_layer(engine, tmp_path):
+    def write(script, *arguments):
+        mount = engine.output("snapshot", "prepare", "-n", "cli", "-t", tmp_path, *arguments)
+        subprocess.run(["sh", "-ec", f"{mount}\ncd {tmp_path}; {script}; cd /; umount {tmp_path}"], check=True)
+
+    write("echo one > old", "first")
+    assert layer(engine, "first") == ["old"]
+    engine.tare("snapshot", "commit", "-n", "cli", "base", "first")
+    write("rm old; echo two > new", "second", "base")
+    assert layer(engine, "second") == ["new", ".wh.old"]
+    assert layer(engine, "second", "base") == [".wh.new", "old"]
+    plain = diff(engine, "--media-type", "application/vnd.oci.image.layer.v1.tar", "second")
+    assert tarfile.open(fileobj=io.BytesIO(plain), mode="r:").getnames() == ["new", ".wh.old"]
+    assert engine.output("lease", "ls", "-q", "-n", "cli") == ""
+    assert engine.output("snapshot", "ls", "-q", "-n", "cli").split() == ["base", "second"]
+    engine.tare("snapshot", "diff", "-n", "cli", "--keep", "--label", "key=value", "second")
+    kept = engine.output("content", "ls", "-q", "-n", "cli", "-f", "labels.key==value")
+    assert "gc.root" in engine.output("content", "ls", "-n", "cli", "-f", "labels.key==value")
+    assert "not implemented" in engine.tare("snapshot", "diff", "-n", "cli", "--media-type", "x/y", "second", code=1).stderr
+    assert "not found" in engine.tare("snapshot", "diff", "-n", "cli", "third", code=1).stderr
+    engine.tare("content", "rm", "-n", "cli", kept)
+    engine.tare("snapshot", "rm", "-n", "cli", "second")
+    engine.tare("snapshot", "rm", "-n", "cli", "base")
+
+
+def test_each_snapshotter_has_its_own(engine, tmp_path):
+    native = ["-n", "cli", "--snapshotter", "native"]
+    mount = engine.output("snapshot", "prepare", *native, "-t", tmp_path, "active")
+    assert mount.startswith("mount -t bind ")
+    assert engine.output("snapshot", "ls", "-q", *native) == "active"
+    assert engine.output("snapshot", "ls", "-q", "-n", "cli") == ""
+    engine.tare("snapshot", "commit", *native, "base", "active")
+    engine.tare("snapshot", "view", *native, "seen", "base")
+    assert "Parent: base" in engine.output("snapshot", "info", *native, "seen")
+    assert layer(engine, "--snapshotter", "native", "base") == []
+    assert "snapshotter not loaded: none" in engine.tare("snapshot", "ls", "--snapshotter", "none", code=1).stderr
+    engine.tare("snapshot", "rm", *native, "seen")
+    engine.tare("snapshot", "rm", *native, "base")
 
 
 def test_the_engines_own_are_shown_and_kept(engine, busybox):

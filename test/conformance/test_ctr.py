@@ -243,6 +243,9 @@ def test_a_snapshot_s_difference_is_content(ctr, image, tmp_path):
         assert magic in path.read_bytes()[:512]
         if suffix != "+zstd":
             assert tarfile.open(path).getnames() == [".wh.bin", "new"]
+        if suffix == "":
+            ours = [ctr.engine.programs / "tare", "snapshot", "diff", "-n", ctr.namespace, "--media-type", "application/vnd.oci.image.layer.v1.tar", "one"]
+            assert subprocess.check_output(ours, env=ctr.engine.environment) == path.read_bytes()
     ctr("snapshots", "commit", "two", "one")
     back = subprocess.run([ctr.tool, "--address", str(ctr.engine.socket), "--namespace", ctr.namespace, "snapshots", "diff", "two", parent],
                           stdout=subprocess.PIPE, check=True).stdout
