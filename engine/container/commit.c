@@ -3,10 +3,10 @@
 
 #include <string.h>
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/container/commit_config.h"
+#include "engine/container/hold.h"
 #include "engine/container/private.h"
 #include "engine/container/spec.h"
 #include "engine/image/instruction.h"
@@ -95,33 +95,6 @@ int container_export(
     return still_there(&reading, err);
 }
 
-/* Who paused it before wants it paused afterwards. */
-static bool pause_task(const Reading *reading) {
-    autofree char *socket = path_shim_socket(reading->containers, reading->container->id);
-    autoptr(TtrpcClient) client = NULL;
-    const TaskAsk ask = {.id = reading->container->id, .exec_id = ""};
-    TaskState state;
-    Error gone; /* it has just ended: nothing writes any more */
-    if (reading->record->state->status != CONTAINER_RUNNING ||
-        ttrpc_client_connect(socket, &client, &gone) < 0 ||
-        task_state(client, &ask, &state, &gone) < 0 || state.status != TASK_RUNNING ||
-        task_freeze(client, reading->container->id, true, &gone) < 0)
-        return false;
-    container_event(reading->containers, reading->record, "pause");
-    return true;
-}
-
-static void resume_task(const Reading *reading) {
-    autofree char *socket = path_shim_socket(reading->containers, reading->container->id);
-    autoptr(TtrpcClient) client = NULL;
-    Error err = {};
-    if (ttrpc_client_connect(socket, &client, &err) < 0 ||
-        task_freeze(client, reading->container->id, false, &err) < 0)
-        log_warning("container %.12s: cannot be resumed: %s", reading->container->id, err.message);
-    else
-        container_event(reading->containers, reading->record, "unpause");
-}
-
 static int apply_changes(const ContainerCommit *commit, OciImageConfig *config, Error *err) {
     Instructions instructions = {.config = config};
     for (size_t i = 0; i < commit->changes_n; i++)
@@ -153,6 +126,9 @@ int container_commit(Containers *containers, const char *reference, const Contai
     autoptr(OciImageConfig) config = commit_config(reading.record);
     TRY(apply_changes(commit, config, err));
     autofree char *command = created_by(reading.record);
+    Hold hold = {};
+    if (commit->pause)
+        TRY(hold_begin(containers, reading.container, &hold, err));
     ImageMake make = {
         .parent = reading.record->image->id,
         .name = commit->name,
@@ -164,11 +140,9 @@ int container_commit(Containers *containers, const char *reference, const Contai
         .confirm = still_there,
         .confirm_user = &reading,
     };
-    bool paused = commit->pause && pause_task(&reading);
     int code = image_make(containers->with.images, &make, ret_id, err);
-    if (paused)
-        resume_task(&reading);
     if (code == 0)
         container_event(containers, reading.record, "commit");
+    hold_end(containers, reading.container, &hold);
     return code;
 }

@@ -28,6 +28,7 @@ struct Container {
     bool has_task;       /* under operation: a shim holds a task that was not started yet */
     bool orphaned;       /* under operation: found dead without a word of its shim */
     uint64_t generation; /* under operation: counts tasks, so that late news are known as such */
+    unsigned holds;      /* under operation: who has this task frozen (hold.h) */
     ContainerRecord *record; /* from here on under Containers.mutex */
     ContainerWaiter *waiters;
     Exec *execs;

@@ -134,6 +134,7 @@ static const JsonField state_fields[] = {
     {"oom", JSON_OBJECT, JSON_AT(oom), &container_oom_type},
     {"restarting", JSON_BOOL, JSON_AT(restarting)},
     {"stopped", JSON_BOOL, JSON_AT(stopped)},
+    {"held", JSON_BOOL, JSON_AT(held)},
     {"error", JSON_TEXT, JSON_AT(error)},
     {"endpoint", JSON_OBJECT, JSON_AT(endpoint), &container_endpoint_type},
     {"health", JSON_OBJECT, JSON_AT(health), &container_health_type},
@@ -250,7 +251,7 @@ void container_state_reset(ContainerState *state) {
     free(take_ptr(&state->error));
     state->pid = (JsonInt){true, 0};
     container_oom_free(take_ptr(&state->oom));
-    state->oom_killed = state->restarting = (JsonBool){};
+    state->oom_killed = state->restarting = state->held = (JsonBool){};
 }
 
 void container_health_free(ContainerHealth *health) {

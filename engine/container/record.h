@@ -81,6 +81,7 @@ typedef struct ContainerState {
     ContainerOom *oom;           /* NULL: nothing was killed */
     JsonBool restarting;         /* running, but between two lives */
     JsonBool stopped;            /* by the user: not to be started when the machine starts */
+    JsonBool held;               /* paused by the engine for a while (hold.h) */
     char *error;                 /* why the last start failed, NULL */
     ContainerEndpoint *endpoint; /* NULL: not connected */
     ContainerHealth *health;     /* of the last run; NULL: not checked */
@@ -109,7 +110,6 @@ void container_record_unref(ContainerRecord *record);
 CLEANUP_DEFINE(ContainerRecord, container_record_unref)
 
 void container_settings_free(ContainerSettings *settings);
-
 void container_health_free(ContainerHealth *health);
 
 /* For a container that does not run: no pid, error, endpoint. */

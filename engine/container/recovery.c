@@ -12,6 +12,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/container/hold.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
 #include "engine/container/rootfs.h"
@@ -28,6 +29,9 @@
  *            bundle made, shim started, Create    shim asked: task CREATED, so deleted; as above
  *            Start                                shim asked: RUNNING, so adopted
  *            record put as "running"              adopted
+ *   hold     record put as "held"                 not paused: the mark is taken away
+ *            paused, and read                     shim asked: PAUSED, so resumed
+ *            resumed                              the mark is taken away
  *   exit     exit record linked (by the shim)     read from there, whatever the record says
  *            network detached                     detached again, which is no error
  *            record put as "exited"               shim, bundle, sockets found and cleaned up
@@ -114,6 +118,8 @@ static int recover_one(Containers *containers, Container *container, int64_t unt
         log_info("container %.12s: adopted", container->id);
         TRY(make_running(containers, container, pid, err));
         TRY(exit_watch(containers, container, "", err));
+        if (found == FOUND_STARTED)
+            hold_recover(containers, container);
         return restart_is_watched(record) ? restart_watch(containers, container, 0, err) : 0;
     }
     if (status == CONTAINER_RUNNING) {

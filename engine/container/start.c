@@ -210,6 +210,7 @@ int start_prepare(Containers *containers, Container *container, Error *err) {
     autodone(Start) start;
     start_init(&start, containers, container);
     container->generation++;
+    container->holds = 0;
     for (size_t i = 0; i < array_size(steps); i++) {
         if (steps[i].make(&start, err) >= 0)
             continue;
