@@ -79,6 +79,7 @@ const CommandRow command_rows[] = {
     {"lease", "ls", "list", &command_lease_ls},
     {"lease", "rm", "remove", &command_lease_rm},
     {"namespace", "create", NULL, &command_namespace_create},
+    {"namespace", "label", NULL, &command_namespace_label},
     {"namespace", "ls", "list", &command_namespace_ls},
     {"namespace", "rm", "remove", &command_namespace_rm},
     {"snapshot", "commit", NULL, &command_snapshot_commit},

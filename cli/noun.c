@@ -63,6 +63,13 @@ void noun_map_read(NounMap *map, NounEntry *type, const char *const *pairs, size
     }
 }
 
+char **noun_map_paths(const NounMap *map) {
+    char **paths = new_array(char *, map->n + 1);
+    for (size_t i = 0; i < map->n; i++)
+        paths[i] = text_format("labels.%s", ((const MapEntry *)map->entry[i])->key);
+    return paths;
+}
+
 void noun_map_done(NounMap *map) {
     for (size_t i = 0; i < map->n; i++) {
         MapEntry *entry = map->entry[i];
@@ -91,20 +98,27 @@ int noun_content_print(Client *client, const char *digest, Error *err) {
     }
 }
 
-int noun_lease_begin(Client *client, char ret_id[NOUN_LEASE_SIZE], Error *err) {
-    char random[17], expires[TIME_TEXT_SIZE];
-    autodone(NounMap) labels = {};
+int noun_lease_create(
+    Client *client, const char *id, NounMap *labels, int64_t lifetime, Error *err) {
+    char expires[TIME_TEXT_SIZE];
     Containerd__Leases__CreateRequest request;
     containerd__leases__create_request__init(&request);
+    if (lifetime > 0)
+        noun_map_add(labels, NOUN_LEASE_ENTRY, "containerd.io/gc.expire",
+            time_format(time_now() + lifetime, expires));
+    request.id = (char *)id;
+    request.labels = (void *)labels->entry;
+    request.n_labels = labels->n;
+    return client_call(
+        client, &containerd__leases__leases__descriptor, "Create", &request, NULL, err);
+}
+
+int noun_lease_begin(Client *client, char ret_id[NOUN_LEASE_SIZE], Error *err) {
+    char random[17];
+    autodone(NounMap) labels = {};
     text_random_hex(random, 8);
     snprintf(ret_id, NOUN_LEASE_SIZE, "tare-%s", random);
-    noun_map_add(&labels, &containerd__leases__create_request__labels_entry__descriptor,
-        "containerd.io/gc.expire", time_format(time_now() + 24 * 3600 * TIME_SECOND, expires));
-    request.id = ret_id;
-    request.labels = (void *)labels.entry;
-    request.n_labels = labels.n;
-    TRY(client_call(
-        client, &containerd__leases__leases__descriptor, "Create", &request, NULL, err));
+    TRY(noun_lease_create(client, ret_id, &labels, NOUN_LEASE_LIFETIME, err));
     client_set_lease(client, ret_id);
     return 0;
 }

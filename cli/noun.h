@@ -51,15 +51,23 @@ typedef struct NounMap {
 typedef const ProtobufCMessageDescriptor NounEntry; /* of the map's field */
 void noun_map_add(NounMap *map, NounEntry *type, const char *key, const char *value);
 void noun_map_read(NounMap *map, NounEntry *type, const char *const *pairs, size_t n); /* K[=V] */
+char **noun_map_paths(const NounMap *map); /* "labels.KEY" of each, for a mask; texts_free */
 void noun_map_done(NounMap *map);
 CLEANUP_DEFINE_DONE(NounMap, noun_map_done)
 
 /* Writes the blob to standard output. */
 int noun_content_print(Client *client, const char *digest, Error *err);
 
+#define NOUN_LEASE_LIFETIME (24 * 3600 * TIME_SECOND)
+
+/* Entries of a lease's labels. */
+#define NOUN_LEASE_ENTRY &containerd__leases__create_request__labels_entry__descriptor
+
 /* What the client's calls make is held until noun_lease_end, and for a day at most. */
 enum {
     NOUN_LEASE_SIZE = 32
 };
+int noun_lease_create(Client *client, const char *id, NounMap *labels, int64_t lifetime,
+    Error *err); /* 0: for ever */
 int noun_lease_begin(Client *client, char ret_id[NOUN_LEASE_SIZE], Error *err);
 void noun_lease_end(Client *client, const char *id);

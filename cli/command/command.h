@@ -35,6 +35,7 @@ extern const Command command_login;
 extern const Command command_logout;
 extern const Command command_logs;
 extern const Command command_namespace_create;
+extern const Command command_namespace_label;
 extern const Command command_namespace_ls;
 extern const Command command_namespace_rm;
 extern const Command command_ps;

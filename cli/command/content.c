@@ -131,16 +131,13 @@ static int run_label(Cli *cli, const void *values, int argc, char **argv) {
     containerd__content__info__init(&info);
     containerd__content__update_request__init(&request);
     NounEntry *type = &containerd__content__info__labels_entry__descriptor;
-    size_t n = (size_t)argc - 1;
-    noun_map_read(&labels, type, (const char *const *)&argv[1], n);
-    autotexts char **paths = new_array(char *, n + 1);
-    for (size_t i = 0; i < n; i++)
-        paths[i] = text_format("labels.%.*s", (int)strcspn(argv[i + 1], "="), argv[i + 1]);
+    noun_map_read(&labels, type, (const char *const *)&argv[1], (size_t)argc - 1);
+    autotexts char **paths = noun_map_paths(&labels);
     info.digest = argv[0];
     info.labels = (void *)labels.entry;
     info.n_labels = labels.n;
     mask.paths = paths;
-    mask.n_paths = n;
+    mask.n_paths = labels.n;
     request.info = &info;
     request.update_mask = &mask;
     if (noun_client(cli, values, &client, &err) < 0 ||

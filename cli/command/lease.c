@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -44,11 +45,32 @@ static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
     return 0;
 }
 
-static int create_one(Client *client, const char *id, void *data, Error *err) {
-    Containerd__Leases__CreateRequest request;
-    containerd__leases__create_request__init(&request);
-    request.id = (char *)id;
-    TRY(client_call(client, SERVICE, "Create", &request, NULL, err));
+/* Only what is said to be one is a label: "lease create NAME" would be none of that name. */
+static int read_labels(char **argv, int argc, NounMap *ret, Error *err) {
+    for (int i = 0; i < argc; i++)
+        if (!strchr(argv[i], '=') || *argv[i] == '=')
+            return error_set(err, ERROR_INVALID,
+                "invalid label '%s': expected KEY=VALUE (the lease's name is told by --id)",
+                argv[i]);
+    noun_map_read(ret, NOUN_LEASE_ENTRY, (const char *const *)argv, (size_t)argc);
+    return 0;
+}
+
+static int run_create(Cli *cli, const void *values, int argc, char **argv) {
+    const NounOptions *options = values;
+    Error err = {};
+    Client *client = NULL;
+    char random[17];
+    int64_t lifetime = NOUN_LEASE_LIFETIME;
+    autodone(NounMap) labels = {};
+    text_random_hex(random, 8);
+    const char *id = options->reference ? options->reference : random;
+    if (read_labels(argv, argc, &labels, &err) < 0 ||
+        (options->text && time_parse_duration(options->text, "--expires", &lifetime, &err) < 0))
+        return cli_report_usage(cli, &err);
+    if (noun_client(cli, values, &client, &err) < 0 ||
+        noun_lease_create(client, id, &labels, lifetime, &err) < 0)
+        return cli_report(cli, &err);
     puts(id);
     return 0;
 }
@@ -63,16 +85,17 @@ static int remove_one(Client *client, const char *id, void *data, Error *err) {
     return 0;
 }
 
-static int run_create(Cli *cli, const void *values, int argc, char **argv) {
-    return noun_each(cli, values, argc, argv, create_one);
-}
-
 static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
     return noun_each(cli, values, argc, argv, remove_one);
 }
 
 static const Option ls_options[] = {NOUN_FILTER, NOUN_SPACE, NOUN_QUIET, {}};
-static const Option space_options[] = {NOUN_SPACE, {}};
+static const Option create_options[] = {
+    {'x', "expires", OPTION_TEXT, offsetof(NounOptions, text), "duration",
+        "Lifetime, e.g. 90m, after which it holds nothing; 0: for ever (default 24h)"},
+    {0, "id", OPTION_TEXT, offsetof(NounOptions, reference), "string",
+        "Name of the lease (default: made up, and printed)"},
+    NOUN_SPACE, {}};
 static const Option rm_options[] = {NOUN_SPACE,
     {0, "sync", OPTION_FLAG, offsetof(NounOptions, sync), NULL,
         "Wait until what nothing holds any more is removed"},
@@ -86,11 +109,10 @@ const Command command_lease_ls = {
     .run = run_ls,
 };
 const Command command_lease_create = {
-    .arguments = "[OPTIONS] ID [ID...]",
-    .summary = "Create leases",
-    .options = space_options,
+    .arguments = "[OPTIONS] [KEY=VALUE...]",
+    .summary = "Create a lease, with labels",
+    .options = create_options,
     .options_size = sizeof(NounOptions),
-    .min = 1,
     .max = -1,
     .run = run_create,
 };

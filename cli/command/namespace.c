@@ -9,6 +9,7 @@
 
 /* tare namespace: names that do not see each other. */
 #define SERVICE &containerd__namespaces__namespaces__descriptor
+#define LABEL &containerd__namespaces__namespace__labels_entry__descriptor
 
 static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
     const NounOptions *options = values;
@@ -41,7 +42,12 @@ static int create_one(Client *client, const char *name, void *data, Error *err) 
     Containerd__Namespaces__CreateNamespaceRequest request;
     containerd__namespaces__namespace__init(&namespace);
     containerd__namespaces__create_namespace_request__init(&request);
+    const OptionTexts *pairs = &((const NounOptions *)data)->labels;
+    autodone(NounMap) labels = {};
+    noun_map_read(&labels, LABEL, pairs->item, pairs->n);
     namespace.name = (char *)name;
+    namespace.labels = (void *)labels.entry;
+    namespace.n_labels = labels.n;
     request.namespace_ = &namespace;
     TRY(client_call(client, SERVICE, "Create", &request, NULL, err));
     puts(name);
@@ -58,7 +64,33 @@ static int remove_one(Client *client, const char *name, void *data, Error *err) 
 }
 
 static int run_create(Cli *cli, const void *values, int argc, char **argv) {
-    return cli_each(cli, argc, argv, create_one, NULL);
+    NounOptions options = *(const NounOptions *)values;
+    return cli_each(cli, argc, argv, create_one, &options);
+}
+
+/* Labels without a value are removed. */
+static int run_label(Cli *cli, const void *values, int argc, char **argv) {
+    Error err = {};
+    Client *client = NULL;
+    Containerd__Namespaces__Namespace namespace;
+    Containerd__Namespaces__UpdateNamespaceRequest request;
+    Google__Protobuf__FieldMask mask = GOOGLE__PROTOBUF__FIELD_MASK__INIT;
+    autodone(NounMap) labels = {};
+    containerd__namespaces__namespace__init(&namespace);
+    containerd__namespaces__update_namespace_request__init(&request);
+    noun_map_read(&labels, LABEL, (const char *const *)&argv[1], (size_t)argc - 1);
+    autotexts char **paths = noun_map_paths(&labels);
+    namespace.name = argv[0];
+    namespace.labels = (void *)labels.entry;
+    namespace.n_labels = labels.n;
+    mask.paths = paths;
+    mask.n_paths = labels.n;
+    request.namespace_ = &namespace;
+    request.update_mask = &mask;
+    if (cli_client(cli, &client, &err) < 0 ||
+        client_call(client, SERVICE, "Update", &request, NULL, &err) < 0)
+        return cli_report(cli, &err);
+    return 0;
 }
 
 static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
@@ -66,6 +98,9 @@ static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
 }
 
 static const Option ls_options[] = {NOUN_QUIET, {}};
+static const Option create_options[] = {{0, "label", OPTION_TEXTS, offsetof(NounOptions, labels),
+                                            "key=value", "Labels of the namespaces"},
+    {}};
 
 const Command command_namespace_ls = {
     .arguments = "[OPTIONS]",
@@ -75,11 +110,20 @@ const Command command_namespace_ls = {
     .run = run_ls,
 };
 const Command command_namespace_create = {
-    .arguments = "NAME [NAME...]",
+    .arguments = "[OPTIONS] NAME [NAME...]",
     .summary = "Create namespaces",
+    .options = create_options,
+    .options_size = sizeof(NounOptions),
     .min = 1,
     .max = -1,
     .run = run_create,
+};
+const Command command_namespace_label = {
+    .arguments = "NAME KEY[=VALUE] [KEY[=VALUE]...]",
+    .summary = "Set labels of a namespace, or remove them",
+    .min = 2,
+    .max = -1,
+    .run = run_label,
 };
 const Command command_namespace_rm = {
     .arguments = "NAME [NAME...]",

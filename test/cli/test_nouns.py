@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The low-level nouns: content, snapshot, lease, namespace, task and event, through containerd's services."""
 
+import datetime
 import io
+import re
 import subprocess
 import tarfile
+
+from harness import wait_until
 
 
 def test_content(engine):
@@ -103,13 +107,48 @@ def test_the_engines_own_are_shown_and_kept(engine, busybox):
 
 
 def test_leases_and_namespaces(engine):
-    engine.tare("lease", "create", "-n", "cli", "held")
+    assert engine.output("lease", "create", "-n", "cli", "--id", "held", "-x", "0", "purpose=test", "other=x") == "held"
     assert engine.output("lease", "ls", "-q", "-n", "cli") == "held"
+    labels = engine.output("lease", "ls", "-n", "cli").splitlines()[1].split()[-1]
+    assert sorted(labels.split(",")) == ["other=x", "purpose=test"]
+    made = engine.output("lease", "create", "-n", "cli")
+    assert "already exists" in engine.tare("lease", "create", "-n", "cli", "--id", made, code=1).stderr
+    # held until tomorrow, as ctr's
+    row = engine.output("lease", "ls", "-n", "cli", "-f", f"id=={made}").splitlines()[1]
+    until = datetime.datetime.fromisoformat(re.search(r"gc.expire=(\S{19})", row)[1] + "+00:00")
+    left = until - datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(hours=23) < left <= datetime.timedelta(hours=24)
+    engine.tare("lease", "rm", "-n", "cli", made)
+    assert "KEY=VALUE" in engine.tare("lease", "create", "-n", "cli", "name", code=125).stderr
+    assert "--expires" in engine.tare("lease", "create", "-n", "cli", "-x", "soon", code=125).stderr
     assert "cli" in engine.output("namespace", "ls", "-q").split()
     engine.tare("lease", "rm", "--sync", "-n", "cli", "held")
     assert "not found" in engine.tare("lease", "rm", "-n", "cli", "held", code=1).stderr
     engine.tare("namespace", "rm", "cli")
-    assert engine.output("task", "ls", "-q") == ""
+
+
+def test_a_lease_goes_when_it_expires(engine):
+    engine.tare("lease", "create", "-n", "short", "-x", "1s", "--id", "brief")
+
+    def only_the_other():
+        """A collection that is waited for."""
+        engine.tare("lease", "create", "-n", "short", "--id", "other")
+        left = engine.output("lease", "ls", "-q", "-n", "short").split()
+        engine.tare("lease", "rm", "--sync", "-n", "short", "other")
+        return left == ["other"]
+
+    wait_until(only_the_other)
+    engine.tare("namespace", "rm", "short")
+
+
+def test_namespaces_have_labels(engine):
+    engine.tare("namespace", "create", "--label", "a=b", "labelled")
+    engine.tare("namespace", "label", "labelled", "a=c", "d=e")
+    assert ["labelled", "a=c,d=e"] in [line.split() for line in engine.output("namespace", "ls").splitlines()]
+    engine.tare("namespace", "label", "labelled", "a", "d=")
+    assert ["labelled", "-"] in [line.split() for line in engine.output("namespace", "ls").splitlines()]
+    assert "not found" in engine.tare("namespace", "label", "absent", "a=b", code=1).stderr
+    engine.tare("namespace", "rm", "labelled")
 
 
 def test_events(engine):
