@@ -54,6 +54,7 @@ def test_commit_makes_an_image_that_runs(engine, busybox, container):
         document, parent = config_of(engine, "made:1"), config_of(engine, busybox)
         assert document["Id"] == image and document["Author"] == "Me <me@here>" and document["Comment"] == "a message"
         assert document["RootFS"]["Layers"][:-1] == parent["RootFS"]["Layers"]
+        assert document["Parent"] == parent["Id"] and parent["Parent"] == ""
         assert document["Config"]["Cmd"][:2] == ["sh", "-c"] and "A=one" in document["Config"]["Env"]
         assert document["Config"]["Labels"]["l"] == "1"
         assert engine.output("run", "--rm", "made:1", "cat", "/new") == "new"
@@ -111,6 +112,29 @@ def test_changes_of_the_config(engine, busybox):
     finally:
         engine.tare("rm", name)
         remove(engine, image)
+
+
+def test_a_committed_image_travels(engine, busybox, container, registry, new_engine, tmp_path):
+    """Through a registry and through an archive it comes to another engine as the same image."""
+    name = registry.reference("committed:1")
+    image = engine.output("commit", "-c", "CMD [\"cat\", \"/new\"]", container, name)
+    elsewhere = new_engine().start()
+    try:
+        engine.tare("push", "-q", name)
+        engine.tare("save", "-o", tmp_path / "image.tar", name)
+        elsewhere.tare("pull", "-q", name)
+        assert config_of(elsewhere, name)["Id"] == image and elsewhere.output("run", "--rm", name) == "new"
+        elsewhere.tare("rmi", name)
+        assert elsewhere.output("images", "-q") == ""
+        assert elsewhere.output("load", "-i", tmp_path / "image.tar") == f"Loaded image: {name}"
+        assert config_of(elsewhere, name)["Id"] == image and elsewhere.output("run", "--rm", name) == "new"
+        assert config_of(elsewhere, name)["RootFS"] == config_of(engine, name)["RootFS"]
+        # and here it is no other image when it comes back
+        engine.tare("rmi", name)
+        engine.tare("pull", "-q", name)
+        assert config_of(engine, name)["Id"] == image
+    finally:
+        remove(engine, name)
 
 
 def test_volumes_are_no_part_of_the_image(engine, busybox, tmp_path):

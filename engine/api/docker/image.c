@@ -125,7 +125,7 @@ static DockerImage document_of(const Image *image, const JsonTexts *trees) {
     const OciImage *from = &image->config;
     DockerImage document = {
         .id = text_copy(image->id),
-        .parent = text_copy(from->parent),
+        .parent = text_copy(image->parent),
         .comment = text_copy(from->comment),
         .created = text_copy(from->created ? from->created : "0001-01-01T00:00:00Z"),
         .docker_version = text_copy(from->docker_version),

@@ -108,7 +108,7 @@ Tare__V1__ImageSummary *api_image_summary(RpcCall *call, const Image *image) {
     summary->created = image->created;
     summary->size = (int64_t)image->size;
     summary->containers = summary->shared_size = -1;
-    summary->parent = rpc_call_copy(call, image->config.parent ? image->config.parent : "");
+    summary->parent = rpc_call_copy(call, image->parent ? image->parent : "");
     summary->labels = rpc_call_alloc(call, (labels->n + 1) * sizeof(char *));
     summary->n_labels = labels->n;
     for (size_t i = 0; i < labels->n; i++) {
