@@ -25,12 +25,23 @@ static const JsonType saved_images_type = {sizeof(T), saved_images_fields};
 /* json.h decodes and encodes objects; this is an array. */
 #define BEFORE "{\"images\":"
 
+/* One value: `[],"images":[…]` would be another list for who reads it without the braces. */
+static int check_single(const Text *wrapped, Error *err) {
+    autodone(JsonTexts) keys = {};
+    TRY(json_keys(wrapped->data, wrapped->length, &keys, err));
+    return keys.n == 1 ? 0
+                       : error_set(err, ERROR_INVALID, "expected an array and nothing after it");
+}
+
 int saved_images_decode(const Text *body, SavedImages *ret, Error *err) {
     autodone(Text) wrapped = {};
     text_append(&wrapped, BEFORE);
     text_append_bytes(&wrapped, body->data ? body->data : "", body->length);
     text_append(&wrapped, "}");
-    if (json_decode(&saved_images_type, wrapped.data, wrapped.length, ret, err) < 0)
+    int code = check_single(&wrapped, err);
+    if (code == 0)
+        code = json_decode(&saved_images_type, wrapped.data, wrapped.length, ret, err);
+    if (code < 0)
         return error_prefix(err, "'manifest.json' in the archive");
     return 0;
 }

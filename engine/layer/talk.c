@@ -62,10 +62,10 @@ static int spawn(const Talk *talk, pid_t *ret_pid, int *ret_fd, Error *err) {
     autoclose int reader = pipe_fds[0], writer = pipe_fds[1];
     fcntl(reader, F_SETPIPE_SZ, PIPE_SIZE); /* a larger one is only faster */
     /* Nothing of the engine's environment concerns it. */
-    const char *const environ[] = {NULL};
+    const char *const nothing[] = {NULL};
     ProcessSpawn process = {
         .argv = talk->argv,
-        .environ = environ,
+        .environ = nothing,
         .directory = "/",
         .fds = {talk->input, writer, STDERR_FILENO},
         .more_fds = talk->more,

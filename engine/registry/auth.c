@@ -87,7 +87,7 @@ static bool is_token(const char *text) {
     return *text;
 }
 
-static int read_token(const HttpResponse *response, char **ret, Error *err) {
+int auth_read_token(const HttpResponse *response, char **ret, Error *err) {
     autodone(Token) token = {};
     if (response->status == 401 || response->status == 403)
         return refusal_set(
@@ -161,7 +161,7 @@ static int fetch_token(
     };
     autodone(HttpResponse) response = {};
     TRY(http_perform(authentication->pool, &request, &response, err));
-    return read_token(&response, ret, err);
+    return auth_read_token(&response, ret, err);
 }
 
 static const char *find_challenge(const JsonTexts *challenges, const char *scheme) {

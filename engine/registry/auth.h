@@ -20,3 +20,7 @@ char *auth_find_parameter(const char *parameters, const char *name);
 /* The Authorization value to try next. ERROR_DENIED: nothing to answer with, or refused. */
 int auth_answer(
     const Authentication *authentication, const JsonTexts *challenges, char **ret, Error *err);
+
+/* A token server's answer as an Authorization value of visible ASCII. ERROR_DENIED: the password is
+ * wrong. */
+int auth_read_token(const HttpResponse *response, char **ret, Error *err);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "engine/registry/header.h"
 #include "version.h"
 
 enum {
@@ -82,71 +83,11 @@ static void give_handle(HttpPool *pool, CURL *curl) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
-static char *header_value(const char *line, size_t n, const char *name) {
-    size_t length = strlen(name);
-    if (n <= length || strncasecmp(line, name, length) != 0 || line[length] != ':')
-        return NULL;
-    const char *at = line + length + 1, *end = line + n;
-    while (at < end && (*at == ' ' || *at == '\t'))
-        at++;
-    while (end > at && strchr(" \t\r\n", end[-1]))
-        end--;
-    return text_copy_n(at, (size_t)(end - at));
-}
-
-static void keep_header(char **keep, const char *line, size_t n, const char *name) {
-    char *value = header_value(line, n, name);
-    if (!value)
-        return;
-    free(*keep);
-    *keep = value;
-}
-
-static int64_t header_number(const char *line, size_t n, const char *name, int64_t otherwise) {
-    autofree char *value = header_value(line, n, name);
-    int64_t number;
-    Error ignored;
-    return value && text_parse_int(value, "", &number, &ignored) == 0 ? number : otherwise;
-}
-
-/* "0-N" or "bytes=0-N". "0-0" is how registries say that they have nothing, as well. */
-static int64_t stored_bytes(const char *range) {
-    const char *dash = strchr(range, '-');
-    int64_t last;
-    Error ignored;
-    if (!dash || text_parse_int(dash + 1, "", &last, &ignored) < 0 || last < 0)
-        return -1;
-    return last > 0 ? last + 1 : 0;
-}
-
 static size_t on_header(char *line, size_t size, size_t n, void *user) {
-    HttpResponse *response = ((Exchange *)user)->response;
     n *= size;
     if (n > HEADER_MAX)
         return 0;
-    if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-        /* a later response of the same exchange: 100 Continue, a proxy's answer */
-        http_response_done(response);
-        response->stored = -1;
-        return n;
-    }
-    keep_header(&response->content_type, line, n, "content-type");
-    keep_header(&response->location, line, n, "location");
-    keep_header(&response->digest, line, n, "docker-content-digest");
-    keep_header(&response->link, line, n, "link");
-    keep_header(&response->subject, line, n, "oci-subject");
-    /* not a date: our own pauses will do then */
-    response->retry_after = header_number(line, n, "retry-after", response->retry_after);
-    response->chunk_min = header_number(line, n, "oci-chunk-min-length", response->chunk_min);
-    autofree char *range = header_value(line, n, "content-range");
-    if (range && text_starts(range, "bytes "))
-        response->range_from = strtoull(range + 6, NULL, 10);
-    autofree char *stored = header_value(line, n, "range");
-    if (stored)
-        response->stored = stored_bytes(stored);
-    autofree char *challenge = header_value(line, n, "www-authenticate");
-    if (challenge && response->challenges.n < 8)
-        json_texts_add(&response->challenges, challenge);
+    header_take(((Exchange *)user)->response, line, n);
     return n;
 }
 

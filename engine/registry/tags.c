@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/registry/header.h"
 #include "engine/registry/refusal.h"
 #include "engine/registry/registry.h"
 #include "engine/registry/session.h"
 
-/* Pages follow one another by Link: <URL>; rel="next" (RFC 8288). */
 enum {
     PAGE_MAX = 1 << 20,
     TAGS_MAX = 100000
@@ -21,19 +21,6 @@ typedef struct TagList {
 static const JsonField list_fields[] = {{"tags", JSON_TEXTS, JSON_AT(tags)}, {}};
 static const JsonType list_type = {sizeof(T), list_fields};
 #undef T
-
-/* NULL at the end, and for what leads elsewhere. */
-static char *next_page(const char *url, const char *link) {
-    const char *start = link ? strchr(link, '<') : NULL, *end = start ? strchr(start, '>') : NULL;
-    if (!end || !strstr(end, "next"))
-        return NULL;
-    autofree char *location = text_copy_n(start + 1, (size_t)(end - start - 1));
-    char *next = http_resolve(url, location);
-    if (next && http_same_origin(url, next))
-        return next;
-    free(next);
-    return NULL;
-}
 
 static int take_page(const Text *body, JsonTexts *ret, Error *err) {
     TagList list = {};
@@ -76,7 +63,7 @@ static int list_from(Registry *registry, size_t index, JsonTexts *ret, Error *er
         code = get_page(registry, index, url, &response, err);
         if (code == 0)
             code = take_page(&response.body, ret, err);
-        char *next = code == 0 ? next_page(url, response.link) : NULL;
+        char *next = code == 0 ? header_next_page(url, response.link) : NULL;
         free(url);
         url = next;
     }

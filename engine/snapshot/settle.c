@@ -76,7 +76,8 @@ static int unmark(Snapshots *snapshots, const JsonTexts *keys, const uint64_t *d
         SnapshotRecord *record = snapshot_find(snapshots, keys->item[i]);
         if (!record)
             continue;
-        autofree char *boot = take_ptr(&record->boot);
+        free(record->boot);
+        record->boot = NULL;
         if (disk[i] > 0)
             record->disk = (JsonUint){true, disk[i]};
         autofree char *json = json_encode(&snapshot_record_type, record, 0);
