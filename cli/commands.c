@@ -59,6 +59,7 @@ const CommandRow command_rows[] = {
     {"container", "update", NULL, &command_update},
     {"container", "wait", NULL, &command_wait},
     {"content", "active", NULL, &command_content_active},
+    {"content", "fetch", NULL, &command_content_fetch},
     {"content", "get", NULL, &command_content_get},
     {"content", "ingest", NULL, &command_content_ingest},
     {"content", "label", NULL, &command_content_label},

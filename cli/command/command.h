@@ -8,6 +8,7 @@ extern const Command command_commit;
 extern const Command command_container_inspect;
 extern const Command command_container_prune;
 extern const Command command_content_active;
+extern const Command command_content_fetch;
 extern const Command command_content_get;
 extern const Command command_content_ingest;
 extern const Command command_content_label;

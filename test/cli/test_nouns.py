@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The low-level nouns: content, snapshot, lease, namespace, task and event, through containerd's services."""
 
+import base64
 import datetime
 import io
+import json
 import re
 import subprocess
 import tarfile
@@ -25,6 +27,41 @@ def test_content(engine):
     assert "unexpected commit digest" in wrong.stderr
     assert engine.output("content", "active", "-n", "cli").splitlines()[1].startswith("r ")
     engine.tare("namespace", "rm", "cli")
+
+
+def test_an_images_content_is_fetched_and_not_unpacked(engine, registry):
+    image = registry.reference("configured:latest")
+    done = engine.output("content", "fetch", "-n", "fetched", "--plain-http", "--label", "key=value", image).splitlines()
+    assert done[-1] == image and any(line.startswith("layer (sha256:") for line in done)
+    digests = engine.output("content", "ls", "-q", "-n", "fetched").split()
+    assert {re.search("sha256:[0-9a-f]{64}", line)[0] for line in done[:-1]} <= set(digests)
+    assert engine.output("snapshot", "ls", "-q", "-n", "fetched") == ""
+    # the image keeps its content
+    engine.tare("lease", "create", "-n", "fetched", "--id", "gone")
+    engine.tare("lease", "rm", "--sync", "-n", "fetched", "gone")
+    assert engine.output("content", "ls", "-q", "-n", "fetched").split() == digests
+    assert engine.output("content", "fetch", "-q", "-n", "fetched", "--plain-http", image) == image
+    assert "not found" in engine.tare("content", "fetch", "-n", "fetched", "--plain-http", registry.reference("absent:1"), code=1).stderr
+    many = registry.reference("multi:latest")
+    other = engine.tare("content", "fetch", "-n", "fetched", "--plain-http", "--platform", "linux/sparc", many, code=1)
+    assert "no match for platform" in other.stderr
+    assert "linux" in engine.tare("content", "fetch", "-n", "fetched", "--platform", "linux", image, code=1).stderr
+
+
+def test_fetch_logs_in_with_the_users_credentials(engine, registry_auth, tmp_path):
+    image = registry_auth.reference("busybox:latest")
+    fetch = [engine.programs / "tare", "content", "fetch", "-n", "fetched", "--plain-http", image]
+
+    def run(login):
+        (tmp_path / "config.json").write_text(json.dumps({"auths": {registry_auth.address: login}}))
+        environment = dict(engine.environment, DOCKER_CONFIG=str(tmp_path))
+        return subprocess.run(fetch, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+
+    for login in ({}, {"auth": base64.b64encode(b"alice:wrong").decode()}):
+        refused = run(login)
+        assert refused.returncode == 1 and refused.stderr
+    done = run({"auth": base64.b64encode(b"alice:secret").decode()})
+    assert done.returncode == 0 and done.stdout.splitlines()[-1] == image, done.stderr
 
 
 def test_snapshots_stack_and_mount(engine, tmp_path):
