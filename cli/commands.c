@@ -97,11 +97,16 @@ const CommandRow command_rows[] = {
     {"system", "events", NULL, &command_events},
     {"system", "info", NULL, &command_info},
     {"system", "prune", NULL, &command_system_prune},
+    {"task", "exec", NULL, &command_task_exec},
     {"task", "kill", NULL, &command_task_kill},
     {"task", "ls", "list", &command_task_ls},
+    {"task", "metrics", NULL, &command_task_metrics},
     {"task", "pause", NULL, &command_task_pause},
+    {"task", "ps", NULL, &command_task_ps},
     {"task", "resume", NULL, &command_task_resume},
     {"task", "rm", "remove", &command_task_rm},
+    {"task", "start", NULL, &command_task_start},
+    {"task", "wait", NULL, &command_task_wait},
     {},
 };
 

@@ -7,9 +7,9 @@
  * what ctr does, in the engine's own namespace unless told otherwise. */
 typedef struct NounOptions {
     const char *space;
-    bool quiet, sync, keep;
+    bool quiet, sync, keep, all, force, detach;
     OptionTexts filters, labels;
-    const char *snapshotter, *media_type, *reference;
+    const char *snapshotter, *media_type, *reference, *exec_id, *log_uri;
     const char *text, *digest; /* what the command wants besides */
 } NounOptions;
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -41,15 +42,54 @@ static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
     return 0;
 }
 
+static char *exec_id_of(const NounOptions *options) {
+    return (char *)(options->exec_id ? options->exec_id : "");
+}
+
+static int send_signal(
+    Client *client, const char *id, const NounOptions *options, int number, Error *err) {
+    Containerd__Tasks__KillRequest request;
+    containerd__tasks__kill_request__init(&request);
+    request.container_id = (char *)id;
+    request.exec_id = exec_id_of(options);
+    request.signal = (uint32_t)number;
+    request.all = options->all;
+    return client_call(client, SERVICE, "Kill", &request, NULL, err);
+}
+
+static int wait_for(Client *client, const char *id, const NounOptions *options,
+    Containerd__Tasks__WaitResponse **ret, Error *err) {
+    Containerd__Tasks__WaitRequest request;
+    containerd__tasks__wait_request__init(&request);
+    request.container_id = (char *)id;
+    request.exec_id = exec_id_of(options);
+    return client_call(client, SERVICE, "Wait", &request, ret, err);
+}
+
+static int wait_one(Client *client, const char *id, void *data, Error *err) {
+    autoreply Containerd__Tasks__WaitResponse *reply = NULL;
+    TRY(wait_for(client, id, data, &reply, err));
+    printf("%u\n", reply->exit_status);
+    return 0;
+}
+
+static int list_processes(Client *client, const char *id, void *data, Error *err) {
+    (void)data;
+    autoreply Containerd__Tasks__ListPidsResponse *reply = NULL;
+    Containerd__Tasks__ListPidsRequest request;
+    containerd__tasks__list_pids_request__init(&request);
+    request.container_id = (char *)id;
+    TRY(client_call(client, SERVICE, "ListPids", &request, &reply, err));
+    for (size_t i = 0; i < reply->n_processes; i++)
+        printf("%u\n", reply->processes[i]->pid);
+    return 0;
+}
+
 static int kill_one(Client *client, const char *id, void *data, Error *err) {
     const NounOptions *options = data;
     int number;
     TRY(signal_parse(options->text ? options->text : "TERM", &number, err));
-    Containerd__Tasks__KillRequest request;
-    containerd__tasks__kill_request__init(&request);
-    request.container_id = (char *)id;
-    request.signal = (uint32_t)number;
-    return client_call(client, SERVICE, "Kill", &request, NULL, err);
+    return send_signal(client, id, options, number, err);
 }
 
 static int pause_one(Client *client, const char *id, void *data, Error *err) {
@@ -66,11 +106,37 @@ static int resume_one(Client *client, const char *id, void *data, Error *err) {
     return client_call(client, SERVICE, "Resume", &request, NULL, err);
 }
 
+/* One that has ended meanwhile, or never was, is for Delete to tell of. */
+static void kill_and_wait(Client *client, const char *id, const NounOptions *options) {
+    Error gone;
+    autoreply Containerd__Tasks__WaitResponse *reply = NULL;
+    if (send_signal(client, id, options, SIGKILL, &gone) == 0)
+        wait_for(client, id, options, &reply, &gone);
+}
+
 static int remove_one(Client *client, const char *id, void *data, Error *err) {
+    const NounOptions *options = data;
+    if (options->force)
+        kill_and_wait(client, id, options);
+    if (options->exec_id) {
+        Containerd__Tasks__DeleteProcessRequest request;
+        containerd__tasks__delete_process_request__init(&request);
+        request.container_id = (char *)id;
+        request.exec_id = exec_id_of(options);
+        return client_call(client, SERVICE, "DeleteProcess", &request, NULL, err);
+    }
     Containerd__Tasks__DeleteTaskRequest request;
     containerd__tasks__delete_task_request__init(&request);
     request.container_id = (char *)id;
     return client_call(client, SERVICE, "Delete", &request, NULL, err);
+}
+
+static int run_wait(Cli *cli, const void *values, int argc, char **argv) {
+    return noun_each(cli, values, argc, argv, wait_one);
+}
+
+static int run_ps(Cli *cli, const void *values, int argc, char **argv) {
+    return noun_each(cli, values, argc, argv, list_processes);
 }
 
 static int run_kill(Cli *cli, const void *values, int argc, char **argv) {
@@ -89,11 +155,22 @@ static int run_rm(Cli *cli, const void *values, int argc, char **argv) {
     return noun_each(cli, values, argc, argv, remove_one);
 }
 
+#define TASK_EXEC_ID                                                                               \
+    {                                                                                              \
+        0, "exec-id", OPTION_TEXT, offsetof(NounOptions, exec_id), "string",                       \
+            "Process that was started by exec, instead of the container's own"                     \
+    }
 static const Option ls_options[] = {NOUN_SPACE, NOUN_QUIET, {}};
 static const Option space_options[] = {NOUN_SPACE, {}};
 static const Option kill_options[] = {NOUN_SPACE,
     {'s', "signal", OPTION_TEXT, offsetof(NounOptions, text), "string",
         "Signal to send (default TERM)"},
+    {'a', "all", OPTION_FLAG, offsetof(NounOptions, all), NULL,
+        "To all processes of the container"},
+    TASK_EXEC_ID, {}};
+static const Option wait_options[] = {TASK_EXEC_ID, NOUN_SPACE, {}};
+static const Option rm_options[] = {TASK_EXEC_ID,
+    {'f', "force", OPTION_FLAG, offsetof(NounOptions, force), NULL, "Kill what runs"}, NOUN_SPACE,
     {}};
 
 const Command command_task_ls = {
@@ -133,9 +210,27 @@ const Command command_task_resume = {
 const Command command_task_rm = {
     .arguments = "[OPTIONS] TASK [TASK...]",
     .summary = "Remove tasks that have ended",
-    .options = space_options,
+    .options = rm_options,
     .options_size = sizeof(NounOptions),
     .min = 1,
     .max = -1,
     .run = run_rm,
+};
+const Command command_task_wait = {
+    .arguments = "[OPTIONS] TASK [TASK...]",
+    .summary = "Wait for the end of tasks, and print their exit codes",
+    .options = wait_options,
+    .options_size = sizeof(NounOptions),
+    .min = 1,
+    .max = -1,
+    .run = run_wait,
+};
+const Command command_task_ps = {
+    .arguments = "[OPTIONS] TASK",
+    .summary = "List the processes of a task",
+    .options = space_options,
+    .options_size = sizeof(NounOptions),
+    .min = 1,
+    .max = 1,
+    .run = run_ps,
 };

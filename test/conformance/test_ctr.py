@@ -390,6 +390,45 @@ def test_tasks(ctr, run, runtime):
     assert "not found" in ctr("tasks", "kill", name, code=1)
 
 
+def test_tare_speaks_to_the_same_tasks(ctr, run, runtime, tmp_path):
+    """`tare task` on what ctr made: to start it again, execute in it, wait, look and remove."""
+
+    def tare(verb, *arguments, code=0):
+        done = ctr.engine.tare("task", verb, "-n", ctr.namespace, *arguments, code=code)
+        return done.stderr if code and not done.stdout else done.stdout
+
+    name, log = run("ours", "/bin/sh", "-c", "trap 'exit 3' TERM; echo started; while :; do sleep 0.1; done"), tmp_path / "log"
+    pid = next(row[1] for row in ctr.rows("tasks", "ls") if row[0] == name)
+    assert pid in tare("ps", name).split()
+    assert tare("exec", "--log-uri", f"file://{log}", name, "/bin/sh", "-c", "pwd; exit 7", code=7) == ""
+    wait_until(lambda: log.read_text() == "/work\n", what="the program's output")
+    assert tare("exec", "--cwd", "/", name, "/bin/sh", "-c", '[ "$PWD" = / ]') == ""
+    assert tare("exec", "-d", "--exec-id", "second", name, "/bin/sleep", "1000") == "second\n"
+    assert "exists" in tare("exec", "--exec-id", "second", name, "/bin/true", code=1)
+    tare("kill", "--exec-id", "second", "-s", "KILL", name)
+    assert tare("wait", "--exec-id", "second", name) == "137\n"
+    tare("rm", "--exec-id", "second", name)
+    assert "not found" in tare("exec", "-d", "absent", "/bin/true", code=1)
+    assert tare("exec", name, "/bin/absent", code=1)
+    if "tare" in runtime:
+        values = dict(line.split() for line in tare("metrics", name).splitlines()[1:] if len(line.split()) == 2)
+        assert int(values["pids.current"]) >= 1
+    assert "not found" in tare("metrics", "absent", code=1)
+    assert "already exists" in tare("start", name, code=1)
+    tare("kill", name)
+    assert tare("wait", name) == "3\n"
+    tare("rm", name)
+    log.unlink()
+    tare("start", "--log-uri", f"file://{log}", name)
+    wait_until(lambda: log.exists() and log.read_text() == "started\n", what="the program's output")
+    assert [name, "RUNNING"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
+    assert tare("rm", name, code=1)
+    tare("rm", "-f", name)
+    assert ctr("tasks", "ls", "-q") == ""
+    tare("start", name)
+    tare("rm", "-f", name)
+
+
 def test_pause_and_resume(ctr, run):
     name = run("paused", "/bin/sleep", "1000")
     ctr("tasks", "pause", name)
