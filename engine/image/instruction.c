@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/image/instruction.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/image/document.h"
 #include "engine/image/word.h"
 
 enum {
@@ -92,9 +92,15 @@ static int apply_entrypoint(Instructions *instructions, const char *rest, Error 
     return 0;
 }
 
-static int expand(const OciImageConfig *config, const char *word, char **ret, Error *err) {
+/* A short line can say $NAME often: what comes of all lines together is bounded, too. */
+static int expand(Instructions *instructions, const JsonTexts *environment, const char *word,
+    char **ret, Error *err) {
     autodone(Text) text = {};
-    TRY(word_expand(word, &config->env, &text, err));
+    TRY(word_expand(word, environment, &text, err));
+    instructions->expanded += text.length;
+    if (instructions->expanded > DOCUMENT_CONFIG_MAX)
+        return error_set(err, ERROR_EXHAUSTED, "the changes make a config of more than %d bytes",
+            DOCUMENT_CONFIG_MAX);
     *ret = text_take(&text);
     return 0;
 }
@@ -122,14 +128,14 @@ static void set_label(OciImageConfig *config, const char *name, const char *valu
     json_map_set(&config->labels, name, value);
 }
 
-static int set_pair(OciImageConfig *config, const OciImageConfig *before, const char *name,
+static int set_pair(Instructions *instructions, const JsonTexts *environment, const char *name,
     const char *value, SetPair *set, Error *err) {
     autofree char *plain_name = NULL, *plain_value = NULL;
-    TRY(expand(before, name, &plain_name, err));
-    TRY(expand(before, value, &plain_value, err));
+    TRY(expand(instructions, environment, name, &plain_name, err));
+    TRY(expand(instructions, environment, value, &plain_value, err));
     if (!*plain_name)
         return error_set(err, ERROR_INVALID, "names can not be blank");
-    set(config, plain_name, plain_value);
+    set(instructions->config, plain_name, plain_value);
     return 0;
 }
 
@@ -143,9 +149,7 @@ static void copy_texts(const JsonTexts *from, JsonTexts *to) {
 static int apply_pairs(
     Instructions *instructions, const char *rest, const char *what, SetPair *set, Error *err) {
     autodone(JsonTexts) words = {}, environment = {};
-    OciImageConfig *config = instructions->config;
-    copy_texts(&config->env, &environment);
-    const OciImageConfig before = {.env = environment};
+    copy_texts(&instructions->config->env, &environment);
     TRY(words_split(rest, &words, err));
     if (words.n == 0)
         return needs_argument(what, err);
@@ -154,7 +158,7 @@ static int apply_pairs(
         value += strspn(value, " \t");
         if (!*value)
             return error_set(err, ERROR_INVALID, "%s must have two arguments", what);
-        return set_pair(config, &before, words.item[0], value, set, err);
+        return set_pair(instructions, &environment, words.item[0], value, set, err);
     }
     for (size_t i = 0; i < words.n; i++) {
         char *equals = strchr(words.item[i], '=');
@@ -163,7 +167,7 @@ static int apply_pairs(
                 "Syntax error - can't find = in \"%.200s\". Must be of the form: name=value",
                 words.item[i]);
         *equals = '\0';
-        TRY(set_pair(config, &before, words.item[i], equals + 1, set, err));
+        TRY(set_pair(instructions, &environment, words.item[i], equals + 1, set, err));
     }
     return 0;
 }
@@ -191,31 +195,48 @@ static int parse_port(const char *text, size_t n, uint64_t *ret, Error *err) {
                : error_set(err, ERROR_INVALID, "invalid containerPort: %s", number);
 }
 
+static const char *find_protocol(const char *text) {
+    static const char *const protocols[] = {"tcp", "udp", "sctp"};
+    for (size_t i = 0; i < array_size(protocols); i++)
+        if (strcasecmp(protocols[i], text) == 0)
+            return protocols[i];
+    return NULL;
+}
+
+static void mark_exposed(const JsonObjectMap *ports, const char *protocol, bool *exposed) {
+    for (size_t i = 0; i < ports->n; i++) {
+        char *end;
+        unsigned long port = strtoul(ports->key[i], &end, 10);
+        if (port <= UINT16_MAX && *end == '/' && text_equal(end + 1, protocol))
+            exposed[port] = true;
+    }
+}
+
 /* "80", "80/udp", "8000-8010/tcp" */
 static int expose(OciImageConfig *config, const char *word, Error *err) {
     size_t n = strcspn(word, "/"), first_n = strcspn(word, "-/");
-    const char *protocol = word[n] ? word + n + 1 : "tcp";
+    const char *protocol = find_protocol(word[n] ? word + n + 1 : "tcp");
     uint64_t first, last;
-    if (strcasecmp(protocol, "tcp") != 0 && strcasecmp(protocol, "udp") != 0 &&
-        strcasecmp(protocol, "sctp") != 0)
-        return error_set(err, ERROR_INVALID, "invalid proto: %.100s", protocol);
+    bool exposed[UINT16_MAX + 1] = {};
+    if (!protocol)
+        return error_set(err, ERROR_INVALID, "invalid proto: %.100s", word + n + 1);
     TRY(parse_port(word, first_n, &first, err));
     last = first;
     if (first_n < n)
         TRY(parse_port(word + first_n + 1, n - first_n - 1, &last, err));
     if (last < first)
         return error_set(err, ERROR_INVALID, "invalid port range: %.100s", word);
+    mark_exposed(&config->exposed_ports, protocol, exposed);
     for (uint64_t port = first; port <= last; port++) {
-        autofree char *key = text_format("%d/%s", (int)port, protocol);
-        for (char *c = key; *c; c++)
-            *c = (char)tolower((unsigned char)*c);
-        add_key(&config->exposed_ports, key);
+        autofree char *key = exposed[port] ? NULL : text_format("%d/%s", (int)port, protocol);
+        if (key)
+            json_object_map_add(&config->exposed_ports, key, &oci_empty_type);
     }
     return 0;
 }
 
 /* Each word, expanded, is given to `take`. */
-static int each_word(OciImageConfig *config, const char *rest, const char *what,
+static int each_word(Instructions *instructions, const char *rest, const char *what,
     int (*take)(OciImageConfig *config, const char *word, Error *err), Error *err) {
     autodone(JsonTexts) words = {};
     if (!parse_array(rest, &words))
@@ -224,14 +245,14 @@ static int each_word(OciImageConfig *config, const char *rest, const char *what,
         return needs_argument(what, err);
     for (size_t i = 0; i < words.n; i++) {
         autofree char *word = NULL;
-        TRY(expand(config, words.item[i], &word, err));
-        TRY(take(config, word, err));
+        TRY(expand(instructions, &instructions->config->env, words.item[i], &word, err));
+        TRY(take(instructions->config, word, err));
     }
     return 0;
 }
 
 static int apply_expose(Instructions *instructions, const char *rest, Error *err) {
-    return each_word(instructions->config, rest, "EXPOSE", expose, err);
+    return each_word(instructions, rest, "EXPOSE", expose, err);
 }
 
 static int add_volume(OciImageConfig *config, const char *word, Error *err) {
@@ -242,14 +263,14 @@ static int add_volume(OciImageConfig *config, const char *word, Error *err) {
 }
 
 static int apply_volume(Instructions *instructions, const char *rest, Error *err) {
-    return each_word(instructions->config, rest, "VOLUME", add_volume, err);
+    return each_word(instructions, rest, "VOLUME", add_volume, err);
 }
 
 static int one_word(
     Instructions *instructions, const char *rest, const char *what, char **ret, Error *err) {
     if (!*rest)
         return error_set(err, ERROR_INVALID, "%s requires exactly one argument", what);
-    return expand(instructions->config, rest, ret, err);
+    return expand(instructions, &instructions->config->env, rest, ret, err);
 }
 
 static int apply_user(Instructions *instructions, const char *rest, Error *err) {

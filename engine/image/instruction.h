@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "oci/image.h"
 
@@ -10,7 +11,8 @@
 typedef struct Instructions {
     OciImageConfig *config; /* is changed */
     bool has_command;       /* a CMD was among them: an ENTRYPOINT does not take it away */
+    size_t expanded;        /* bytes of words so far */
 } Instructions;
 
-/* ERROR_INVALID. */
+/* ERROR_INVALID; ERROR_EXHAUSTED: too much comes of it. */
 int instruction_apply(Instructions *instructions, const char *line, Error *err);
