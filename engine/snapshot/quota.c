@@ -16,7 +16,8 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 
-#define COMMAND(type) (int)QCMD((type), PRJQUOTA)
+/* Unsigned, as the shift in QCMD leaves what an int can hold. */
+#define COMMAND(type) QCMD((uint32_t)(type), PRJQUOTA)
 
 /* Far from what administrators write into /etc/projid. A number that is used again gets a limit of
  * its own; without one its directory is in no project. */

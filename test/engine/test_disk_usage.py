@@ -71,7 +71,7 @@ class Random:
         return self.seed.choice(["random-one", "random-two", self.reference, "random-one:tagged", "random-two:other"])
 
     def container(self):
-        return f"r{self.seed.randrange(max(1, self.number - 10), self.number + 1)}"
+        return f"r{self.seed.randint(max(1, self.number - 10), max(1, self.number))}"
 
     def load(self):
         return "load", "-i", self.seed.choice(self.archives)
