@@ -42,7 +42,6 @@ static int create(Client *client, const char *id, const NounOptions *options, Er
     request.container_id = (char *)id;
     request.rootfs = mounts ? mounts->mounts : NULL;
     request.n_rootfs = mounts ? mounts->n_mounts : 0;
-    request.options = container->runtime ? container->runtime->options : NULL;
     if (options->log_uri) {
         request.stdout = (char *)options->log_uri;
         request.stderr = (char *)options->log_uri;

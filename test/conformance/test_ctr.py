@@ -372,6 +372,15 @@ def test_run_in_the_foreground(ctr, image, runtime):
     assert (done.returncode, done.stdout) == (7, "got words\n"), done.stderr
 
 
+def test_the_containers_options_reach_the_shim(ctr, image):
+    """ctr gives the runtime's program to the container, and nothing to the task."""
+    if not shutil.which("containerd-shim-runc-v2"):
+        pytest.skip("no containerd-shim-runc-v2")
+    options = ["--rm", "--runtime", "io.containerd.runc.v2", "--runc-binary", "/absent/runc"]
+    assert "/absent/runc" in ctr("run", *options, image, "optioned", "/bin/true", code=1)
+    ctr("containers", "rm", "optioned", code=None)
+
+
 def test_tasks(ctr, run, runtime):
     name = run("worker", "/bin/sleep", "1000")
     assert [name, "RUNNING"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]

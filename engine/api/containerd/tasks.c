@@ -31,13 +31,16 @@ static void fill_create(const Containerd__Tasks__CreateTaskRequest *from, ShimCr
     to->options = from->options;
 }
 
-static int launch(RpcCall *call, const TaskCaller *task, const char *runtime_path, Error *err) {
+/* *ret_options: of the container, NULL when it has none. */
+static int launch(RpcCall *call, const TaskCaller *task, const char *runtime_path,
+    Google__Protobuf__Any **ret_options, Error *err) {
     autoptr(MetadataRecord) record = NULL;
     TRY(metadata_find(task->caller.services->metadata, METADATA_CONTAINER, task->caller.space,
         task->task.id, &record, err));
     const MetadataContainer *container = record->container;
     const MetadataAny *spec = container->spec;
-    const Google__Protobuf__Any *options = message_any(call, container->options);
+    Google__Protobuf__Any *options = message_any(call, container->options);
+    *ret_options = options;
     const ShimLaunch launch = {
         .task = task->task,
         .runtime = text_is_empty(runtime_path) ? container->runtime : runtime_path,
@@ -55,10 +58,13 @@ int api_containerd_tasks_create(RpcCall *call, const Containerd__Tasks__CreateTa
     if (request->checkpoint)
         return error_set(
             err, ERROR_UNSUPPORTED, "a checkpoint as content cannot be restored: not implemented");
-    TRY(launch(call, &task, request->runtime_path, err));
+    Google__Protobuf__Any *options;
+    TRY(launch(call, &task, request->runtime_path, &options, err));
     autofree char *bundle = shim_bundle(task.shims, &task.task);
     fill_create(request, &create);
     create.bundle = bundle;
+    if (!create.options || create.options->value.len == 0)
+        create.options = options; /* as containerd does */
     ProtobufCMessage *answer = NULL;
     int code = shim_call(task.shims, &task.task, "Create", &create.base, &answer, err);
     if (code < 0) {
