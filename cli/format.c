@@ -75,7 +75,15 @@ bool format_uses(const Format *format, const char *field) {
 typedef struct Subject {
     const FormatNoun *noun;
     const void *item; /* NULL: the header */
+    bool table;
 } Subject;
+
+/* What an image calls itself and a user has said is one cell of a table, and moves nothing else. */
+static char *cell(const Subject *subject, char *text) {
+    if (subject->table)
+        text_make_printable(text);
+    return text;
+}
 
 /* A label's column is called after the last part of its name. */
 static char *label_header(const char *name) {
@@ -90,8 +98,9 @@ static char *call_label(void *user, const char *name, const char *argument) {
     const Subject *subject = user;
     if (!text_equal(name, "Label") || !subject->noun->label)
         return NULL;
-    autofree char *value =
-        subject->item ? subject->noun->label(subject->item, argument) : label_header(argument);
+    autofree char *value = subject->item
+                               ? cell(subject, subject->noun->label(subject->item, argument))
+                               : label_header(argument);
     Text json = {};
     json_append_string(&json, value, strlen(value));
     return text_take(&json);
@@ -106,10 +115,11 @@ static void append_member(Text *json, const char *name, const char *value) {
 
 static int add_line(Format *format, const void *item, Text *out, Error *err) {
     const FormatNoun *noun = format->noun;
-    Subject subject = {noun, item};
+    Subject subject = {noun, item, format->table};
     autodone(Text) json = {};
     for (const FormatField *field = noun->fields; field->name; field++) {
-        autofree char *text = item ? field->text(item, &format->view) : text_copy(field->header);
+        autofree char *text =
+            item ? cell(&subject, field->text(item, &format->view)) : text_copy(field->header);
         append_member(&json, field->name, text);
     }
     text_append_char(&json, '}');

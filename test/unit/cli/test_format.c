@@ -124,6 +124,10 @@ static void quoted_text_cannot_move_the_cursor(void **state) {
     (void)state;
     autofree char *quoted = quote("sh -c \"a\\b\"\t\033[2J\nä");
     assert_string_equal(quoted, "\"sh -c \\\"a\\\\b\\\"\\t\\x1b[2J\\nä\"");
+    /* C1 controls and reversed letters, in UTF-8; a dash of the same page stays, a cut character
+     * too */
+    autofree char *steering = quote("a\xc2\x9b\xe2\x80\xae\xe2\x81\xa6\u2013\xe2\x80");
+    assert_string_equal(steering, "\"a\\u009b\\u202e\\u2066\u2013\xe2\x80\"");
 }
 
 static void json_is_indented_by_four_spaces(void **state) {
