@@ -173,7 +173,7 @@ def test_a_call_of_another_architecture_ends_the_process(programs, place, tmp_pa
     source.write_text(OTHER_ARCHITECTURE)
     if os.uname().machine != "x86_64":
         pytest.skip("int 0x80 is x86's")
-    sources = [str(REPOSITORY / path) for path in ("engine/layer/syscalls.c", "lib/base/error.c", "lib/base/memory.c")]
+    sources = [str(REPOSITORY / path) for path in ("engine/layer/syscalls.c", "lib/base/error.c", "lib/base/memory.c", "lib/base/text.c")]
     subprocess.run(["cc", "-D_GNU_SOURCE", "-I", REPOSITORY, "-I", REPOSITORY / "lib", "-o", tmp_path / "other", source, *sources], check=True)
     assert subprocess.run([tmp_path / "other"]).returncode == -signal.SIGSYS
 
