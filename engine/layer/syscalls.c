@@ -2,6 +2,7 @@
 #include "engine/layer/syscalls.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -31,12 +32,12 @@
 /* What libc, its threads and its allocator want. clone3(2) is missing, as its flags are out of a
  * filter's sight; libc then takes clone(2). */
 static const int calls_of_all[] = {
-    SYS_brk, SYS_clock_gettime, SYS_clock_nanosleep, SYS_close, SYS_exit, SYS_exit_group, SYS_fcntl,
-    SYS_fstat, SYS_futex, SYS_getegid, SYS_geteuid, SYS_getgid, SYS_getpid, SYS_getrandom,
-    SYS_gettid, SYS_getuid, SYS_lseek, SYS_madvise, SYS_mremap, SYS_munmap, SYS_nanosleep,
-    SYS_ppoll, SYS_pread64, SYS_read, SYS_readv, SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction,
-    SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield,
-    SYS_set_robust_list, SYS_sigaltstack, SYS_tgkill, SYS_write, SYS_writev,
+    SYS_brk, SYS_clock_gettime, SYS_clock_nanosleep, SYS_close, SYS_exit, SYS_exit_group, SYS_fstat,
+    SYS_futex, SYS_getegid, SYS_geteuid, SYS_getgid, SYS_getpid, SYS_getrandom, SYS_gettid,
+    SYS_getuid, SYS_lseek, SYS_mremap, SYS_munmap, SYS_nanosleep, SYS_ppoll, SYS_pread64, SYS_read,
+    SYS_readv, SYS_restart_syscall, SYS_rseq, SYS_rt_sigaction, SYS_rt_sigprocmask,
+    SYS_rt_sigreturn, SYS_sched_getaffinity, SYS_sched_yield, SYS_set_robust_list, SYS_sigaltstack,
+    SYS_write, SYS_writev,
     /* of a tree, by descriptors */
     SYS_getdents64, SYS_newfstatat, SYS_openat, SYS_openat2, SYS_readlinkat, SYS_statx,
 #ifdef SYS_poll
@@ -51,8 +52,15 @@ static const int calls_to_fill[] = {SYS_fchmod, SYS_fchown, SYS_fchownat, SYS_fs
     SYS_ftruncate, SYS_linkat, SYS_mkdirat, SYS_mknodat, SYS_pwrite64, SYS_symlinkat, SYS_unlinkat,
     SYS_utimensat};
 
-static const int calls_to_read[] = {
-    SYS_fgetxattr, SYS_flistxattr, SYS_getxattr, SYS_lgetxattr, SYS_listxattr, SYS_llistxattr};
+static const int calls_to_read[] = {SYS_fgetxattr, SYS_flistxattr};
+
+/* Of a call that can do very different things, those that are wanted. Descriptors get no owner to
+ * whom the kernel would send a signal in root's name, and CAP_SYS_ADMIN poisons no memory. */
+static const uint32_t fcntl_commands[] = {
+    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL};
+static const uint32_t madvise_advice[] = {MADV_NORMAL, MADV_RANDOM, MADV_SEQUENTIAL, MADV_WILLNEED,
+    MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTDUMP, MADV_DODUMP,
+    102 /* MADV_GUARD_INSTALL: stacks of glibc 2.42 */, 103 /* and _REMOVE */};
 
 typedef struct Program {
     struct sock_filter code[256];
@@ -98,6 +106,18 @@ static void allow_with(
     decide(program, SECCOMP_RET_ERRNO | EPERM);
 }
 
+static void allow_values(
+    Program *program, int call, unsigned number, const uint32_t *value, size_t n) {
+    add(program, (struct sock_filter)BPF_JUMP(
+                     BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, (uint8_t)(2 * n + 2)));
+    load(program, argument(number));
+    for (size_t i = 0; i < n; i++) {
+        add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value[i], 0, 1));
+        decide(program, SECCOMP_RET_ALLOW);
+    }
+    decide(program, SECCOMP_RET_ERRNO | EPERM);
+}
+
 static void write_program(Program *program, Confinement confinement) {
     load(program, offsetof(struct seccomp_data, arch));
     add(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
@@ -108,6 +128,10 @@ static void write_program(Program *program, Confinement confinement) {
         allow(program, calls_to_fill, array_size(calls_to_fill));
     else
         allow(program, calls_to_read, array_size(calls_to_read));
+    const uint32_t self = (uint32_t)getpid(); /* abort(3) */
+    allow_values(program, SYS_tgkill, 0, &self, 1);
+    allow_values(program, SYS_fcntl, 1, fcntl_commands, array_size(fcntl_commands));
+    allow_values(program, SYS_madvise, 2, madvise_advice, array_size(madvise_advice));
     allow_with(
         program, SYS_clone, 0, CLONE_THREAD | CLONE_VM | NAMESPACES, CLONE_THREAD | CLONE_VM);
     allow_with(program, SYS_mmap, 2, PROT_EXEC, 0);

@@ -173,9 +173,15 @@ def test_a_call_of_another_architecture_ends_the_process(programs, place, tmp_pa
     source.write_text(OTHER_ARCHITECTURE)
     if os.uname().machine != "x86_64":
         pytest.skip("int 0x80 is x86's")
+    assert subprocess.run([compile_restricted(source)]).returncode == -signal.SIGSYS
+
+
+def compile_restricted(source):
+    """A program that restricts itself as tare-unpack and tare-pack do."""
     sources = [str(REPOSITORY / path) for path in ("engine/layer/syscalls.c", "lib/base/error.c", "lib/base/memory.c", "lib/base/text.c")]
-    subprocess.run(["cc", "-D_GNU_SOURCE", "-I", REPOSITORY, "-I", REPOSITORY / "lib", "-o", tmp_path / "other", source, *sources], check=True)
-    assert subprocess.run([tmp_path / "other"]).returncode == -signal.SIGSYS
+    program = source.with_suffix("")
+    subprocess.run(["cc", "-D_GNU_SOURCE", "-I", REPOSITORY, "-I", REPOSITORY / "lib", "-o", program, source, *sources], check=True)
+    return program
 
 
 OTHER_ARCHITECTURE = r"""
@@ -188,6 +194,63 @@ int main(void) {
         return 1;
     __asm__ volatile("int $0x80" : "=a"(result) : "a"(20 /* getpid there, writev here */));
     return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("confinement", ["CONFINE_FILL", "CONFINE_READ"])
+def test_capabilities_and_root_s_name_reach_nothing(confinement, tmp_path):
+    """tare-pack keeps CAP_SYS_ADMIN, and both are root: no call is left with which that would do harm. A call that the
+    filter lets pass fails here for its arguments, with another error."""
+    source = tmp_path / "harm.c"
+    source.write_text(HARM.replace("CONFINEMENT", confinement))
+    result = subprocess.run([compile_restricted(source)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    assert result.stdout == "" and result.returncode == -signal.SIGABRT
+
+
+HARM = r"""
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include "engine/layer/syscalls.h"
+static void refused(const char *name, long result) {
+    if (result != -1 || (errno != ENOSYS && errno != EPERM)) {
+        dprintf(1, "%s: %ld, %d\n", name, result, errno);
+    }
+}
+#define CALL(name) refused(#name, syscall(SYS_##name, -1L, -1L, -1L, -1L, -1L, -1L))
+int main(void) {
+    Error error;
+    char *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int parent = getppid();
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || syscalls_restrict(CONFINEMENT, &error) < 0)
+        return 1;
+    /* of CAP_SYS_ADMIN */
+    CALL(mount); CALL(umount2); CALL(pivot_root); CALL(setns); CALL(unshare); CALL(open_tree); CALL(fsopen);
+    CALL(fsmount); CALL(move_mount); CALL(mount_setattr); CALL(ioctl); CALL(bpf); CALL(quotactl); CALL(swapon);
+    CALL(sethostname); CALL(setdomainname); CALL(perf_event_open); CALL(fanotify_init); CALL(keyctl); CALL(syslog);
+    CALL(prctl); CALL(seccomp); CALL(clone3); CALL(setxattr); CALL(lsetxattr); CALL(removexattr); CALL(getxattr);
+    CALL(process_madvise); CALL(io_uring_setup); CALL(userfaultfd); CALL(ioprio_set); CALL(setrlimit); CALL(prlimit64);
+    refused("poison", madvise(page + 1, 4096, MADV_HWPOISON));
+    refused("take offline", madvise(page + 1, 4096, 101 /* MADV_SOFT_OFFLINE */));
+    /* of CAP_DAC_READ_SEARCH and of root's name */
+    CALL(open_by_handle_at); CALL(name_to_handle_at); CALL(ptrace); CALL(process_vm_readv); CALL(pidfd_open);
+    CALL(kill); CALL(tkill); CALL(rt_sigqueueinfo); CALL(rt_tgsigqueueinfo); CALL(socket); CALL(execve); CALL(execveat);
+    refused("signal", syscall(SYS_tgkill, parent, parent, 0));
+    refused("owner", fcntl(0, F_SETOWN, parent));
+    refused("owner's signal", fcntl(0, F_SETSIG, 9));
+    refused("lease", fcntl(0, F_SETLEASE, F_RDLCK));
+    refused("notice", fcntl(0, F_NOTIFY, 0));
+    refused("pipe", fcntl(0, F_SETPIPE_SZ, 1 << 20));
+    /* what the C library wants */
+    if (fcntl(0, F_GETFD) != 0 || madvise(page, 4096, MADV_DONTNEED) < 0)
+        return 2;
+    abort();
 }
 """
 
