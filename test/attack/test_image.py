@@ -4,6 +4,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import tarfile
 
 import pytest
@@ -126,13 +127,16 @@ def test_the_environment_of_an_image_is_the_containers_alone(engine, load):
     with running(engine, "preload", "sh", "-c", "until [ -s /tmp/health ]; do sleep 0.1; done; echo checked; sleep 1000") as name:
         assert engine.tare("exec", name, "sh", "-c", "until [ -s /tmp/health ]; do sleep 0.1; done; env").stdout.count("evil") >= 8
         pids = [pid for pid, _ in processes_with(str(engine.directory))] + [engine.process.pid]
-        assert len(pids) >= 2
+        checked = 0
         for pid in pids:
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/environ", "rb") as file:
-                found = dict(part.partition(b"=")[::2] for part in file.read().split(b"\0") if part)
-                assert not [key for key, value in found.items() if PRELOAD.get(key.decode(), "") == value.decode(errors="replace")]
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(f"/proc/{pid}/maps") as file:
-                assert "evil" not in file.read()
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                said = {name: pathlib.Path(f"/proc/{pid}/{name}").read_bytes() for name in ("environ", "maps", "cmdline")}
+                # a program of ours may have become the container's in between: then its command line is another
+                if os.fsencode(engine.programs) in said["cmdline"] or os.fsencode(engine.directory) in said["cmdline"]:
+                    checked += 1
+                    assert not [name for name, value in PRELOAD.items() if f"{name}={value}".encode() in said["environ"].split(b"\0")]
+                    assert b"evil" not in said["maps"]
+        assert checked >= 2, "the engine and the container's shim"
 
 
 # user of the image, and who it is: None if nobody
