@@ -139,6 +139,8 @@ def test_the_engines_own_are_shown_and_kept(engine, busybox):
     layers = engine.output("snapshot", "ls", "-q").split()
     assert layers and engine.output("content", "ls", "-q").split()
     assert "belongs to an image" in engine.tare("snapshot", "rm", layers[0], code=1).stderr
+    with tarfile.open(fileobj=io.BytesIO(diff(engine, "-n", "tare", layers[0]))) as tar:
+        assert "bin/busybox" in tar.getnames()
     engine.tare("snapshot", "prepare", "mine", layers[0])
     engine.tare("snapshot", "rm", "mine")
 
