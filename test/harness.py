@@ -114,8 +114,10 @@ class Engine:
         self.directory.mkdir(parents=True, exist_ok=True)
         document = {"bridge": self.bridge, "bip": f"{self.subnet}.1/24", "insecure-registries": ["127.0.0.0/8"]}
         self.config.write_text(json.dumps({**document, **(settings or {})}))
+        # a named host: no client starts an engine of its own while ours is dead
         self.environment = dict(
-            os.environ, TARE_ROOT=str(self.root), TARE_STATE=str(self.state), TARE_CONFIG=str(self.config)
+            os.environ, TARE_ROOT=str(self.root), TARE_STATE=str(self.state), TARE_CONFIG=str(self.config),
+            TARE_HOST=f"unix://{self.socket}",
         )
 
     def start(self, timeout=60):

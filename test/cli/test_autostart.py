@@ -19,6 +19,7 @@ from harness import has_ended, processes_with, wait_until
 def dormant(new_engine):
     """An engine that nobody has started; whatever tare starts for it is stopped in the end."""
     engine = new_engine()
+    del engine.environment["TARE_HOST"]
     engine.log_path.touch()
     yield engine
     with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
@@ -65,6 +66,21 @@ def test_a_stale_socket_is_no_obstacle(dormant):
     wait_until(lambda: has_ended(pid), what="the engine to die")
     assert dormant.socket.exists()
     assert "Server: Tare" in dormant.output("version")
+
+
+def test_a_foreground_run_starts_an_engine_to_be_removed_by(dormant, registry):
+    """--rm ends when the container is gone: if the engine was killed meanwhile, another one has to do it."""
+    image = registry.reference("busybox")
+    dormant.tare("pull", "-q", image)
+    (pid,) = running(dormant)
+    process = dormant.popen("run", "-i", "--rm", image, "sh", "-c", "echo one; read line; exit 6", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"one\n"
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: has_ended(pid), what="the engine to die")
+    process.stdin.write(b"two\n")
+    process.stdin.flush()
+    assert process.wait(60) == 6
+    assert len(running(dormant)) == 1 and dormant.output("ps", "-aq") == ""
 
 
 def test_an_engine_that_cannot_start_says_why(dormant):
