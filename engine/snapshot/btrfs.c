@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <linux/btrfs.h>
 #include <linux/btrfs_tree.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/vfs.h>
@@ -27,12 +24,6 @@ static int set_up(const char *path, int dir, Error *err) {
     return 0;
 }
 
-static int open_directory(const SnapshotStack *stack, size_t i, int *ret_fd, Error *err) {
-    char name[24];
-    snprintf(name, sizeof(name), "%" PRIu64, stack->number[i]);
-    return file_open(stack->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, err);
-}
-
 static int make_subvolume(int dir, Error *err) {
     struct btrfs_ioctl_vol_args arguments = {.name = "fs"};
     if (ioctl(dir, BTRFS_IOC_SUBVOL_CREATE, &arguments) < 0)
@@ -50,18 +41,14 @@ static int copy_subvolume(int dir, int from, Error *err) {
 static int prepare(const SnapshotStack *stack, int *ret_fd, Error *err) {
     autoclose int dir = -1, parent = -1;
     TRY(snapshot_directory_make(stack, "", 0700, err));
-    TRY(open_directory(stack, 0, &dir, err));
+    TRY(snapshot_directory_open(stack, 0, "", &dir, err));
     if (stack->writable && stack->n > 1) {
-        TRY(snapshot_directory_open(stack, 1, &parent, err));
+        TRY(snapshot_directory_open(stack, 1, "/fs", &parent, err));
         TRY(copy_subvolume(dir, parent, err));
     } else {
         TRY(make_subvolume(dir, err));
     }
-    return snapshot_directory_open(stack, 0, ret_fd, err);
-}
-
-static int open_tree_of(const SnapshotStack *stack, int *ret_fd, Error *err) {
-    return snapshot_directory_open(stack, 0, ret_fd, err);
+    return snapshot_directory_tree(stack, ret_fd, err);
 }
 
 /* The kernel removes what is in it later; a program in the container may have made subvolumes of
@@ -69,7 +56,7 @@ static int open_tree_of(const SnapshotStack *stack, int *ret_fd, Error *err) {
 static int release(const SnapshotStack *stack, Error *err) {
     autoclose int dir = -1;
     Error absent;
-    if (open_directory(stack, 0, &dir, &absent) < 0)
+    if (snapshot_directory_open(stack, 0, "", &dir, &absent) < 0)
         return 0;
     struct btrfs_ioctl_vol_args arguments = {.name = "fs"};
     if (ioctl(dir, BTRFS_IOC_SNAP_DESTROY, &arguments) < 0 && errno != ENOENT && errno != ENOTEMPTY)
@@ -93,7 +80,7 @@ static int limit(const SnapshotStack *stack, uint64_t bytes, Error *err) {
     autoclose int tree = -1;
     struct btrfs_ioctl_qgroup_limit_args arguments = {
         .lim = {.flags = BTRFS_QGROUP_LIMIT_MAX_EXCL, .max_excl = bytes}};
-    TRY(snapshot_directory_open(stack, 0, &tree, err));
+    TRY(snapshot_directory_open(stack, 0, "/fs", &tree, err));
     TRY(quota_on(tree, err));
     if (ioctl(tree, BTRFS_IOC_QGROUP_LIMIT, &arguments) < 0)
         return error_set_errno(err, errno, "cannot limit a btrfs subvolume");
@@ -106,7 +93,7 @@ const SnapshotDriver snapshot_btrfs = {
     .whole = true,
     .set_up = set_up,
     .prepare = prepare,
-    .open_tree = open_tree_of,
+    .open_tree = snapshot_directory_tree,
     .mount = snapshot_mount_bind,
     .release = release,
     .limit = limit,

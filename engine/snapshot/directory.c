@@ -16,10 +16,15 @@ int snapshot_directory_make(const SnapshotStack *stack, const char *name, mode_t
     return 0;
 }
 
-int snapshot_directory_open(const SnapshotStack *stack, size_t i, int *ret_fd, Error *err) {
-    char name[40];
-    snprintf(name, sizeof(name), "%" PRIu64 "/fs", stack->number[i]);
-    return file_open(stack->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, err);
+int snapshot_directory_open(
+    const SnapshotStack *stack, size_t i, const char *name, int *ret_fd, Error *err) {
+    char path[40];
+    snprintf(path, sizeof(path), "%" PRIu64 "%s", stack->number[i], name);
+    return file_open(stack->dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, err);
+}
+
+int snapshot_directory_tree(const SnapshotStack *stack, int *ret_fd, Error *err) {
+    return snapshot_directory_open(stack, 0, "/fs", ret_fd, err);
 }
 
 void snapshot_directory_path(const SnapshotStack *stack, size_t i, const char *name, Text *ret) {

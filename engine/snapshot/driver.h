@@ -52,10 +52,14 @@ typedef struct SnapshotDriver {
 
 extern const SnapshotDriver snapshot_overlay, snapshot_native, snapshot_btrfs, snapshot_erofs;
 
-/* Directories that most drivers make: N/fs is the tree. */
+/* Directory N and what is in it, by names such as "", "/fs", "/work"; N/fs is the tree. */
 int snapshot_directory_make(const SnapshotStack *stack, const char *name, mode_t mode, Error *err);
-int snapshot_directory_open(const SnapshotStack *stack, size_t i, int *ret_fd, Error *err);
+int snapshot_directory_open(
+    const SnapshotStack *stack, size_t i, const char *name, int *ret_fd, Error *err);
 void snapshot_directory_path(const SnapshotStack *stack, size_t i, const char *name, Text *ret);
+
+/* open_tree of who has nothing but N/fs. */
+int snapshot_directory_tree(const SnapshotStack *stack, int *ret_fd, Error *err);
 
 /* The mount of a tree that is whole. */
 int snapshot_mount_bind(const SnapshotStack *stack, SnapshotMount *ret, Error *err);

@@ -52,12 +52,6 @@ static int set_up(const char *path, int dir, Error *err) {
     return 0;
 }
 
-static int open_directory(const SnapshotStack *stack, size_t i, int *ret_fd, Error *err) {
-    char name[24];
-    snprintf(name, sizeof(name), "%" PRIu64, stack->number[i]);
-    return file_open(stack->dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, ret_fd, err);
-}
-
 /* A detached mount: it lives as long as somebody holds it. */
 static int mount_source(const char *source, int *ret_fd, Error *err) {
     autoclose int context = fsopen("erofs", FSOPEN_CLOEXEC);
@@ -95,7 +89,7 @@ static bool is_finished(const SnapshotStack *stack, size_t i) {
 
 static int open_tree_at(const SnapshotStack *stack, size_t i, int *ret_fd, Error *err) {
     return is_finished(stack, i) ? mount_image(stack, i, ret_fd, err)
-                                 : snapshot_directory_open(stack, i, ret_fd, err);
+                                 : snapshot_directory_open(stack, i, "/fs", ret_fd, err);
 }
 
 static int open_tree_of(const SnapshotStack *stack, int *ret_fd, Error *err) {
@@ -136,7 +130,7 @@ static int finish(const SnapshotStack *stack, Error *err) {
     autodone(Text) image = {};
     autodone(Text) tree = {};
     autoclose int directory = -1, file = -1;
-    TRY(open_directory(stack, 0, &directory, err));
+    TRY(snapshot_directory_open(stack, 0, "", &directory, err));
     TRY(file_remove(directory, IMAGE, err)); /* of an attempt that was killed */
     snapshot_directory_path(stack, 0, IMAGE, &image);
     snapshot_directory_path(stack, 0, "fs", &tree);
@@ -151,7 +145,7 @@ static int finish(const SnapshotStack *stack, Error *err) {
 
 static int shed(const SnapshotStack *stack, Error *err) {
     autoclose int directory = -1;
-    TRY(open_directory(stack, 0, &directory, err));
+    TRY(snapshot_directory_open(stack, 0, "", &directory, err));
     TRY(file_remove_tree(directory, "work", err));
     /* renamed first: a tree of which half is gone is none */
     if (renameat(directory, "fs", directory, "old") < 0 && errno != ENOENT)

@@ -10,17 +10,13 @@ static int set_up(const char *path, int dir, Error *err) {
     return 0;
 }
 
-static int open_tree_of(const SnapshotStack *stack, int *ret_fd, Error *err) {
-    return snapshot_directory_open(stack, 0, ret_fd, err);
-}
-
 static int prepare(const SnapshotStack *stack, int *ret_fd, Error *err) {
     autoclose int tree = -1, parent = -1;
     TRY(snapshot_directory_make(stack, "", 0700, err));
     TRY(snapshot_directory_make(stack, "/fs", 0755, err));
-    TRY(snapshot_directory_open(stack, 0, &tree, err));
+    TRY(snapshot_directory_open(stack, 0, "/fs", &tree, err));
     if (stack->writable && stack->n > 1) {
-        TRY(snapshot_directory_open(stack, 1, &parent, err));
+        TRY(snapshot_directory_open(stack, 1, "/fs", &parent, err));
         TRY(copy_tree(parent, tree, err));
     }
     *ret_fd = take_fd(&tree);
@@ -33,6 +29,6 @@ const SnapshotDriver snapshot_native = {
     .whole = true,
     .set_up = set_up,
     .prepare = prepare,
-    .open_tree = open_tree_of,
+    .open_tree = snapshot_directory_tree,
     .mount = snapshot_mount_bind,
 };

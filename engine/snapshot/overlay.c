@@ -47,7 +47,7 @@ int snapshot_prepare_upper(const SnapshotStack *stack, int parent, int *ret_fd, 
     TRY(snapshot_directory_make(stack, "/fs", 0755, err));
     if (stack->writable)
         TRY(snapshot_directory_make(stack, "/work", 0711, err));
-    TRY(snapshot_directory_open(stack, 0, &tree, err));
+    TRY(snapshot_directory_open(stack, 0, "/fs", &tree, err));
     if (parent >= 0)
         TRY(copy_root(parent, tree, err));
     *ret_fd = take_fd(&tree);
@@ -57,12 +57,8 @@ int snapshot_prepare_upper(const SnapshotStack *stack, int parent, int *ret_fd, 
 static int prepare(const SnapshotStack *stack, int *ret_fd, Error *err) {
     autoclose int parent = -1;
     if (stack->writable && stack->n > 1)
-        TRY(snapshot_directory_open(stack, 1, &parent, err));
+        TRY(snapshot_directory_open(stack, 1, "/fs", &parent, err));
     return snapshot_prepare_upper(stack, parent, ret_fd, err);
-}
-
-static int open_tree_of(const SnapshotStack *stack, int *ret_fd, Error *err) {
-    return snapshot_directory_open(stack, 0, ret_fd, err);
 }
 
 /* What the kernel was built to do by itself. With the index, an upper directory would refuse to be
@@ -123,6 +119,6 @@ const SnapshotDriver snapshot_overlay = {
     .snapshotter = "overlayfs",
     .set_up = set_up,
     .prepare = prepare,
-    .open_tree = open_tree_of,
+    .open_tree = snapshot_directory_tree,
     .mount = mount_layers,
 };
