@@ -2,6 +2,7 @@
 #include "engine/api/tare/images.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/text.h"
 #include "engine/api/docker/image.h"
 #include "engine/api/tare/services.h"
+#include "engine/api/tare/upload.h"
 #include "engine/image/pull.h"
 #include "engine/image/push.h"
 #include "engine/image/save.h"
@@ -177,42 +179,13 @@ int api_images_tag(RpcCall *call, const Tare__V1__TagImageRequest *request,
     return image_tag(images_of(call), request->source, request->target, err);
 }
 
-/* The client's stream as one file: a message's bytes until they are used up. */
-typedef struct Upload {
-    RpcCall *call;
-    const Tare__V1__LoadRequest *message;
-    size_t used;
-    bool ended;
-} Upload;
-
-static int upload_next(Upload *upload, Error *err) {
-    const ProtobufCMessage *message;
-    TRY(rpc_call_receive(upload->call, &message, err));
-    upload->message = (const void *)message;
-    upload->used = 0;
-    upload->ended = !message;
-    return 0;
-}
-
-static ssize_t upload_read(void *user, void *buffer, size_t size, Error *err) {
-    Upload *upload = user;
-    while (!upload->ended && upload->used == upload->message->data.len)
-        TRY(upload_next(upload, err));
-    if (upload->ended)
-        return 0;
-    size_t n = upload->message->data.len - upload->used;
-    n = n > size ? size : n;
-    memcpy(buffer, upload->message->data.data + upload->used, n);
-    upload->used += n;
-    return (ssize_t)n;
-}
-
 int api_images_load(RpcCall *call, const Tare__V1__LoadRequest *request,
     Tare__V1__LoadResponse *response, Error *err) {
     autodone(ImageLoaded) loaded = {};
-    Upload upload = {.call = call};
+    Upload upload = {.call = call, .data = offsetof(Tare__V1__LoadRequest, data)};
     TRY(upload_next(&upload, err));
-    autofree char *platform = upload.ended ? NULL : text_copy(upload.message->platform);
+    const Tare__V1__LoadRequest *first = (const void *)upload.message;
+    autofree char *platform = first ? text_copy(first->platform) : NULL;
     TRY(image_import(images_of(call), platform, upload_read, &upload, &loaded, err));
     summary_texts(call, &loaded.references, &response->references, &response->n_references);
     summary_texts(call, &loaded.ids, &response->ids, &response->n_ids);

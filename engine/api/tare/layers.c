@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,6 +8,7 @@
 #include "engine/api/tare/containers.h"
 #include "engine/api/tare/images.h"
 #include "engine/api/tare/services.h"
+#include "engine/api/tare/upload.h"
 #include "engine/container/commit.h"
 #include "engine/image/history.h"
 #include "engine/image/import.h"
@@ -112,41 +114,13 @@ int api_images_history(RpcCall *call, const Tare__V1__ImageRequest *request,
     return 0;
 }
 
-/* The client's stream as one file: a message's bytes until they are used up. */
-typedef struct Upload {
-    RpcCall *call;
-    const Tare__V1__ImportRequest *message;
-    size_t used;
-} Upload;
-
-static int next_message(Upload *upload, Error *err) {
-    const ProtobufCMessage *message;
-    TRY(rpc_call_receive(upload->call, &message, err));
-    upload->message = (const void *)message;
-    upload->used = 0;
-    return 0;
-}
-
-static ssize_t upload_read(void *user, void *buffer, size_t size, Error *err) {
-    Upload *upload = user;
-    while (!upload->message || upload->used == upload->message->data.len) {
-        TRY(next_message(upload, err));
-        if (!upload->message)
-            return 0;
-    }
-    size_t n = upload->message->data.len - upload->used;
-    n = n > size ? size : n;
-    memcpy(buffer, upload->message->data.data + upload->used, n);
-    upload->used += n;
-    return (ssize_t)n;
-}
-
 int api_images_import(RpcCall *call, const Tare__V1__ImportRequest *request,
     Tare__V1__ImportResponse *response, Error *err) {
-    Upload upload = {.call = call};
+    Upload upload = {.call = call, .data = offsetof(Tare__V1__ImportRequest, data)};
     autofree char *id = NULL;
-    TRY(next_message(&upload, err));
-    const Tare__V1__ImportSettings *settings = upload.message ? upload.message->settings : NULL;
+    TRY(upload_next(&upload, err));
+    const Tare__V1__ImportRequest *first = (const void *)upload.message;
+    const Tare__V1__ImportSettings *settings = first ? first->settings : NULL;
     if (!settings)
         return error_set(err, ERROR_INVALID, "the settings of the import are missing");
     /* the message goes with the next one */
