@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "cli/task.h"
+
 #include <signal.h>
 #include <stdio.h>
 
@@ -7,11 +9,8 @@
 #include "base/text.h"
 #include "cli/noun.h"
 #include "cli/table.h"
-#include "proto/containerd/services/tasks.pb-c.h"
 
 /* tare task: what runs for containerd's clients. */
-#define SERVICE &containerd__tasks__tasks__descriptor
-
 static const char *const states[] = {
     "UNKNOWN", "CREATED", "RUNNING", "STOPPED", "PAUSED", "PAUSING"};
 
@@ -23,7 +22,7 @@ static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
     containerd__tasks__list_tasks_request__init(&request);
     autoreply Containerd__Tasks__ListTasksResponse *reply = NULL;
     if (noun_client(cli, values, &client, &err) < 0 ||
-        client_call(client, SERVICE, "List", &request, &reply, &err) < 0)
+        client_call(client, TASKS, "List", &request, &reply, &err) < 0)
         return cli_report(cli, &err);
     autodone(Table) table = {.columns = 3};
     table_add(&table, "TASK");
@@ -42,34 +41,11 @@ static int run_ls(Cli *cli, const void *values, int argc, char **argv) {
     return 0;
 }
 
-static char *exec_id_of(const NounOptions *options) {
-    return (char *)(options->exec_id ? options->exec_id : "");
-}
-
-static int send_signal(
-    Client *client, const char *id, const NounOptions *options, int number, Error *err) {
-    Containerd__Tasks__KillRequest request;
-    containerd__tasks__kill_request__init(&request);
-    request.container_id = (char *)id;
-    request.exec_id = exec_id_of(options);
-    request.signal = (uint32_t)number;
-    request.all = options->all;
-    return client_call(client, SERVICE, "Kill", &request, NULL, err);
-}
-
-static int wait_for(Client *client, const char *id, const NounOptions *options,
-    Containerd__Tasks__WaitResponse **ret, Error *err) {
-    Containerd__Tasks__WaitRequest request;
-    containerd__tasks__wait_request__init(&request);
-    request.container_id = (char *)id;
-    request.exec_id = exec_id_of(options);
-    return client_call(client, SERVICE, "Wait", &request, ret, err);
-}
-
 static int wait_one(Client *client, const char *id, void *data, Error *err) {
-    autoreply Containerd__Tasks__WaitResponse *reply = NULL;
-    TRY(wait_for(client, id, data, &reply, err));
-    printf("%u\n", reply->exit_status);
+    const NounOptions *options = data;
+    uint32_t status = 0;
+    TRY(task_wait(client, (TaskProcess){id, options->exec_id}, &status, err));
+    printf("%u\n", status);
     return 0;
 }
 
@@ -79,7 +55,7 @@ static int list_processes(Client *client, const char *id, void *data, Error *err
     Containerd__Tasks__ListPidsRequest request;
     containerd__tasks__list_pids_request__init(&request);
     request.container_id = (char *)id;
-    TRY(client_call(client, SERVICE, "ListPids", &request, &reply, err));
+    TRY(client_call(client, TASKS, "ListPids", &request, &reply, err));
     for (size_t i = 0; i < reply->n_processes; i++)
         printf("%u\n", reply->processes[i]->pid);
     return 0;
@@ -89,46 +65,30 @@ static int kill_one(Client *client, const char *id, void *data, Error *err) {
     const NounOptions *options = data;
     int number;
     TRY(signal_parse(options->text ? options->text : "TERM", &number, err));
-    return send_signal(client, id, options, number, err);
+    return task_kill(client, (TaskProcess){id, options->exec_id}, number, options->all, err);
 }
 
 static int pause_one(Client *client, const char *id, void *data, Error *err) {
     Containerd__Tasks__PauseTaskRequest request;
     containerd__tasks__pause_task_request__init(&request);
     request.container_id = (char *)id;
-    return client_call(client, SERVICE, "Pause", &request, NULL, err);
+    return client_call(client, TASKS, "Pause", &request, NULL, err);
 }
 
 static int resume_one(Client *client, const char *id, void *data, Error *err) {
     Containerd__Tasks__ResumeTaskRequest request;
     containerd__tasks__resume_task_request__init(&request);
     request.container_id = (char *)id;
-    return client_call(client, SERVICE, "Resume", &request, NULL, err);
-}
-
-/* One that has ended meanwhile, or never was, is for Delete to tell of. */
-static void kill_and_wait(Client *client, const char *id, const NounOptions *options) {
-    Error gone;
-    autoreply Containerd__Tasks__WaitResponse *reply = NULL;
-    if (send_signal(client, id, options, SIGKILL, &gone) == 0)
-        wait_for(client, id, options, &reply, &gone);
+    return client_call(client, TASKS, "Resume", &request, NULL, err);
 }
 
 static int remove_one(Client *client, const char *id, void *data, Error *err) {
     const NounOptions *options = data;
-    if (options->force)
-        kill_and_wait(client, id, options);
-    if (options->exec_id) {
-        Containerd__Tasks__DeleteProcessRequest request;
-        containerd__tasks__delete_process_request__init(&request);
-        request.container_id = (char *)id;
-        request.exec_id = exec_id_of(options);
-        return client_call(client, SERVICE, "DeleteProcess", &request, NULL, err);
-    }
-    Containerd__Tasks__DeleteTaskRequest request;
-    containerd__tasks__delete_task_request__init(&request);
-    request.container_id = (char *)id;
-    return client_call(client, SERVICE, "Delete", &request, NULL, err);
+    const TaskProcess process = {id, options->exec_id};
+    Error gone; /* one that has ended meanwhile, or never was, is for the deletion to tell of */
+    if (options->force && task_kill(client, process, SIGKILL, false, &gone) == 0)
+        task_wait(client, process, NULL, &gone);
+    return task_delete(client, process, err);
 }
 
 static int run_wait(Cli *cli, const void *values, int argc, char **argv) {

@@ -6,11 +6,9 @@
 #include "base/text.h"
 #include "cli/document.h"
 #include "cli/noun.h"
-#include "proto/containerd/services/containers.pb-c.h"
-#include "proto/containerd/services/tasks.pb-c.h"
+#include "cli/task.h"
 
 /* tare task exec: a further program in a task, with the settings of the container's own. */
-#define TASKS &containerd__tasks__tasks__descriptor
 #define PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
 
 static void append_json(Text *out, const char *text) {
@@ -21,12 +19,8 @@ static void append_json(Text *out, const char *text) {
 static int make_process(
     Client *client, const NounOptions *options, char **argv, Text *ret, Error *err) {
     static const char *const replaced[] = {"\"args\"", "\"terminal\"", "\"consoleSize\""};
-    Containerd__Containers__GetContainerRequest request;
-    containerd__containers__get_container_request__init(&request);
     autoreply Containerd__Containers__GetContainerResponse *reply = NULL;
-    request.id = argv[0];
-    TRY(client_call(
-        client, &containerd__containers__containers__descriptor, "Get", &request, &reply, err));
+    TRY(task_container(client, argv[0], &reply, err));
     const Google__Protobuf__Any *spec = reply->container->spec;
     autofree char *text =
         text_copy_n(spec ? (char *)spec->value.data : "", spec ? spec->value.len : 0);
@@ -53,17 +47,8 @@ static int make_process(
     return 0;
 }
 
-static void remove_process(Client *client, char *id, char *exec_id) {
-    Error gone;
-    Containerd__Tasks__DeleteProcessRequest request;
-    containerd__tasks__delete_process_request__init(&request);
-    request.container_id = id;
-    request.exec_id = exec_id;
-    client_call(client, TASKS, "DeleteProcess", &request, NULL, &gone);
-}
-
 static int create(
-    Client *client, const NounOptions *options, char **argv, char *exec_id, Error *err) {
+    Client *client, const NounOptions *options, char **argv, const char *exec_id, Error *err) {
     autodone(Text) process = {};
     TRY(make_process(client, options, argv, &process, err));
     Google__Protobuf__Any spec = GOOGLE__PROTOBUF__ANY__INIT;
@@ -72,7 +57,7 @@ static int create(
     spec.type_url = (char *)PROCESS_TYPE;
     spec.value = (ProtobufCBinaryData){process.length, (uint8_t *)process.data};
     request.container_id = argv[0];
-    request.exec_id = exec_id;
+    request.exec_id = (char *)exec_id;
     request.spec = &spec;
     if (options->log_uri) {
         request.stdout = (char *)options->log_uri;
@@ -81,50 +66,33 @@ static int create(
     return client_call(client, TASKS, "Exec", &request, NULL, err);
 }
 
-static int start(Client *client, char *id, char *exec_id, Error *err) {
-    Containerd__Tasks__StartRequest request;
-    containerd__tasks__start_request__init(&request);
-    request.container_id = id;
-    request.exec_id = exec_id;
-    return client_call(client, TASKS, "Start", &request, NULL, err);
-}
-
-static int wait_for(Client *client, char *id, char *exec_id, int *ret, Error *err) {
-    Containerd__Tasks__WaitRequest request;
-    containerd__tasks__wait_request__init(&request);
-    autoreply Containerd__Tasks__WaitResponse *reply = NULL;
-    request.container_id = id;
-    request.exec_id = exec_id;
-    TRY(client_call(client, TASKS, "Wait", &request, &reply, err));
-    *ret = (int)reply->exit_status;
-    return 0;
-}
-
-static int exec(Client *client, const NounOptions *options, char **argv, int *ret, Error *err) {
+static int exec(
+    Client *client, const NounOptions *options, char **argv, uint32_t *ret, Error *err) {
     char random[17];
     text_random_hex(random, 8);
-    char *exec_id = options->exec_id ? (char *)options->exec_id : random;
-    TRY(create(client, options, argv, exec_id, err));
-    int code = start(client, argv[0], exec_id, err);
+    const TaskProcess process = {argv[0], options->exec_id ? options->exec_id : random};
+    TRY(create(client, options, argv, process.exec_id, err));
+    int code = task_start(client, process, err);
     if (code == 0 && options->detach) {
-        puts(exec_id);
+        puts(process.exec_id);
         return 0;
     }
     if (code == 0)
-        code = wait_for(client, argv[0], exec_id, ret, err);
-    remove_process(client, argv[0], exec_id);
+        code = task_wait(client, process, ret, err);
+    Error ignored;
+    task_delete(client, process, &ignored);
     return code;
 }
 
 static int run(Cli *cli, const void *values, int argc, char **argv) {
     Error err = {};
     Client *client = NULL;
-    int status = 0;
+    uint32_t status = 0;
     (void)argc;
     if (noun_client(cli, values, &client, &err) < 0 ||
         exec(client, values, argv, &status, &err) < 0)
         return cli_report(cli, &err);
-    return status;
+    return (int)status;
 }
 
 #define T NounOptions
@@ -134,8 +102,7 @@ static const Option options[] = {
         "Print the process's id and do not wait for its end"},
     {0, "exec-id", OPTION_TEXT, offsetof(T, exec_id), "string",
         "Name of the process (default: made up)"},
-    {0, "log-uri", OPTION_TEXT, offsetof(T, log_uri), "string",
-        "Where output goes: file:///PATH or binary:///PROGRAM (default: nowhere)"},
+    TASK_LOG_URI(T, log_uri),
     NOUN_SPACE,
     {},
 };

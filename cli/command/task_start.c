@@ -1,23 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/text.h"
 #include "cli/noun.h"
-#include "proto/containerd/services/containers.pb-c.h"
+#include "cli/task.h"
 #include "proto/containerd/services/snapshots.pb-c.h"
-#include "proto/containerd/services/tasks.pb-c.h"
 
 /* tare task start: a container of containerd's clients runs, as it was created. */
-#define TASKS &containerd__tasks__tasks__descriptor
-
-typedef Containerd__Containers__GetContainerResponse Answer;
-
-static int get_container(Client *client, const char *id, Answer **ret, Error *err) {
-    Containerd__Containers__GetContainerRequest request;
-    containerd__containers__get_container_request__init(&request);
-    request.id = (char *)id;
-    return client_call(
-        client, &containerd__containers__containers__descriptor, "Get", &request, ret, err);
-}
-
 /* None: the root file system is a directory that the container's document names. */
 static int get_mounts(Client *client, const Containerd__Containers__Container *container,
     Containerd__Snapshots__MountsResponse **ret, Error *err) {
@@ -32,11 +19,11 @@ static int get_mounts(Client *client, const Containerd__Containers__Container *c
 }
 
 static int create(Client *client, const char *id, const NounOptions *options, Error *err) {
-    autoreply Answer *answer = NULL;
+    autoreply Containerd__Containers__GetContainerResponse *answer = NULL;
     autoreply Containerd__Snapshots__MountsResponse *mounts = NULL;
     Containerd__Tasks__CreateTaskRequest request;
     containerd__tasks__create_task_request__init(&request);
-    TRY(get_container(client, id, &answer, err));
+    TRY(task_container(client, id, &answer, err));
     const Containerd__Containers__Container *container = answer->container;
     TRY(get_mounts(client, container, &mounts, err));
     request.container_id = (char *)id;
@@ -50,18 +37,12 @@ static int create(Client *client, const char *id, const NounOptions *options, Er
 }
 
 static int start_one(Client *client, const char *id, void *data, Error *err) {
-    Containerd__Tasks__StartRequest request;
-    containerd__tasks__start_request__init(&request);
-    request.container_id = (char *)id;
+    const TaskProcess task = {.id = id};
     TRY(create(client, id, data, err));
-    int code = client_call(client, TASKS, "Start", &request, NULL, err);
-    if (code < 0) {
-        Error ignored;
-        Containerd__Tasks__DeleteTaskRequest remove;
-        containerd__tasks__delete_task_request__init(&remove);
-        remove.container_id = (char *)id;
-        client_call(client, TASKS, "Delete", &remove, NULL, &ignored);
-    }
+    int code = task_start(client, task, err);
+    Error ignored;
+    if (code < 0)
+        task_delete(client, task, &ignored);
     return code;
 }
 
@@ -69,10 +50,7 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
     return noun_each(cli, values, argc, argv, start_one);
 }
 
-static const Option options[] = {
-    {0, "log-uri", OPTION_TEXT, offsetof(NounOptions, log_uri), "string",
-        "Where output goes: file:///PATH or binary:///PROGRAM (default: nowhere)"},
-    NOUN_SPACE, {}};
+static const Option options[] = {TASK_LOG_URI(NounOptions, log_uri), NOUN_SPACE, {}};
 
 const Command command_task_start = {
     .arguments = "[OPTIONS] CONTAINER [CONTAINER...]",
