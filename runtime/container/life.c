@@ -36,8 +36,9 @@ static int knock(Container *container, const OciSpec *spec, Error *err) {
     /* the file is the state "created": were we killed later, init would run beside it; so it goes
      * first, and init ends when nobody speaks */
     TRY(file_remove(container->dir, CONTAINER_START_SOCKET, err));
-    TRY(message_send(socket, MESSAGE_START, 0, err));
-    int r = message_expect(socket, MESSAGE_READY, NULL, err);
+    int r = message_send(socket, MESSAGE_START, 0, err);
+    if (r >= 0)
+        r = message_expect(socket, MESSAGE_READY, NULL, err);
     if (r == ERROR_UNAVAILABLE) /* our connection was never accepted */
         return not_waiting(container, err);
     TRY(r);
