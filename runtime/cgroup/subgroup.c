@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -76,7 +77,10 @@ int subgroup_delegate(const CgroupDelegation *delegation, pid_t pid, Error *err)
     /* switches controllers on, now that nobody lives beside it: before, those that may be threaded
      * could, and have made a threaded cgroup of it (cgroups(7)) */
     cgroup_release(delegation->cgroup);
-    TRY(cgroup_create(&directory, NULL, err));
-    autoclose int fd = directory.fd;
-    return delegation->uid >= 0 ? cgroup_give(&directory, (unsigned)delegation->uid, err) : 0;
+    int r = cgroup_create(&directory, NULL, err);
+    if (r >= 0 && delegation->uid >= 0)
+        r = cgroup_give(&directory, (unsigned)delegation->uid, err);
+    if (directory.fd >= 0)
+        close(directory.fd);
+    return r;
 }
