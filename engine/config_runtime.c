@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "bootstrap/runtime_type.h"
 #include "engine/config.h"
 
 /* Which program runs a container, by the name that the user gave it. */
@@ -58,19 +59,12 @@ void config_runtime_options_done(ConfigRuntimeOptions *options) {
     json_done(&options_type, options);
 }
 
-/* "io.containerd.NAME.vN", or any words with at least two dots as containerd has it. */
-static bool is_shim_type(const char *name) {
-    const char *last = strrchr(name, '.');
-    return *name != '.' && !strchr(name, '/') && last && last[1] &&
-           memrchr(name, '.', (size_t)(last - name)) != NULL;
-}
-
 static int check_shim(const char *name, const ConfigRuntime *runtime, Error *err) {
     autodone(ConfigRuntimeOptions) options = {};
     if (runtime->arguments.n)
         return error_set(
             err, ERROR_INVALID, "runtimes.%s.runtimeArgs: a runtimeType takes none", name);
-    if (!path_is_absolute(runtime->type) && !is_shim_type(runtime->type))
+    if (!path_is_absolute(runtime->type) && !runtime_type_is_valid(runtime->type))
         return error_set(err, ERROR_INVALID,
             "runtimes.%s.runtimeType: '%s' is neither a path nor like io.containerd.NAME.v2", name,
             runtime->type);
@@ -135,7 +129,7 @@ int config_runtime(const Config *config, const char *name, ConfigRuntime *ret, E
         *ret = of_path(wanted);
         return 0;
     }
-    if (!is_shim_type(wanted))
+    if (!runtime_type_is_valid(wanted))
         return error_set(err, ERROR_INVALID, "unknown or invalid runtime name: %s", wanted);
     ret->type = (char *)(uintptr_t)wanted;
     return 0;

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "base/json.h"
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
@@ -14,7 +13,6 @@
 #include "shim/options.h"
 
 typedef Containerd__Runtime__Bootstrap__V1__BootstrapParams Params;
-typedef Containerd__Runtime__Bootstrap__V1__BootstrapResult Result;
 
 enum {
     INPUT_MAX = 10 << 20, /* as containerd's own shims */
@@ -96,45 +94,10 @@ int bootstrap_read(const ShimArguments *arguments, Bootstrap *ret, Error *err) {
     return 0;
 }
 
-typedef struct Answer {
-    JsonInt version;
-    char *address, *protocol;
-} Answer;
-#define T Answer
-static const JsonField answer_fields[] = {
-    {"version", JSON_INT, JSON_AT(version)},
-    {"address", JSON_TEXT, JSON_AT(address)},
-    {"protocol", JSON_TEXT, JSON_AT(protocol)},
-    {},
-};
-static const JsonType answer_type = {sizeof(T), answer_fields};
-#undef T
-
-static void pack(char *address, Text *out) {
-    Result result = CONTAINERD__RUNTIME__BOOTSTRAP__V1__BOOTSTRAP_RESULT__INIT;
-    result.version = VERSION;
-    result.address = address;
-    result.protocol = (char *)"ttrpc";
-    text_reserve(out, protobuf_c_message_get_packed_size(&result.base) + 1);
-    out->length = protobuf_c_message_pack(&result.base, (uint8_t *)out->data);
-}
-
 int bootstrap_answer(const Bootstrap *bootstrap, const char *socket, Error *err) {
     autodone(Text) out = {};
-    autofree char *address = text_format("unix://%s", socket);
-    const Answer answer = {{true, VERSION}, address, (char *)"ttrpc"};
-    autofree char *json = json_encode(&answer_type, &answer, 0);
-    switch (bootstrap->form) {
-    case BOOTSTRAP_ADDRESS:
-        text_append(&out, address);
-        break;
-    case BOOTSTRAP_JSON:
-        text_append(&out, json);
-        break;
-    case BOOTSTRAP_PROTOBUF:
-        pack(address, &out);
-        break;
-    }
+    const BootstrapAnswer answer = {(char *)(uintptr_t)socket, VERSION};
+    bootstrap_answer_encode(&answer, bootstrap->form, &out);
     return fd_write_all(STDOUT_FILENO, out.data, out.length, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "bootstrap/answer.h"
 #include "shim/shim.h"
 
 /* How containerd and `start` talk. Three generations: up to 1.7, options on standard input and the
@@ -11,12 +12,6 @@
  * BootstrapParams and BootstrapResult in protobuf. Each is told our version in its own way: to the
  * first it is 2, with the rest it is 3, and containerd then asks the shim of a pod directly to
  * create the further containers. */
-typedef enum BootstrapForm {
-    BOOTSTRAP_ADDRESS,
-    BOOTSTRAP_JSON,
-    BOOTSTRAP_PROTOBUF,
-} BootstrapForm;
-
 typedef struct Bootstrap {
     BootstrapForm form;
     bool debug;

@@ -19,8 +19,9 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "bootstrap/command.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
-#include "shim/delegate_command.h"
+#include "shim/self.h"
 #include "ttrpc/client.h"
 
 #define PROCESS_TYPE "types.containerd.io/opencontainers/runtime-spec/1/Process"
@@ -183,12 +184,29 @@ static int write_address(const Delegate *delegate, Error *err) {
     return file_write(AT_FDCWD, file, text, strlen(text), 0600, false, err);
 }
 
+static BootstrapCommand command_of(const DelegateOptions *with) {
+    return (BootstrapCommand){.program = with->program,
+        .name_space = with->name_space,
+        .id = with->id,
+        .bundle = with->bundle,
+        .engine = with->engine,
+        .events = with->events,
+        .publish_binary = self_path(),
+        .options = with->options ? &with->options->base : NULL};
+}
+
+static int clean_up(const DelegateOptions *with, int *ret_exit_code, Error *err) {
+    const BootstrapCommand command = command_of(with);
+    return bootstrap_command_delete(&command, ret_exit_code, err);
+}
+
 int delegate_start(Delegate *delegate, Error *err) {
-    DelegateAnswer answer = {};
+    const BootstrapCommand command = command_of(&delegate->with);
+    BootstrapAnswer answer = {};
     if (delegate->address)
         return 0;
     TRY(open_log(delegate, err));
-    TRY(delegate_command_start(&delegate->with, &answer, err));
+    TRY(bootstrap_command_start(&command, &answer, err));
     set_address(delegate, answer.address, answer.version);
     return write_address(delegate, err);
 }
@@ -212,7 +230,7 @@ static int exit_code_of_lost(Delegate *delegate) {
     Error err = {};
     log_error("'%s' is gone; ending its container", delegate->with.program);
     free(take_ptr(&delegate->address));
-    if (delegate_command_delete(&delegate->with, &code, &err) < 0)
+    if (clean_up(&delegate->with, &code, &err) < 0)
         log_failure(LOG_LEVEL_ERROR, &err);
     return code;
 }
@@ -450,7 +468,7 @@ int delegate_delete(Delegate *delegate, Error *err) {
         return 0;
     log_failure(LOG_LEVEL_WARNING, err);
     int code;
-    return delegate_command_delete(&delegate->with, &code, err);
+    return clean_up(&delegate->with, &code, err);
 }
 
 /* Killed between its start and our record of it: another start finds the one that runs. */
@@ -463,8 +481,7 @@ int delegate_clean_up(
     else if (delegate_start(delegate, &why) < 0)
         log_failure(LOG_LEVEL_WARNING, &why);
     int code;
-    int r = delegate->address ? delegate_delete(delegate, err)
-                              : delegate_command_delete(options, &code, err);
+    int r = delegate->address ? delegate_delete(delegate, err) : clean_up(options, &code, err);
     delegate_free(delegate);
     return r;
 }

@@ -1,36 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/container/runtime.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/memory.h"
 #include "base/path.h"
-#include "base/process.h"
+#include "bootstrap/runtime_type.h"
 #include "proto/containerd/runc/v1/options.pb-c.h"
 #include "proto/containerd/runtimeoptions/v1/options.pb-c.h"
-
-/* "io.containerd.runc.v2" → "containerd-shim-runc-v2" */
-static char *program_of(const char *type) {
-    autotexts char **words = texts_split(type, '.');
-    size_t n = texts_count(words);
-    return text_format("containerd-shim-%s-%s", words[n - 2], words[n - 1]);
-}
-
-static int find_shim(const char *type, char **ret, Error *err) {
-    if (path_is_absolute(type)) {
-        if (access(type, X_OK) < 0)
-            return error_set_errno(err, errno, "cannot run '%s'", type);
-        *ret = text_copy(type);
-        return 0;
-    }
-    autofree char *program = program_of(type);
-    if (process_find_program(program, ret, err) < 0)
-        return error_prefix(err, "runtime '%s'", type);
-    return 0;
-}
 
 static char *or_empty(const char *text) {
     return (char *)(uintptr_t)(text ? text : "");
@@ -79,7 +56,7 @@ int task_runtime_find(
     if (!runtime.type)
         return 0;
     TRY(config_runtime_options(&runtime, &options, err));
-    TRY(find_shim(runtime.type, &ret->delegate, err));
+    TRY(runtime_type_find_shim(runtime.type, &ret->delegate, err));
     if (text_starts(path_name(ret->delegate), "containerd-shim-runc-"))
         pack_runc(&options, root, ret);
     else

@@ -4,8 +4,8 @@
 
 #include "base/path.h"
 #include "base/text.h"
+#include "bootstrap/answer.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
-#include "shim/delegate_command.h"
 #include "shim/options.h"
 #include "target.h"
 
@@ -28,13 +28,13 @@ static void decode_options(char *type, const uint8_t *data, size_t size) {
 }
 
 static void decode_answer(const uint8_t *data, size_t size) {
-    DelegateAnswer answer = {};
+    BootstrapAnswer answer = {};
     Error err = {};
-    if (delegate_answer_decode((const char *)data, size, &answer, &err) < 0)
+    if (bootstrap_answer_decode((const char *)data, size, &answer, &err) < 0)
         return;
     if (!path_is_absolute(answer.address) || answer.version < 2 || answer.version > 3)
         abort();
-    free(answer.address);
+    bootstrap_answer_done(&answer);
 }
 
 static void decode_request(const uint8_t *data, size_t size) {
