@@ -29,11 +29,13 @@ struct Health {
     HealthStatus status;
     unsigned failing_streak, results_n;
     HealthResult results[HEALTH_RESULTS];
-    int64_t life_began; /* monotonic; 0: no life */
-    pid_t probe;        /* 0: none under way */
-    int64_t probe_started;
-    bool timed_out;
+    int64_t life_began;    /* monotonic; 0: no life */
+    pid_t probe;           /* 0: none under way */
+    int64_t probe_started; /* and */
+    int64_t probe_began;   /* the same, monotonic */
+    bool timed_out, void_probe;
     Text output;
+    bool cut;          /* it wrote more */
     LoopSource source; /* of the probe's output; fd -1: closed */
     LoopTimer timer;   /* the next probe, or the end of this one's time */
     LoopTimer stop_timer;
@@ -63,13 +65,13 @@ static Loop *loop_of(const Health *health) {
     return &health->container->shim->loop;
 }
 
-static bool in_start_period(const Health *health) {
-    return time_monotonic() - health->life_began < health->with.start_period;
+static bool in_start_period(const Health *health, int64_t monotonic) {
+    return monotonic - health->life_began < health->with.start_period;
 }
 
 /* In the start period, until the first success, probes come as often as it says. */
 static void await_next(Health *health) {
-    bool early = health->status == HEALTH_STARTING && in_start_period(health);
+    bool early = health->status == HEALTH_STARTING && in_start_period(health, time_monotonic());
     loop_arm(loop_of(health), &health->timer,
         early ? health->with.start_interval : health->with.interval);
 }
@@ -100,7 +102,8 @@ static void act(Health *health) {
     switch (health->with.on_failure) {
     case HEALTH_ON_FAILURE_NONE:
         break;
-    case HEALTH_ON_FAILURE_STOP:
+    case HEALTH_ON_FAILURE_STOP: /* as `tare stop`: for good */
+        health->container->restart.mode = RESTART_NO;
         signal_container(health, health->with.stop_signal ? health->with.stop_signal : SIGTERM);
         loop_arm(loop_of(health), &health->stop_timer, stop_patience);
         break;
@@ -121,7 +124,7 @@ static void conclude(Health *health, HealthResult *result) {
     if (good) {
         health->failing_streak = 0;
         health->status = HEALTH_HEALTHY;
-    } else if (before != HEALTH_STARTING || !in_start_period(health)) {
+    } else if (before != HEALTH_STARTING || !in_start_period(health, health->probe_began)) {
         health->failing_streak++;
         if (health->failing_streak >= health->with.retries)
             health->status = HEALTH_UNHEALTHY;
@@ -146,6 +149,7 @@ static bool read_output(Health *health) {
     size_t room = HEALTH_OUTPUT_MAX - health->output.length;
     if (n > 0)
         text_append_bytes(&health->output, buffer, (size_t)n < room ? (size_t)n : room);
+    health->cut |= n > 0 && (size_t)n > room;
     return n > 0;
 }
 
@@ -193,8 +197,9 @@ static int start_probe(Health *health, Error *err) {
     autoclose int writer = ends[1];
     health->source.fd = ends[0];
     text_clear(&health->output);
-    health->timed_out = false;
+    health->cut = health->timed_out = health->void_probe = false;
     health->probe_started = time_now();
+    health->probe_began = time_monotonic();
     TRY(fd_set_nonblocking(ends[0], true, err));
     const int fds[3] = {-1, writer, writer};
     TRY(health->with.url ? spawn_probe(health, fds, err) : spawn_exec(health, fds, err));
@@ -219,38 +224,56 @@ static void end_probe(const Health *health) {
 static void on_timer(void *owner, uint32_t events) {
     Health *health = owner;
     Error err = {};
-    if (health->probe > 0) {
+    if (health->probe > 0 && health->void_probe) { /* it takes its time to go */
+        await_next(health);
+    } else if (health->probe > 0) {
         health->timed_out = true;
         end_probe(health);
-    } else if (health->container->init.state != PROCESS_RUNNING) { /* paused */
-        await_next(health);
     } else if (start_probe(health, &err) < 0) {
         close_output(health);
         fail_to_run(health, &err);
     }
 }
 
+static char *take_output(Health *health) {
+    char limit[TIME_TEXT_SIZE];
+    if (health->cut)
+        text_append(&health->output, "...");
+    if (!health->timed_out)
+        return text_take(&health->output);
+    return text_format("Health check exceeded timeout (%s)%s%s",
+        time_format_duration(health->with.timeout, limit), health->output.length ? ": " : "",
+        health->output.length ? health->output.data : "");
+}
+
 bool health_reaped(Health *health, pid_t pid, int status) {
     if (!health || pid != health->probe)
         return false;
     health->probe = 0;
-    if (!health->life_began) { /* the container ended first */
-        close_output(health);
-        return true;
-    }
-    while (health->source.fd >= 0 && read_output(health))
+    while (health->life_began && health->source.fd >= 0 && read_output(health))
         ;
     close_output(health);
-    HealthResult result = {
-        health->probe_started, time_now(), process_exit_code(status), text_take(&health->output)};
-    if (health->timed_out) {
-        free(result.output);
-        result.exit_code = -1;
-        result.output = text_format("Health check exceeded timeout (%g s)",
-            (double)health->with.timeout / (double)TIME_SECOND);
-    }
+    if (!health->life_began || health->void_probe) /* the container has ended, or was paused */
+        return true;
+    HealthResult result = {health->probe_started, time_now(),
+        health->timed_out ? -1 : process_exit_code(status), take_output(health)};
     conclude(health, &result);
     return true;
+}
+
+/* What was asked of a container that stands still says nothing of it. */
+void health_pause(Health *health) {
+    if (!health)
+        return;
+    loop_disarm(loop_of(health), &health->timer);
+    health->void_probe = true;
+    if (health->probe > 0)
+        end_probe(health);
+}
+
+void health_resume(Health *health) {
+    if (health)
+        await_next(health);
 }
 
 void health_begin(Health *health) {

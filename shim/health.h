@@ -63,6 +63,10 @@ int health_action_parse(const char *name, HealthAction *ret, Error *err);
 void health_begin(Health *health);
 void health_end(Health *health);
 
+/* Between these there are no probes; the one under way does not count. */
+void health_pause(Health *health);
+void health_resume(Health *health);
+
 /* Whether the child that has ended was a probe. */
 bool health_reaped(Health *health, pid_t pid, int status);
 

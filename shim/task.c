@@ -99,6 +99,7 @@ static int refuse_kill(Process *process, const TaskRequest *request, Error *err)
 static int pause_container(Process *process, const TaskRequest *request, Error *err) {
     TRY(runtime_command(&process->container->runtime, "pause", process->container->id, err));
     process->state = PROCESS_PAUSED;
+    health_pause(process->container->health);
     notice_paused(process);
     return 0;
 }
@@ -106,6 +107,7 @@ static int pause_container(Process *process, const TaskRequest *request, Error *
 static int resume_container(Process *process, const TaskRequest *request, Error *err) {
     TRY(runtime_command(&process->container->runtime, "resume", process->container->id, err));
     process->state = PROCESS_RUNNING;
+    health_resume(process->container->health);
     notice_resumed(process);
     return 0;
 }

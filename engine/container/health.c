@@ -11,12 +11,30 @@ static const char *kind_of(const OciHealthcheck *health) {
     return health->test.n ? health->test.item[0] : "";
 }
 
+static const char *const tests[] = {"CMD", "CMD-SHELL", "URL"};
+
 bool health_is_url(const OciHealthcheck *health) {
     return text_equal(kind_of(health), "URL");
 }
 
-static JsonInt either(JsonInt user, JsonInt image) {
-    return user.value ? user : image;
+/* What the user says was checked; what an image says too small is not said, as with Docker. */
+static JsonInt either(JsonInt user, JsonInt image, int64_t least) {
+    return user.value || image.value < least ? user : image;
+}
+
+static bool is_url(const char *text) {
+    static const char *const schemes[] = {"http://", "https://", "tcp://", "grpc://"};
+    for (size_t i = 0; i < array_size(schemes); i++)
+        if (text_starts(text, schemes[i]) && text[strlen(schemes[i])])
+            return true;
+    return false;
+}
+
+static bool is_known(const char *word, const char *const *known, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (text_equal(word, known[i]))
+            return true;
+    return false;
 }
 
 bool health_of(const ContainerRecord *record, OciHealthcheck *ret) {
@@ -26,12 +44,13 @@ bool health_of(const ContainerRecord *record, OciHealthcheck *ret) {
     user = user ? user : &nothing;
     image = image ? image : &nothing;
     *ret = (OciHealthcheck){.test = user->test.n ? user->test : image->test,
-        .interval = either(user->interval, image->interval),
-        .timeout = either(user->timeout, image->timeout),
-        .start_period = either(user->start_period, image->start_period),
-        .start_interval = either(user->start_interval, image->start_interval),
-        .retries = either(user->retries, image->retries)};
-    return ret->test.n > 1 && !text_equal(kind_of(ret), "NONE");
+        .interval = either(user->interval, image->interval, TIME_MILLISECOND),
+        .timeout = either(user->timeout, image->timeout, TIME_MILLISECOND),
+        .start_period = either(user->start_period, image->start_period, TIME_MILLISECOND),
+        .start_interval = either(user->start_interval, image->start_interval, TIME_MILLISECOND),
+        .retries = either(user->retries, image->retries, 1)};
+    return ret->test.n > 1 && is_known(kind_of(ret), tests, array_size(tests)) &&
+           (!health_is_url(ret) || is_url(ret->test.item[1]));
 }
 
 void health_command(const ContainerRecord *record, const OciHealthcheck *health, JsonTexts *ret) {
@@ -50,56 +69,41 @@ void health_command(const ContainerRecord *record, const OciHealthcheck *health,
     json_texts_add(ret, health->test.item[1]);
 }
 
-static int check_url(const char *url, Error *err) {
-    static const char *const schemes[] = {"http://", "https://", "tcp://", "grpc://"};
-    for (size_t i = 0; i < array_size(schemes); i++)
-        if (text_starts(url, schemes[i]) && url[strlen(schemes[i])])
-            return 0;
-    return error_set(err, ERROR_INVALID,
-        "health check: '%.200s' is not a URL with http, https, tcp or grpc", url);
-}
-
-static int check_durations(const OciHealthcheck *health, Error *err) {
+static int check_numbers(const OciHealthcheck *health, Error *err) {
     const struct {
         const char *name;
         int64_t value;
     } durations[] = {
-        {"interval", health->interval.value},
-        {"timeout", health->timeout.value},
-        {"start period", health->start_period.value},
-        {"start interval", health->start_interval.value},
+        {"Interval", health->interval.value},
+        {"Timeout", health->timeout.value},
+        {"StartPeriod", health->start_period.value},
+        {"StartInterval", health->start_interval.value},
     };
     for (size_t i = 0; i < array_size(durations); i++)
         if (durations[i].value != 0 && durations[i].value < TIME_MILLISECOND)
             return error_set(
-                err, ERROR_INVALID, "health check: %s cannot be less than 1ms", durations[i].name);
+                err, ERROR_INVALID, "%s in Healthcheck cannot be less than 1ms", durations[i].name);
     if (health->retries.value < 0 || health->retries.value > INT32_MAX)
-        return error_set(err, ERROR_INVALID, "health check: retries cannot be negative");
+        return error_set(err, ERROR_INVALID, "Retries in Healthcheck cannot be negative");
     return 0;
 }
 
 int health_check(const ContainerRecord *record, Error *err) {
-    static const char *const kinds[] = {"", "NONE", "CMD", "CMD-SHELL", "URL"}, *const actions[] = {
-                                                                                    "", "none",
-                                                                                    "kill", "stop",
-                                                                                    "restart"};
+    static const char *const actions[] = {"", "none", "kill", "stop", "restart"};
+    static const OciHealthcheck nothing;
     const ContainerSettings *settings = record->settings;
-    OciHealthcheck health;
-    bool wanted = health_of(record, &health), kind_known = false, action_known = false;
-    const char *action = settings->health_on_failure ? settings->health_on_failure : "";
-    for (size_t i = 0; i < array_size(kinds); i++) {
-        kind_known |= text_equal(kind_of(&health), kinds[i]);
-        action_known |= text_equal(action, actions[i]);
-    }
-    if (!kind_known)
-        return error_set(
-            err, ERROR_INVALID, "health check: unknown kind of test '%.100s'", kind_of(&health));
-    if (!action_known)
+    const OciHealthcheck *user = settings->health ? settings->health : &nothing;
+    const char *kind = kind_of(user), *action = settings->health_on_failure;
+    if (user->test.n && !text_equal(kind, "NONE") && !is_known(kind, tests, array_size(tests)))
+        return error_set(err, ERROR_INVALID, "health check: unknown kind of test '%.100s'", kind);
+    if (action && !is_known(action, actions, array_size(actions)))
         return error_set(err, ERROR_INVALID,
             "health check: unknown action '%.100s': none, kill, stop or restart", action);
-    if (wanted && health_is_url(&health))
-        TRY(check_url(health.test.item[1], err));
-    return check_durations(&health, err);
+    if (health_is_url(user) && (user->test.n < 2 || !is_url(user->test.item[1])))
+        return error_set(err, ERROR_INVALID,
+            "health check: '%.200s' is not a URL with http, https, tcp or grpc",
+            user->test.n < 2 ? "" : user->test.item[1]);
+    return check_numbers(user, err);
 }
 
 TaskHealth health_task(const ContainerRecord *record, const OciHealthcheck *health,

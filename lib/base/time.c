@@ -186,6 +186,38 @@ int time_parse_duration(const char *text, const char *what, int64_t *ret, Error 
     return 0;
 }
 
+/* A number with as many of the places below `unit` as it needs. */
+static void format_part(int64_t value, int64_t unit, const char *name, char *buffer, size_t size) {
+    int n = snprintf(buffer, size, "%lld", (long long)(value / unit));
+    int64_t rest = value % unit;
+    if (rest)
+        n += snprintf(buffer + n, size - (size_t)n, ".");
+    for (; rest; rest = rest * 10 % unit)
+        n += snprintf(buffer + n, size - (size_t)n, "%lld", (long long)(rest * 10 / unit));
+    snprintf(buffer + n, size - (size_t)n, "%s", name);
+}
+
+const char *time_format_duration(int64_t duration, char buffer[TIME_TEXT_SIZE]) {
+    const int64_t minute = 60 * TIME_SECOND, hour = 60 * minute;
+    int n = 0;
+    if (duration >= hour)
+        n += snprintf(buffer, TIME_TEXT_SIZE, "%lldh", (long long)(duration / hour));
+    if (duration >= minute)
+        n += snprintf(buffer + n, (size_t)(TIME_TEXT_SIZE - n), "%lldm",
+            (long long)(duration % hour / minute));
+    char *rest = buffer + n;
+    size_t size = (size_t)(TIME_TEXT_SIZE - n);
+    if (duration >= TIME_SECOND || duration == 0)
+        format_part(duration % minute, TIME_SECOND, "s", rest, size);
+    else if (duration >= TIME_MILLISECOND)
+        format_part(duration, TIME_MILLISECOND, "ms", rest, size);
+    else if (duration >= 1000)
+        format_part(duration, 1000, "µs", rest, size);
+    else
+        format_part(duration, 1, "ns", rest, size);
+    return buffer;
+}
+
 bool time_parse_unix(const char *text, int64_t *ret) {
     size_t digits = strspn(text, "0123456789");
     const char *fraction = text[digits] == '.' ? text + digits + 1 : "";

@@ -30,3 +30,6 @@ bool time_parse_unix(const char *text, int64_t *ret);
 
 /* Go's durations: "1h30m", "1.5s", "100ms". ERROR_INVALID names `what`. */
 int time_parse_duration(const char *text, const char *what, int64_t *ret, Error *err);
+
+/* The same written as Go does: "1h30m0s", "1.5s", "100ms". Not negative. */
+const char *time_format_duration(int64_t duration, char buffer[TIME_TEXT_SIZE]);

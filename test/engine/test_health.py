@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+import images
 from harness import wait_until
 
 
@@ -52,6 +53,57 @@ def test_probes_go_on_while_the_engine_is_away(engine, busybox):
     engine.tare("rm", "-f", "away")
 
 
+@pytest.fixture(scope="module")
+def image(engine, tmp_path_factory):
+    """image(name, healthcheck): busybox with that HEALTHCHECK, whatever it says."""
+    base, directory = images.busybox_tar(), tmp_path_factory.mktemp("images")
+
+    def make(name, healthcheck):
+        layout = images.Layout(directory / name)
+        layout.tag(f"{name}:latest", layout.manifest([base], {**images.BUSYBOX_CONFIG, "Healthcheck": healthcheck}, compression="none"))
+        engine.tare("load", "-i", layout.archive(directory / f"{name}.tar"))
+        return name
+
+    return make
+
+
+def test_what_the_image_says_holds_where_the_user_says_nothing(engine, image):
+    checked = image("checked", {"Test": ["CMD-SHELL", "echo of the image"], "Interval": 100_000_000, "Retries": 7})
+    engine.tare("run", "-d", "--name", "plain", checked, "sleep", "1000")
+    assert wait_for(engine, "plain", "healthy")["Log"][-1]["Output"] == "of the image\n"
+    engine.tare("run", "-d", "--name", "merged", "--health-cmd", "echo of the user; false", "--health-retries", "1", checked, "sleep", "1000")
+    assert wait_for(engine, "merged", "unhealthy")["Log"][-1]["Output"] == "of the user\n"
+    assert inspect(engine, "merged")["Config"]["Healthcheck"] == {
+        "Test": ["CMD-SHELL", "echo of the user; false"], "Interval": 100_000_000, "Retries": 1}
+    engine.tare("run", "-d", "--name", "none", "--no-healthcheck", checked, "sleep", "1000")
+    assert "Health" not in inspect(engine, "none")["State"]
+    shown = {status: engine.output("ps", "--format", "{{.Names}}", "--filter", f"health={status}").split() for status in ("healthy", "unhealthy", "none")}
+    assert shown == {"healthy": ["plain"], "unhealthy": ["merged"], "none": ["none"]}
+    engine.tare("rm", "-f", "plain", "merged", "none")
+
+
+@pytest.mark.parametrize("number, healthcheck", enumerate([
+    {"Test": ["DANCE", "x"]}, {"Test": ["CMD"]}, {"Test": []}, {"Interval": 1}, {"Test": ["URL", "ftp://x"]},
+    {"Test": ["NONE"], "Retries": -1}, {"Test": ["CMD", "true"], "Interval": -1, "Timeout": -(2**63), "Retries": -(2**63)},
+]))
+def test_nonsense_in_an_image_keeps_nothing_from_running(engine, image, number, healthcheck):
+    """As with Docker: it is the user whose words are refused."""
+    name = image(f"nonsense{number}", healthcheck)
+    assert engine.output("run", "--rm", name, "echo", "ran") == "ran"
+
+
+def test_changes_are_events(engine, busybox):
+    engine.tare("run", "-d", "--name", "told", "--health-cmd", "test -e /ok", "--health-interval", "100ms",
+                "--health-retries", "1", busybox, "sleep", "1000")
+    wait_for(engine, "told", "unhealthy")
+    engine.tare("exec", "told", "touch", "/ok")
+    wait_for(engine, "told", "healthy")
+    said = engine.output("events", "--since", "1h", "--until", "0s", "--filter", "container=told", "--filter", "event=health_status",
+                         "--format", "{{.Action}}").splitlines()
+    assert said == ["health_status: unhealthy", "health_status: healthy"]
+    engine.tare("rm", "-f", "told")
+
+
 def test_http_from_inside_without_a_helper(engine, busybox):
     engine.tare("run", "-d", "--name", "web", "--health-http", "8080/fine", "--health-interval", "200ms", busybox,
                 "sh", "-c", "mkdir /www; echo fine > /www/fine; exec busybox httpd -f -p 127.0.0.1:8080 -h /www")
@@ -80,7 +132,7 @@ def test_no_healthcheck_is_none(engine, busybox):
     (["--health-cmd", "x", "--health-http", "80"], "only one of --health-cmd, --health-http"),
     (["--no-healthcheck", "--health-cmd", "x"], "--no-healthcheck conflicts with --health-"),
     (["--health-cmd", "x", "--health-interval", "soon"], "--health-interval"),
-    (["--health-cmd", "x", "--health-interval", "1us"], "interval cannot be less than 1ms"),
+    (["--health-cmd", "x", "--health-interval", "1us"], "Interval in Healthcheck cannot be less than 1ms"),
     (["--health-cmd", "x", "--health-on-failure", "dance"], "unknown action 'dance'"),
     (["--health-http", "ftp://x/"], "is not a URL"),
 ])

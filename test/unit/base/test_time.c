@@ -79,6 +79,28 @@ static void durations_as_go_writes_them(void **state) {
     assert_int_equal(time_parse_duration("9999999999h", "x", &duration, &err), ERROR_RANGE);
 }
 
+static void durations_are_written_as_go_does(void **state) {
+    static const struct {
+        const char *text;
+        int64_t duration;
+    } rows[] = {
+        {"0s", 0},
+        {"3ns", 3},
+        {"1.001µs", 1001},
+        {"1.5ms", 1500000},
+        {"100ms", 100 * TIME_MILLISECOND},
+        {"1.5s", 1500 * TIME_MILLISECOND},
+        {"30s", 30 * TIME_SECOND},
+        {"1m0.5s", 60500 * TIME_MILLISECOND},
+        {"1h30m0s", 5400 * TIME_SECOND},
+        {"24h0m0.000000001s", 24 * 3600 * TIME_SECOND + 1},
+        {"2562047h47m16.854775807s", INT64_MAX},
+    };
+    char buffer[TIME_TEXT_SIZE];
+    for (size_t i = 0; i < array_size(rows); i++)
+        assert_string_equal(time_format_duration(rows[i].duration, buffer), rows[i].text);
+}
+
 static void sleeps_as_long_as_asked(void **state) {
     int64_t before = time_monotonic();
     time_sleep(20 * TIME_MILLISECOND);
@@ -93,6 +115,7 @@ int main(void) {
         TEST(reads_offsets),
         TEST(refuses_what_is_no_time),
         TEST(durations_as_go_writes_them),
+        TEST(durations_are_written_as_go_does),
         TEST(sleeps_as_long_as_asked),
     };
     return RUN(tests);
