@@ -19,7 +19,7 @@ bool health_is_url(const OciHealthcheck *health) {
 
 /* What the user says was checked; what an image says too small is not said, as with Docker. */
 static JsonInt either(JsonInt user, JsonInt image, int64_t least) {
-    return user.value || image.value < least ? user : image;
+    return user.value ? user : image.value >= least ? image : (JsonInt){};
 }
 
 static bool is_url(const char *text) {
