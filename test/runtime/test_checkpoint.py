@@ -238,7 +238,7 @@ def test_mounts_below_a_recursive_bind(runtime):
 
 CONNECTION = """
 nc -l -p 1234 -e sh -c 'while read word; do echo got $word; done' &
-sleep 0.2
+until grep -q ':04D2 .* 0A ' /proc/net/tcp*; do sleep 0.05; done
 (while :; do echo $((i++)); sleep 0.05; done) | nc 127.0.0.1 1234 >/tmp/answers
 """
 
