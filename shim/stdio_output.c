@@ -90,13 +90,27 @@ static bool read_stream(Stream *stream) {
     return true;
 }
 
-static bool is_drained(const Stdio *stdio) {
+/* A line that the program has not ended is one, too; what its descendants write is another. */
+static void flush_log(const Stdio *stdio) {
+    for (int i = 0; stdio->log && i < LOG_STREAMS; i++)
+        log_sink_flush(stdio->log, (LogStream)i);
+}
+
+static bool is_read(const Stdio *stdio) {
     for (int i = 0; i < LOG_STREAMS; i++) {
         const Stream *stream = &stdio->streams[i];
         if ((stream->source.fd >= 0 && !stream->drained) || stream->sink.pending.length > 0)
             return false;
     }
     return true;
+}
+
+/* Whoever hears of the end finds everything in the log. */
+static bool is_drained(const Stdio *stdio) {
+    if (!is_read(stdio))
+        return false;
+    flush_log(stdio);
+    return !log_sink_is_behind(stdio->log);
 }
 
 static bool has_unread(const Stdio *stdio, const Sink *sink) {
@@ -220,8 +234,7 @@ void stdio_output_done(Stdio *stdio) {
         stdio_close_source(stdio->loop, &stdio->streams[i].source);
         stdio_close_source(stdio->loop, &stdio->streams[i].sink.source);
         text_done(&stdio->streams[i].sink.pending);
-        if (stdio->log)
-            log_sink_flush(stdio->log, (LogStream)i);
     }
+    flush_log(stdio);
     logger_end(stdio->logger);
 }

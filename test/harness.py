@@ -22,7 +22,7 @@ import images
 from terminal import Terminal
 
 
-PROGRAMS = ["cli/tare", "engine/tared", "engine/layer/tare-unpack", "engine/layer/tare-pack", "runtime/tare-runtime", "runtime/tare-systemd", "shim/containerd-shim-tare-v2", "shim/tare-compress", "shim/tare-probe"]
+PROGRAMS = ["cli/tare", "engine/tared", "engine/layer/tare-unpack", "engine/layer/tare-pack", "engine/journal/tare-journal", "runtime/tare-runtime", "runtime/tare-systemd", "shim/containerd-shim-tare-v2", "shim/tare-compress", "shim/tare-probe"]
 
 
 def wait_until(condition, timeout=60, what="condition"):

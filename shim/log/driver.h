@@ -18,6 +18,7 @@ struct LogSink {
     OutputDriver kind;
     char *path; /* of its file; NULL: none that can be read back */
     bool full;
+    bool behind; /* something is not in the log yet, and will be */
 };
 
 extern const LogDriver log_json_file, log_local, log_cri, log_journald, log_syslog;

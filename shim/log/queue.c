@@ -125,11 +125,12 @@ static bool tell_loss(LogQueue *queue) {
 }
 
 /* Full from max on, until half of it is gone. */
-static void update_full(LogQueue *queue) {
-    bool was = queue->with.full->full;
-    queue->with.full->full =
-        !queue->non_blocking && held(queue) >= (was ? queue->max / 2 : queue->max);
-    if (was && !queue->with.full->full && queue->ready)
+static void update_sink(LogQueue *queue) {
+    LogSink *sink = queue->with.full;
+    bool was_full = sink->full, was_behind = sink->behind;
+    sink->full = !queue->non_blocking && held(queue) >= (was_full ? queue->max / 2 : queue->max);
+    sink->behind = !queue->non_blocking && held(queue) > 0;
+    if (((was_full && !sink->full) || (was_behind && !sink->behind)) && queue->ready)
         queue->ready(queue->owner);
 }
 
@@ -140,7 +141,7 @@ static void flush(LogQueue *queue) {
     } while (tell_loss(queue));
     if (held(queue) == 0 && queue->source.fd >= 0)
         loop_watch(queue->loop, &queue->source, 0);
-    update_full(queue);
+    update_sink(queue);
 }
 
 static void on_writable(void *owner, uint32_t events) {
@@ -165,7 +166,7 @@ void log_queue_add(LogQueue *queue, const char *bytes, size_t n) {
     if (queue->noting)
         return;
     if (queue->source.events & EPOLLOUT)
-        update_full(queue); /* the socket takes nothing now */
+        update_sink(queue); /* the socket takes nothing now */
     else
         flush(queue);
 }

@@ -13,7 +13,7 @@
  * message says how many as soon as there is room. */
 typedef struct LogQueueOptions {
     const LogSinkOptions *sink; /* its loop, settings, ready and owner; read by log_queue_new */
-    LogSink *full;              /* whose `full` is kept right */
+    LogSink *full;              /* whose `full` and `behind` are kept right */
     void *owner;                /* of the functions */
     /* A connected or connecting non-blocking socket. */
     int (*call)(void *owner, int *ret_fd, Error *err);

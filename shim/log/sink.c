@@ -43,6 +43,10 @@ bool log_sink_is_full(const LogSink *sink) {
     return sink && sink->full;
 }
 
+bool log_sink_is_behind(const LogSink *sink) {
+    return sink && sink->behind;
+}
+
 LogSink *log_sink_free(LogSink *sink) {
     if (!sink)
         return NULL;

@@ -27,7 +27,7 @@ typedef struct LogSinkOptions {
     const char *id, *name, *image, *tag; /* of the container */
     JsonMap attributes;                  /* labels and variables that --log-opt names */
     Loop *loop;
-    void (*ready)(void *owner); /* full no more */
+    void (*ready)(void *owner); /* full, or behind, no more */
     void *owner;
 } LogSinkOptions;
 
@@ -40,6 +40,9 @@ void log_sink_write(LogSink *sink, LogStream stream, const char *bytes, size_t n
 void log_sink_flush(LogSink *sink, LogStream stream);
 
 bool log_sink_is_full(const LogSink *sink);
+
+/* Whether something that was written is still on its way. */
+bool log_sink_is_behind(const LogSink *sink);
 
 LogSink *log_sink_free(LogSink *sink); /* flushes; returns NULL; takes NULL */
 static inline void log_sink_drop_(LogSink *sink) {
