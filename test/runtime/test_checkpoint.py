@@ -181,7 +181,7 @@ OPEN_FILES = "ls -l /proc/[0-9]*/fd/3 2>/dev/null | sed 's/.*proc/proc/' | grep 
 
 
 def test_many_processes(runtime):
-    script = "for i in $(seq 60); do (exec 3>/tmp/open$i; while :; do sleep 0.5; done) & done; wait"
+    script = "for i in $(seq 60); do (exec 3>/tmp/open$i; while :; do sleep 5; done) & done; wait"
     bundle = runtime.bundle().sh(script).mount("/tmp", "tmpfs", "tmpfs")
     name = runtime.start(bundle)
 
