@@ -24,6 +24,8 @@ enum {
     QUEUE_LOW = ATTACH_QUEUE_MAX / 2,
 };
 
+static const int64_t settle = 10 * TIME_MILLISECOND;
+
 typedef struct Client {
     StdioListener listener;
     LogReplay *replay; /* NULL: it gets the live output */
@@ -31,7 +33,8 @@ typedef struct Client {
     AttachServer *server;
     Stdio *stdio; /* NULL before hello, and after the exit */
     LoopSource source;
-    LoopTimer timer; /* stall, or 0 delay: close from the loop */
+    LoopTimer timer; /* stall, or 0 delay: close from the loop; or settling */
+    bool settling;   /* the replay waits for what is on its way into the log */
     Text out;
     size_t sent; /* bytes of out that are gone */
     uint8_t wants;
@@ -201,7 +204,8 @@ static void on_input_ready(StdioListener *listener) {
     watch_client(client_of(listener));
 }
 
-/* The live output goes on where the log ends: nothing comes in between. */
+/* The live output goes on where the log ends: nothing comes in between. Not while something is on
+ * its way into the log. */
 static void end_replay(Client *client) {
     for (LogStream stream = LOG_STDOUT; stream < LOG_STREAMS; stream++) {
         const char *bytes;
@@ -224,9 +228,15 @@ static void replay(Client *client) {
         while (client->out.length - client->sent < QUEUE_LOW &&
                log_replay_next(client->replay, &stream, &bytes, &n) > 0)
             queue_output(client, stream, bytes, n);
-        if (client->out.length - client->sent < QUEUE_LOW)
+        client->settling = client->out.length - client->sent < QUEUE_LOW &&
+                           log_sink_is_behind(stdio_log(client->stdio));
+        if (client->out.length - client->sent < QUEUE_LOW && !client->settling)
             end_replay(client);
         flush(client);
+        if (client->settling) {
+            loop_arm(client->server->options.loop, &client->timer, settle);
+            return;
+        }
     }
     if (client->replay && !client->broken && !client->timer.deadline)
         loop_arm(client->server->options.loop, &client->timer, ATTACH_STALL);
@@ -351,9 +361,15 @@ static void on_client(void *owner, uint32_t events) {
         stdio_update(stdio);
 }
 
-/* Broken, or did not say hello or read for too long. */
+/* Broken, or did not say hello or read for too long; or there is perhaps more to replay. */
 static void on_timer(void *owner, uint32_t events) {
-    client_free(owner);
+    Client *client = owner;
+    if (!client->settling || client->broken) {
+        client_free(client);
+        return;
+    }
+    replay(client);
+    watch_client(client);
 }
 
 static void on_listener(void *owner, uint32_t events) {

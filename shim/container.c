@@ -183,6 +183,7 @@ static int open_log(Container *container, const TaskLog *log, Error *err) {
         .tag = log->tag,
         .attributes = log->attributes,
         .loop = &container->shim->loop,
+        .apart = container->shim->group != NULL,
         .ready = log_ready,
         .owner = container};
     bool writes_file = output_driver_suffix(log->settings.driver) != NULL;

@@ -22,6 +22,7 @@
 #include "shim/container.h"
 #include "shim/delegate.h"
 #include "shim/group.h"
+#include "shim/log/apart.h"
 #include "shim/record.h"
 #include "shim/shim.h"
 #include "shim/task.h"
@@ -92,7 +93,7 @@ static void on_end_timer(void *owner, uint32_t events) {
     }
     int64_t left = shim->end_deadline - time_monotonic();
     bool published = publisher_is_idle(shim->publisher) || left < end_timeout - publish_timeout;
-    if ((shim->farewells == 0 && published) || left < 0)
+    if ((shim->farewells == 0 && published && log_apart_is_idle()) || left < 0)
         loop_stop(&shim->loop);
     else
         loop_arm(&shim->loop, &shim->end_timer, end_poll);
@@ -178,6 +179,7 @@ int shim_serve(const ShimArguments *arguments, Error *err) {
     /* buffers go back to the kernel when they are freed: a shim lives long, and there are many */
     mallopt(M_MMAP_THRESHOLD, RETURN_SIZE);
     mallopt(M_TRIM_THRESHOLD, RETURN_SIZE);
+    mallopt(M_ARENA_MAX, 1); /* threads wait for disks and have little to allocate */
     TRY(take_record(&shim, err));
     TRY(loop_init(&shim.loop, err));
     shim.publisher = publisher_new(&publisher);

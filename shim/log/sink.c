@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "shim/log/driver.h"
+#include "shim/log/apart.h"
 
 static const LogDriver *const drivers[OUTPUT_DRIVERS] = {
     [OUTPUT_JSON_FILE] = &log_json_file,
@@ -23,6 +23,8 @@ int log_sink_open(const LogSinkOptions *options, LogSink **ret, Error *err) {
     if (!driver)
         return error_set(err, ERROR_UNSUPPORTED, "logger: this shim has no driver '%s'",
             output_driver_name(options->settings.driver));
+    if (options->apart && output_driver_suffix(options->settings.driver))
+        driver = &log_apart;
     TRY(driver->open(options, ret, err));
     (*ret)->driver = driver;
     (*ret)->kind = options->settings.driver;

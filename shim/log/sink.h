@@ -11,8 +11,9 @@
 
 /* Where a container's output is logged. One for all lives of a container; Stdio writes to it what
  * the program wrote, in the order of its reads. Writing never fails and, but for the disk's own
- * time, never waits: what a driver cannot take is counted and told in the log itself. A driver in
- * blocking mode that has enough waiting says that it is full; then the program waits. */
+ * time (and that only where no other container would have to wait, too), never waits: what a driver
+ * cannot take is counted and told in the log itself. A driver in blocking mode that has enough
+ * waiting says that it is full; then the program waits. */
 typedef struct LogSink LogSink;
 
 typedef enum LogStream {
@@ -27,6 +28,7 @@ typedef struct LogSinkOptions {
     const char *id, *name, *image, *tag; /* of the container */
     JsonMap attributes;                  /* labels and variables that --log-opt names */
     Loop *loop;
+    bool apart;                 /* other containers have the same loop: shim/log/apart.h */
     void (*ready)(void *owner); /* full, or behind, no more */
     void *owner;
 } LogSinkOptions;
