@@ -9,14 +9,32 @@ typedef struct RmiOptions {
     bool force, no_prune;
 } RmiOptions;
 
+typedef struct Rmi {
+    const Cli *cli;
+    const RmiOptions *options;
+} Rmi;
+
+/* *ret stays NULL where -f makes light of an image that is not there. */
+static int call_remove(Client *client, const Tare__V1__RemoveImageRequest *request,
+    Tare__V1__RemoveImageResponse **ret, const Rmi *rmi, Error *err) {
+    int code = client_call(client, &tare__v1__images__descriptor, "Remove", request, ret, err);
+    if (code != ERROR_NOT_FOUND || !rmi->options->force)
+        return code;
+    cli_report(rmi->cli, err); // said, and no failure, as with docker
+    return 0;
+}
+
 static int remove_one(Client *client, const char *image, void *data, Error *err) {
-    const RmiOptions *options = data;
+    const Rmi *rmi = data;
+    const RmiOptions *options = rmi->options;
     Tare__V1__RemoveImageRequest request = TARE__V1__REMOVE_IMAGE_REQUEST__INIT;
     request.image = (char *)image;
     request.force = options->force;
     request.no_prune = options->no_prune;
     autoreply Tare__V1__RemoveImageResponse *reply = NULL;
-    TRY(client_call(client, &tare__v1__images__descriptor, "Remove", &request, &reply, err));
+    TRY(call_remove(client, &request, &reply, rmi, err));
+    if (!reply)
+        return 0;
     for (size_t i = 0; i < reply->n_untagged; i++)
         printf("Untagged: %s\n", reply->untagged[i]);
     for (size_t i = 0; i < reply->n_deleted; i++)
@@ -25,8 +43,8 @@ static int remove_one(Client *client, const char *image, void *data, Error *err)
 }
 
 static int run(Cli *cli, const void *values, int argc, char **argv) {
-    RmiOptions options = *(const RmiOptions *)values;
-    return cli_each(cli, argc, argv, remove_one, &options);
+    Rmi rmi = {cli, values};
+    return cli_each(cli, argc, argv, remove_one, &rmi);
 }
 
 #define T RmiOptions

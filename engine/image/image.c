@@ -97,15 +97,6 @@ void image_free(Image *image) {
     free(image);
 }
 
-static int compare_texts(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static void sort(JsonTexts *texts) {
-    if (texts->n > 1)
-        qsort(texts->item, texts->n, sizeof(*texts->item), compare_texts);
-}
-
 /* With the mutex held: all but the config. */
 static Image *copy_record(const Images *images, const ImageRecord *record) {
     Image *image = new (Image);
@@ -127,8 +118,8 @@ static Image *copy_record(const Images *images, const ImageRecord *record) {
         if (reference->added.value > image->tagged)
             image->tagged = reference->added.value;
     }
-    sort(&image->references);
-    sort(&image->digests);
+    json_texts_sort(&image->references);
+    json_texts_sort(&image->digests);
     return image;
 }
 
@@ -222,9 +213,7 @@ static int tag_locked(
 
 int image_tag(Images *images, const char *source, const char *target, Error *err) {
     autodone(Reference) reference = {};
-    TRY(reference_parse(target, &reference, err));
-    if (reference.digest)
-        return error_set(err, ERROR_INVALID, "refusing to create a tag with a digest reference");
+    TRY(reference_parse_tag(target, &reference, err));
     autofree char *canonical = reference_canonical(&reference);
     autofree char *id = NULL;
     pthread_mutex_lock(&images->mutex);

@@ -36,9 +36,7 @@ CLEANUP_DEFINE_DONE(Making, making_done)
 static int check_name(Making *making, Error *err) {
     if (text_is_empty(making->make->name))
         return 0;
-    TRY(reference_parse(making->make->name, &making->name, err));
-    if (making->name.digest)
-        return error_set(err, ERROR_INVALID, "refusing to create a tag with a digest reference");
+    TRY(reference_parse_tag(making->make->name, &making->name, err));
     making->named = true;
     return 0;
 }

@@ -9,21 +9,25 @@
 #include "engine/image/register.h"
 
 /* `rmi` as Docker does it: a name is only untagged while others are left; the last one takes the
- * image along, unless a container stands on it. */
+ * image along, unless a container or another image stands on it. */
 typedef struct Removal {
+    bool pruning; /* only if it has no name */
     const ImageRemove *request;
     char *id;
     char *name;      /* canonical of what the user named; NULL: an id */
     JsonTexts names; /* canonical, of all references to the image */
     JsonTexts going; /* those of them that are removed */
     bool whole;      /* the image goes too */
+    bool child;      /* another image was made from it here */
     ImageUse use;
     char container[65];
+    char *parent; /* id; NULL: none */
 } Removal;
 
 static void removal_free(Removal *removal) {
     free(removal->id);
     free(removal->name);
+    free(removal->parent);
     json_texts_done(&removal->names);
     json_texts_done(&removal->going);
 }
@@ -50,6 +54,10 @@ static int look_up(Images *images, const char *name, Removal *ret, Error *err) {
     for (size_t i = 0; i < images->references; i++)
         if (text_equal(images->reference[i]->image, ret->id))
             json_texts_add(&ret->names, images->reference[i]->name);
+    json_texts_sort(&ret->names);
+    for (size_t i = 0; i < images->images; i++)
+        ret->child |= text_equal(images->image[i]->parent, ret->id);
+    ret->parent = text_copy(match.image->parent);
     return 0;
 }
 
@@ -108,33 +116,37 @@ static int refuse_image(const Removal *removal, const char *force, const char *w
         removal->id + 7, force, why);
 }
 
-static int check_use(const Removal *removal, Error *err) {
-    autofree char *running =
-        text_format("image is being used by running container %.12s", removal->container);
-    autofree char *stopped =
-        text_format("image is being used by stopped container %.12s", removal->container);
+/* Docker's order. Hard: a child or a running container; a force takes the rest away. */
+static int check_image(const Removal *removal, bool names_matter, Error *err) {
+    bool force = removal->request->force;
+    autofree char *used = text_format("image is being used by %s container %.12s",
+        removal->use == IMAGE_RUNNING ? "running" : "stopped", removal->container);
+    if (removal->child)
+        return refuse_image(removal, "cannot be forced", "image has dependent child images", err);
     if (removal->use == IMAGE_RUNNING)
-        return refuse_image(removal, "cannot be forced", running, err);
-    if (removal->use == IMAGE_USED && !removal->request->force)
-        return refuse_image(removal, "must be forced", stopped, err);
+        return refuse_image(removal, "cannot be forced", used, err);
+    if (names_matter && !force && removal->names.n > 0)
+        return refuse_image(
+            removal, "must be forced", "image is referenced in multiple repositories", err);
+    if (removal->use == IMAGE_USED && !force)
+        return refuse_image(removal, "must be forced", used, err);
     return 0;
 }
 
-/* A forced removal of the last name of an image that runs only untags it. */
+/* A tag, and digests of its repository. */
+static bool has_one_name(const Removal *removal) {
+    return removal->names.n > 0 && in_one_repository(removal) && count_tags(removal) <= 1;
+}
+
+/* A name goes whatever hinders the image from going; then the image stays, without a name. */
 static int decide(Removal *removal, Error *err) {
-    bool force = removal->request->force;
+    Error ignored;
     list_going(removal);
-    if (removal->name) {
-        if (removal->whole && removal->use != IMAGE_UNUSED && !force)
-            return refuse_name(removal, err);
-        if (removal->use == IMAGE_RUNNING)
-            removal->whole = false;
-        return 0;
-    }
-    TRY(check_use(removal, err));
-    if (!force && (!in_one_repository(removal) || count_tags(removal) > 1))
-        return refuse_image(
-            removal, "must be forced", "image is referenced in multiple repositories", err);
+    if (!removal->name)
+        return check_image(removal, removal->pruning || !has_one_name(removal), err);
+    if (has_one_name(removal) && removal->use != IMAGE_UNUSED && !removal->request->force)
+        return refuse_name(removal, err);
+    removal->whole = removal->whole && check_image(removal, false, &ignored) == 0;
     return 0;
 }
 
@@ -160,7 +172,8 @@ static int apply(Images *images, const Removal *removal, Error *err) {
     autodone(Removal) now = {};
     pthread_mutex_lock(&images->mutex);
     int code = look_up(images, removal->request->name, &now, err);
-    if (code == 0 && (!text_equal(now.id, removal->id) || now.names.n != removal->names.n))
+    if (code == 0 && (!text_equal(now.id, removal->id) || now.names.n != removal->names.n ||
+                         now.child != removal->child))
         code = error_set(
             err, ERROR_ABORTED, "image %s has just changed: try again", removal->request->name);
     if (code == 0)
@@ -186,17 +199,47 @@ static ImageUse ask_use(Images *images, Removal *removal) {
                           : IMAGE_UNUSED;
 }
 
-int image_remove(Images *images, const ImageRemove *remove, ImageRemoval *ret, Error *err) {
-    autodone(Removal) removal = {.request = remove};
-    autodone(ImageRemoval) result = {};
+static int remove_one(
+    Images *images, const ImageRemove *remove, Removal *removal, ImageRemoval *ret, Error *err) {
+    removal->request = remove;
     pthread_mutex_lock(&images->mutex);
-    int code = look_up(images, remove->name, &removal, err);
+    int code = look_up(images, remove->name, removal, err);
     pthread_mutex_unlock(&images->mutex);
     TRY(code);
-    removal.use = ask_use(images, &removal);
-    TRY(decide(&removal, err));
-    TRY(apply(images, &removal, err));
-    report(images, &removal, &result);
+    removal->use = ask_use(images, removal);
+    TRY(decide(removal, err));
+    TRY(apply(images, removal, err));
+    report(images, removal, ret);
+    return 0;
+}
+
+/* Images that it was made from and that nobody has named go with it, as far as nothing else needs
+ * them. */
+static void prune_parents(Images *images, const char *parent, ImageRemoval *ret) {
+    autofree char *id = text_copy(parent);
+    while (id) {
+        autodone(Removal) removal = {.pruning = true};
+        const ImageRemove remove = {.name = id};
+        Error stays;
+        if (remove_one(images, &remove, &removal, ret, &stays) < 0)
+            return;
+        free(id);
+        id = take_ptr(&removal.parent);
+    }
+}
+
+static bool is_blank(const char *name) {
+    return name[strspn(name, " \t\r\n\v\f")] == '\0';
+}
+
+int image_remove(Images *images, const ImageRemove *remove, ImageRemoval *ret, Error *err) {
+    autodone(Removal) removal = {};
+    autodone(ImageRemoval) result = {};
+    if (is_blank(remove->name))
+        return error_set(err, ERROR_INVALID, "image name cannot be blank");
+    TRY(remove_one(images, remove, &removal, &result, err));
+    if (removal.whole && !remove->no_prune)
+        prune_parents(images, removal.parent, &result);
     TRY(collect(images, &result.deleted, err));
     *ret = result;
     result = (ImageRemoval){};

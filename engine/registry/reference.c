@@ -178,6 +178,20 @@ int reference_parse(const char *text, Reference *ret, Error *err) {
     return 0;
 }
 
+int reference_parse_tag(const char *text, Reference *ret, Error *err) {
+    autodone(Reference) reference = {};
+    TRY(reference_parse(text, &reference, err));
+    autofree char *name = reference_familiar_name(&reference);
+    if (reference.digest)
+        return error_set(err, ERROR_INVALID, "refusing to create a tag with a digest reference");
+    if (text_equal(name, "sha256"))
+        return error_set(err, ERROR_INVALID,
+            "refusing to create an ambiguous tag using digest algorithm as name");
+    *ret = reference;
+    reference = (Reference){};
+    return 0;
+}
+
 void reference_done(Reference *reference) {
     free(reference->domain);
     free(reference->path);

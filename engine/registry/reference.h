@@ -17,6 +17,8 @@ typedef struct Reference {
 
 /* ERROR_INVALID: "invalid reference format", "… repository name (library/A) must be lowercase". */
 int reference_parse(const char *text, Reference *ret, Error *err);
+/* A name to give: no digest, and nothing that reads like one. */
+int reference_parse_tag(const char *text, Reference *ret, Error *err);
 void reference_done(Reference *reference);
 CLEANUP_DEFINE_DONE(Reference, reference_done)
 

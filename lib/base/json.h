@@ -57,7 +57,8 @@ typedef struct JsonNumber {
 } JsonNumber;
 typedef struct JsonTexts {
     size_t n;
-    char **item; /* NULL when absent; else NULL-terminated, so it serves as argv */
+    char **item;     /* NULL when absent; else NULL-terminated, so it serves as argv */
+    size_t capacity; /* json_texts_add's; 0: as many as there are */
 } JsonTexts;
 typedef struct JsonUints {
     size_t n;
@@ -110,6 +111,7 @@ void json_append_string(Text *out, const char *bytes, size_t n);
 
 /* Helpers for filling documents. */
 void json_texts_add(JsonTexts *texts, const char *text);
+void json_texts_sort(JsonTexts *texts);
 void json_texts_done(JsonTexts *texts);
 CLEANUP_DEFINE_DONE(JsonTexts, json_texts_done)
 void json_map_done(JsonMap *map);

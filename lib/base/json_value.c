@@ -68,9 +68,21 @@ void json_done(const JsonType *type, void *value) {
 }
 
 void json_texts_add(JsonTexts *texts, const char *text) {
-    texts->item = memory_resize(texts->item, texts->n + 2, sizeof(char *));
+    if (texts->n + 2 > texts->capacity) {
+        texts->capacity = texts->n + 2 + texts->n / 2;
+        texts->item = memory_resize(texts->item, texts->capacity, sizeof(char *));
+    }
     texts->item[texts->n++] = text_copy(text);
     texts->item[texts->n] = NULL;
+}
+
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void json_texts_sort(JsonTexts *texts) {
+    if (texts->n > 1)
+        qsort(texts->item, texts->n, sizeof(*texts->item), compare_texts);
 }
 
 void json_texts_done(JsonTexts *texts) {

@@ -14,7 +14,8 @@
 
 static int choose(const char *add, const char *drop, bool privileged, JsonTexts *ret, Error *err) {
     autotexts char **adds = texts_split(add, ','), **drops = texts_split(drop, ',');
-    JsonTexts a = {texts_count(adds), adds}, d = {texts_count(drops), drops};
+    JsonTexts a = {.n = texts_count(adds), .item = adds},
+              d = {.n = texts_count(drops), .item = drops};
     const CapabilityChoice choice = {&a, &d, privileged};
     *ret = (JsonTexts){};
     return capability_choose(&choice, ret, err);

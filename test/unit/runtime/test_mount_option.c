@@ -7,7 +7,7 @@
 
 static MountOptions parse(const char *words) {
     char **list = texts_split(words, ' ');
-    JsonTexts texts = {texts_count(list), list};
+    JsonTexts texts = {.n = texts_count(list), .item = list};
     MountOptions options;
     mount_options_parse(&texts, &options);
     texts_free(list);
