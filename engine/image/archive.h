@@ -15,5 +15,10 @@ int archive_unpack(Images *images, ImageReader *reader, void *reader_user, Archi
 /* index.json of an OCI layout. ERROR_NOT_FOUND: it is none. */
 int archive_read_index(int tree, OciIndex *ret, Error *err);
 
+/* For an archive with docker's manifest.json alone: makes an OCI layout of it, in a directory
+ * below, of links to its files. Names are canonical, each with a row of its own. ERROR_NOT_FOUND:
+ * it has none. */
+int archive_make_layout(int tree, int *ret_layout, OciIndex *ret, Error *err);
+
 /* A blob of the layout, size and digest verified, becomes one of the store's. */
 int archive_take_blob(Content *content, int tree, const OciDescriptor *blob, Error *err);

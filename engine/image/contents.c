@@ -13,10 +13,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/image/archive.h"
+#include "engine/image/archive_file.h"
 #include "engine/image/bring.h"
 #include "engine/image/document.h"
 #include "engine/image/lease.h"
-#include "engine/image/saved.h"
 
 enum {
     INDEX_DEPTH_MAX = 3
@@ -35,55 +35,17 @@ typedef struct Loading {
     size_t n;
 } Loading;
 
-/* Symlinks resolve inside the archive (docker save makes some); tare-unpack has let neither devices
- * nor FIFOs through. */
-static int open_file(int tree, const char *path, int *ret_fd, uint64_t *ret_size, Error *err) {
-    autoclose int fd = -1;
-    struct stat status;
-    if (file_open_in(tree, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, &fd, err) < 0)
-        return error_prefix(err, "the archive is incomplete");
-    if (fstat(fd, &status) < 0 || !S_ISREG(status.st_mode))
-        return error_set(err, ERROR_CORRUPT, "'%s' in the archive is not a file", path);
-    *ret_size = (uint64_t)status.st_size;
-    *ret_fd = take_fd(&fd);
-    return 0;
-}
-
-static int read_document(int tree, const char *path, size_t limit, Text *ret, Error *err) {
-    autoclose int fd = -1;
-    uint64_t size;
-    TRY(open_file(tree, path, &fd, &size, err));
-    if (fd_read_all(fd, limit, ret, err) < 0)
-        return error_prefix(err, "cannot read '%s' in the archive", path);
-    return 0;
-}
-
-static int digest_file(int fd, char ret[DIGEST_TEXT_SIZE], Error *err) {
-    enum {
-        CHUNK = 1 << 18
-    };
-    autofree char *buffer = memory_new(CHUNK);
-    autoptr(Digest) digest = digest_new();
-    ssize_t n;
-    while ((n = read(fd, buffer, CHUNK)) > 0)
-        digest_update(digest, buffer, (size_t)n);
-    if (n < 0 || lseek(fd, 0, SEEK_SET) < 0)
-        return error_set_errno(err, errno, "cannot read the archive");
-    digest_finish(digest, ret);
-    return 0;
-}
-
 int archive_take_blob(Content *content, int tree, const OciDescriptor *blob, Error *err) {
     autoclose int fd = -1;
     uint64_t size;
     char digest[DIGEST_TEXT_SIZE];
     autofree char *path = text_format("blobs/sha256/%s", digest_hex(blob->digest));
-    TRY(open_file(tree, path, &fd, &size, err));
+    TRY(archive_open_file(tree, path, &fd, &size, err));
     if (size != blob->size.value)
         return error_set(err, ERROR_CORRUPT,
             "%s in the archive has %" PRIu64 " bytes instead of %" PRIu64, blob->digest, size,
             blob->size.value);
-    TRY(digest_file(fd, digest, err));
+    TRY(archive_digest_file(fd, digest, err));
     if (!text_equal(digest, blob->digest))
         return error_set(err, ERROR_CORRUPT, "wrong digest: expected %s, the content is %s",
             blob->digest, digest);
@@ -210,7 +172,7 @@ static int load_described(Images *images, int tree, const Platform *platform,
 
 int archive_read_index(int tree, OciIndex *ret, Error *err) {
     autodone(Text) body = {};
-    TRY(read_document(tree, "index.json", DOCUMENT_MAX, &body, err));
+    TRY(archive_read_document(tree, "index.json", DOCUMENT_MAX, &body, err));
     return document_decode_index(&body, ret, err);
 }
 
@@ -225,60 +187,34 @@ static int load_layout(
 }
 
 /* A file that only its name told apart gets a digest. */
-static int take_file(Loading *loading, const char *path, OciDescriptor *ret, Error *err) {
-    autoclose int fd = -1;
-    char digest[DIGEST_TEXT_SIZE];
-    uint64_t size;
-    unsigned char magic[4] = {};
-    TRY(open_file(loading->tree, path, &fd, &size, err));
-    TRY(digest_file(fd, digest, err));
+static int take_file(void *user, int fd, const char *digest, Error *err) {
+    const Loading *loading = user;
     lease_add_blob(loading->images, loading->lease, digest);
-    if (pread(fd, magic, sizeof(magic), 0) < 0)
-        return error_set_errno(err, errno, "cannot read the archive");
-    if (!content_has(loading->images->content, digest))
-        TRY(content_adopt(loading->images->content, fd, digest, err));
-    const char *suffix = magic[0] == 0x1f && magic[1] == 0x8b        ? "+gzip"
-                         : memcmp(magic, "\x28\xb5\x2f\xfd", 4) == 0 ? "+zstd"
-                                                                     : "";
-    ret->digest = text_copy(digest);
-    ret->size = (JsonUint){true, size};
-    ret->media_type = text_format("%s%s", OCI_MEDIA_LAYER, suffix);
-    return 0;
-}
-
-/* docker's archives have no manifest in our sense: one is made. */
-static int make_manifest(Loading *loading, const SavedImage *saved, OciManifest *ret, Error *err) {
-    ret->schema_version = (JsonUint){true, 2};
-    ret->media_type = text_copy(OCI_MEDIA_MANIFEST);
-    ret->config = new (OciDescriptor);
-    TRY(take_file(loading, saved->config, ret->config, err));
-    free(ret->config->media_type);
-    ret->config->media_type = text_copy(OCI_MEDIA_CONFIG);
-    for (size_t i = 0; i < saved->layers.n; i++)
-        TRY(take_file(loading, saved->layers.item[i],
-            json_objects_add(&ret->layers, &oci_descriptor_type), err));
-    return 0;
+    if (content_has(loading->images->content, digest))
+        return 0;
+    return content_adopt(loading->images->content, fd, digest, err);
 }
 
 static int load_saved(Loading *loading, const SavedImage *saved, ImageLoaded *ret, Error *err) {
-    autodone(OciManifest) manifest = {};
     autodone(Text) body = {};
     char digest[DIGEST_TEXT_SIZE];
     for (size_t i = 0; i < saved->tags.n; i++)
         TRY(add_name(loading, saved->tags.item[i], err));
-    TRY(make_manifest(loading, saved, &manifest, err));
-    autofree char *json = json_encode(&oci_manifest_type, &manifest, 0);
-    text_append(&body, json);
+    TRY(archive_make_manifest(loading->tree, saved, take_file, loading, &body, err));
     digest_of(body.data, body.length, digest);
     return finish(loading, digest, &body, ret, err);
 }
 
+int archive_read_saved(int tree, SavedImages *ret, Error *err) {
+    autodone(Text) body = {};
+    TRY(archive_read_document(tree, "manifest.json", DOCUMENT_MAX, &body, err));
+    return saved_images_decode(&body, ret, err);
+}
+
 static int load_docker(
     Images *images, int tree, const Platform *platform, ImageLoaded *ret, Error *err) {
-    autodone(Text) body = {};
     autodone(SavedImages) saved = {};
-    TRY(read_document(tree, "manifest.json", DOCUMENT_MAX, &body, err));
-    TRY(saved_images_decode(&body, &saved, err));
+    TRY(archive_read_saved(tree, &saved, err));
     for (size_t i = 0; i < saved.images.n; i++) {
         Loading loading;
         begin(&loading, images, tree, platform);

@@ -118,8 +118,8 @@ static Image *copy_record(const Images *images, const ImageRecord *record) {
         if (reference->added.value > image->tagged)
             image->tagged = reference->added.value;
     }
-    json_texts_sort(&image->references);
-    json_texts_sort(&image->digests);
+    texts_sort(&image->references);
+    texts_sort(&image->digests);
     return image;
 }
 

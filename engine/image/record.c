@@ -49,6 +49,15 @@ bool texts_have(const JsonTexts *texts, const char *text) {
     return false;
 }
 
+static int compare_texts(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+void texts_sort(JsonTexts *texts) {
+    if (texts->n > 1)
+        qsort(texts->item, texts->n, sizeof(*texts->item), compare_texts);
+}
+
 void image_record_free(ImageRecord *record) {
     free(record->id);
     json_done(&image_record_type, record);

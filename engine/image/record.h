@@ -89,4 +89,5 @@ void record_drop_image(Images *images, const char *id);
 void record_drop_reference(Images *images, const char *name);
 void record_drop_lease(Images *images, const char *name);
 
+void texts_sort(JsonTexts *texts);
 bool texts_have(const JsonTexts *texts, const char *text);

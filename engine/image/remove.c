@@ -54,7 +54,7 @@ static int look_up(Images *images, const char *name, Removal *ret, Error *err) {
     for (size_t i = 0; i < images->references; i++)
         if (text_equal(images->reference[i]->image, ret->id))
             json_texts_add(&ret->names, images->reference[i]->name);
-    json_texts_sort(&ret->names);
+    texts_sort(&ret->names);
     for (size_t i = 0; i < images->images; i++)
         ret->child |= text_equal(images->image[i]->parent, ret->id);
     ret->parent = text_copy(match.image->parent);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/fd.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -48,20 +50,24 @@ static int bring_named(Importing *importing, const OciDescriptor *image, Error *
     return 0;
 }
 
-static int visit(void *user, int tree, Error *err) {
-    Importing *importing = user;
-    autodone(OciIndex) index = {};
-    int code = archive_read_index(tree, &index, err);
-    if (code == ERROR_NOT_FOUND)
-        return error_set(err, ERROR_UNSUPPORTED,
-            "the archive is no OCI image layout: not implemented (ctr does it with --local)");
-    TRY(code);
-    importing->tree = tree;
-    const OciDescriptor *image = index.manifests.item;
-    for (size_t i = 0; i < index.manifests.n; i++)
+static int bring_all(Importing *importing, const OciIndex *index, Error *err) {
+    const OciDescriptor *image = index->manifests.item;
+    for (size_t i = 0; i < index->manifests.n; i++)
         TRY(bring_named(importing, &image[i], err));
     return importing->named > 0 ? 0
                                 : error_set(err, ERROR_NOT_FOUND, "no image name found: not found");
+}
+
+static int visit(void *user, int tree, Error *err) {
+    Importing *importing = user;
+    autodone(OciIndex) index = {};
+    autoclose int layout = -1;
+    int code = file_exists(tree, "index.json") || !file_exists(tree, "manifest.json")
+                   ? archive_read_index(tree, &index, err)
+                   : archive_make_layout(tree, &layout, &index, err);
+    TRY(code);
+    importing->tree = layout >= 0 ? layout : tree;
+    return bring_all(importing, &index, err);
 }
 
 int import_images(const Import *import, Error *err) {

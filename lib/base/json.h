@@ -109,14 +109,12 @@ void json_done(const JsonType *type, void *value);
 /* JSON string with quotes and escapes; bytes that are not UTF-8 become U+FFFD (as Docker's log). */
 void json_append_string(Text *out, const char *bytes, size_t n);
 
-/* Helpers for filling documents. */
+/* Helpers for filling documents; an object is zeroed, and where it is until the next add. */
 void json_texts_add(JsonTexts *texts, const char *text);
-void json_texts_sort(JsonTexts *texts);
 void json_texts_done(JsonTexts *texts);
 CLEANUP_DEFINE_DONE(JsonTexts, json_texts_done)
 void json_map_done(JsonMap *map);
 void json_map_set(JsonMap *map, const char *key, const char *value);
 const char *json_map_find(const JsonMap *map, const char *key);
-void *json_objects_add(
-    JsonObjects *objects, const JsonType *type); /* zeroed; valid until the next add */
+void *json_objects_add(JsonObjects *objects, const JsonType *type);
 void *json_object_map_add(JsonObjectMap *map, const char *key, const JsonType *type);

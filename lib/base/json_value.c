@@ -76,15 +76,6 @@ void json_texts_add(JsonTexts *texts, const char *text) {
     texts->item[texts->n] = NULL;
 }
 
-static int compare_texts(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-void json_texts_sort(JsonTexts *texts) {
-    if (texts->n > 1)
-        qsort(texts->item, texts->n, sizeof(*texts->item), compare_texts);
-}
-
 void json_texts_done(JsonTexts *texts) {
     for (size_t i = 0; i < texts->n; i++)
         free(texts->item[i]);

@@ -322,6 +322,63 @@ def test_the_engine_imports_for_the_client(ctr, image, registry, tmp_path):
     assert ctr("leases", "ls", "-q") == ""
 
 
+def old_archive(new, old, *changes):
+    """What docker save wrote before version 25: files known by name, manifest.json, no index."""
+    with tarfile.open(new) as source, tarfile.open(old, "w") as target:
+        (saved,) = json.load(source.extractfile("manifest.json"))
+        layers = {path: f"{number}/layer.tar" for number, path in enumerate(saved["Layers"])}
+        files = {"config.json": source.extractfile(saved["Config"]).read()}
+        files |= {new: source.extractfile(path).read() for path, new in layers.items()}
+        rows = [{"Config": "config.json", "RepoTags": ["old", "old:2"], "Layers": list(layers.values())}]
+        files |= {"manifest.json": json.dumps(rows).encode()}
+        for change in changes:
+            change(files)
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            target.addfile(member, io.BytesIO(data))
+        # as docker did where two images have the same layer
+        member = tarfile.TarInfo("again.tar")
+        member.type, member.linkname = tarfile.SYMTYPE, "0/layer.tar"
+        target.addfile(member)
+
+
+def test_the_engine_imports_what_docker_saved_of_old(ctr, image, registry, tmp_path):
+    if not ctr.newer:
+        pytest.skip("ctr 1 does that itself")
+    ctr("images", "export", tmp_path / "new.tar", image)
+    old_archive(tmp_path / "new.tar", tmp_path / "old.tar")
+    ctr("images", "rm", "--sync", image)
+    ctr("images", "import", tmp_path / "old.tar")
+    rows = ctr.rows("images", "ls")
+    assert [row[0] for row in rows] == ["docker.io/library/old:2", "docker.io/library/old:latest"]
+    assert "complete" in ctr("images", "check") and len(ctr.names("snapshots", "ls")) == 2
+    ctr("images", "rm", "--sync", *(row[0] for row in rows))
+    assert ctr.names("snapshots", "ls") == [] and ctr("content", "ls", "-q") == ""
+    # ctr turns the last of these options round on its way to the engine
+    digests = ["--digests", "--skip-digest-for-named"]
+    ctr("images", "import", "--no-unpack", "--base-name", "docker.io/library/old", *digests, tmp_path / "old.tar")
+    assert f"docker.io/library/old@{rows[0][2]}" in ctr("images", "ls", "-q").split()
+    assert ctr.names("snapshots", "ls") == []
+
+
+@pytest.mark.parametrize("change", [
+    lambda files: files.pop("0/layer.tar"),
+    lambda files: files.update({"manifest.json": b"[{}]"}),
+    lambda files: files.update({"manifest.json": files["manifest.json"].replace(b"config.json", b"/etc/passwd")}),
+    lambda files: files.update({"manifest.json": files["manifest.json"].replace(b"old:2", b"OLD:2")}),
+    lambda files: files.pop("manifest.json"),
+])  # fmt: skip
+def test_a_bad_archive_of_docker_is_refused(ctr, image, tmp_path, change):
+    if not ctr.newer:
+        pytest.skip("ctr 1 does that itself")
+    ctr("images", "export", tmp_path / "new.tar", image)
+    ctr("images", "rm", "--sync", image)
+    old_archive(tmp_path / "new.tar", tmp_path / "bad.tar", change)
+    ctr("images", "import", tmp_path / "bad.tar", code=1)
+    assert ctr.names("images", "ls") == [] and ctr("leases", "ls", "-q") == ""
+
+
 def test_the_engine_pushes_with_the_client_s_login(ctr, image, registry_auth):
     if not ctr.newer:
         pytest.skip("ctr 1 logs in itself")
