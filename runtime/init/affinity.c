@@ -45,7 +45,7 @@ int affinity_begin(const OciCpuAffinity *config, Error *err) {
 /* sched_setaffinity(2) cuts the mask down to the kernel's CPUs and to the cpuset's, and remembers
  * the rest for the day when the cpuset grows. */
 static void use_every_cpu(void) {
-    static unsigned char all[8192];
+    unsigned char all[8192 / 8]; /* as many as a kernel can be built for (CONFIG_NR_CPUS) */
     memset(all, 0xff, sizeof all);
     if (sched_setaffinity(0, sizeof all, (const cpu_set_t *)(const void *)all) < 0)
         log_warning("cannot reset the CPU affinity: %s", strerrordesc_np(errno));
