@@ -107,6 +107,8 @@ static int run(Join *join, const Container *container, const OciProcess *process
     if (pid < 0)
         return pid;
     join->pid = pid;
+    cgroup_close(&join->cgroup); /* init has its own: done while it works, not when it has begun */
+    namespaces_done(&join->namespaces);
     if (init_waits_for_runtime(&join->init))
         TRY(message_send(join->init.peer, MESSAGE_MAPPED, 0, err));
     TRY(resctrl_add(join->init.spec->linux->intel_rdt, container->id, pid, err));

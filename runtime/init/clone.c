@@ -44,17 +44,15 @@ static bool needs_intermediate(const Namespaces *namespaces) {
 }
 
 /* In the container's process: what it says to the runtime must come after MESSAGE_PID, so it waits
- * for a byte that says so, and for the end of the intermediate one. Without the byte nobody knows
- * of us. */
-static void wait_for_end(const int gate[2]) {
+ * for a byte that says so. Without it nobody knows of us. */
+static void wait_until_known(const int gate[2]) {
     char byte;
     ssize_t n;
-    bool known = false;
     close(gate[1]);
-    while ((n = read(gate[0], &byte, 1)) > 0 || (n < 0 && errno == EINTR))
-        known = known || n > 0;
+    while ((n = read(gate[0], &byte, 1)) < 0 && errno == EINTR)
+        ;
     close(gate[0]);
-    if (!known)
+    if (n != 1)
         _exit(1);
 }
 
@@ -84,7 +82,7 @@ _Noreturn static void run_intermediate(Init *init, uint64_t flags) {
         init->in_cgroup = init->in_namespaces = true;
         pid_t pid = clone_process(flags, -1, true);
         if (pid == 0) {
-            wait_for_end(gate);
+            wait_until_known(gate);
             init_run(init);
         }
         r = pid < 0 ? error_set_errno(&err, errno, "cannot clone the container's process")
