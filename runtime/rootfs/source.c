@@ -2,13 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -95,56 +92,55 @@ int rootfs_open(Rootfs *rootfs, Error *err) {
     return open_cgroups(rootfs, err);
 }
 
-typedef struct Visit {
-    Rootfs *rootfs;
-    int namespace, root;
-    int result;
-    Error *err;
-} Visit;
+/* Where paths begin: the mount namespace of a process, its root and its working directory. */
+typedef struct View {
+    int namespace, root, directory;
+} View;
 
-/* In a process of its own that shares the runtime's memory and descriptors: entering a mount
- * namespace changes "/", and there is no way back into a chroot(2) that the runtime may live in. */
-static int visit(void *argument) {
-    Visit *v = argument;
-    if (setns(v->namespace, CLONE_NEWNS) < 0 || fchdir(v->root) < 0 || chroot(".") < 0)
-        v->result = error_set_errno(v->err, errno, "cannot enter the container's mounts");
-    else
-        v->result = rootfs_open(v->rootfs, v->err);
+static void view_done(View *view) {
+    const int fds[] = {view->namespace, view->root, view->directory};
+    for (size_t i = 0; i < array_size(fds); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+CLEANUP_DEFINE_DONE(View, view_done)
+
+static int view_open(View *view, pid_t pid, Error *err) {
+    const struct {
+        const char *name;
+        int flags, *fd;
+    } files[] = {{"ns/mnt", O_RDONLY, &view->namespace},
+        {"root", O_PATH | O_DIRECTORY, &view->root},
+        {"cwd", O_PATH | O_DIRECTORY, &view->directory}};
+    for (size_t i = 0; i < array_size(files); i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/%s", pid, files[i].name);
+        TRY(file_open(AT_FDCWD, path, files[i].flags, 0, files[i].fd, err));
+    }
     return 0;
 }
 
-enum {
-    VISIT_STACK = 256 << 10
-};
-
-static int run_visit(Visit *v, Error *err) {
-    char *stack =
-        mmap(NULL, VISIT_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (stack == MAP_FAILED)
-        return error_set_errno(err, errno, "cannot make a stack");
-    pid_t pid =
-        clone(visit, stack + VISIT_STACK, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, v);
-    if (pid < 0)
-        v->result = error_set_errno(err, errno, "cannot clone a process");
-    else
-        waitpid(pid, NULL, 0);
-    munmap(stack, VISIT_STACK);
-    return v->result;
+/* setns(2) leaves us at the namespace's own root, which need not be the process's. */
+static int view_enter(const View *view, Error *err) {
+    if (setns(view->namespace, CLONE_NEWNS) < 0 || fchdir(view->root) < 0 || chroot(".") < 0 ||
+        fchdir(view->directory) < 0)
+        return error_set_errno(err, errno, "cannot enter the container's mounts");
+    return 0;
 }
 
 int rootfs_open_inside(Rootfs *rootfs, pid_t pid, Error *err) {
-    char path[64];
-    autoclose int namespace = -1, root = -1;
-    snprintf(path, sizeof path, "/proc/%d/ns/mnt", pid);
-    TRY(file_open(AT_FDCWD, path, O_RDONLY, 0, &namespace, err));
-    snprintf(path, sizeof path, "/proc/%d/root", pid);
-    TRY(file_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, &root, err));
-    Visit v = {.rootfs = rootfs,
-        .namespace = namespace,
-        .root = root,
-        .result = error_set(err, ERROR_INTERNAL, "the opener of mounts died"),
-        .err = err};
-    return run_visit(&v, err);
+    autodone(View) ours = {-1, -1, -1};
+    autodone(View) theirs = {-1, -1, -1};
+    TRY(view_open(&ours, getpid(), err));
+    TRY(view_open(&theirs, pid, err));
+    int r = view_enter(&theirs, err);
+    r = r < 0 ? r : rootfs_open(rootfs, err);
+    Error back;
+    if (view_enter(&ours, &back) < 0) {
+        *err = back;
+        return error_prefix(err, "cannot leave the container's mounts");
+    }
+    return r;
 }
 
 /* Every descriptor that rootfs_open makes, in one order. The caller frees the array. */
