@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
 #include "engine/container/rootfs.h"
+#include "engine/crew/crew.h"
 
 /* What a kill leaves at each point, and how the next start ends it. A row holds for everything
  * between the act on its left and the next row's.
@@ -50,17 +50,12 @@ typedef enum Found {
 /* All shims are asked together, and what does not answer by a common deadline is silent: a thousand
  * frozen ones do not keep the engine from starting. After the deadline each still has a moment, so
  * that those are heard whose turn came late. */
-enum {
-    THREADS_MAX = 16
-};
 #define PATIENCE (10 * TIME_SECOND)
 #define MOMENT (100 * TIME_MILLISECOND)
 
 typedef struct Recovery {
     Containers *containers;
     Container **all;
-    size_t n;
-    atomic_size_t next;
     int64_t until; /* monotonic */
 } Recovery;
 
@@ -133,33 +128,23 @@ static int recover_one(Containers *containers, Container *container, int64_t unt
     return 0;
 }
 
-static void *recover_some(void *argument) {
-    Recovery *recovery = argument;
-    for (size_t i; (i = atomic_fetch_add(&recovery->next, 1)) < recovery->n;) {
-        Container *container = recovery->all[i];
-        Error why = {};
-        pthread_mutex_lock(&container->operation);
-        if (recover_one(recovery->containers, container, recovery->until, &why) < 0)
-            log_error("container %.12s: cannot recover it: %s", container->id, why.message);
-        pthread_mutex_unlock(&container->operation);
-        container_unref(container);
-    }
-    return NULL;
+static bool recover(void *user, size_t index) {
+    Recovery *recovery = user;
+    Container *container = recovery->all[index];
+    Error why = {};
+    pthread_mutex_lock(&container->operation);
+    if (recover_one(recovery->containers, container, recovery->until, &why) < 0)
+        log_error("container %.12s: cannot recover it: %s", container->id, why.message);
+    pthread_mutex_unlock(&container->operation);
+    container_unref(container);
+    return true;
 }
 
-/* Here, and on as many threads more as can be had. */
 static void recover_all(Containers *containers) {
-    pthread_t threads[THREADS_MAX];
-    size_t started = 0;
-    Recovery recovery = {.containers = containers, .until = time_monotonic() + PATIENCE};
-    recovery.all = table_all(containers, &recovery.n);
-    while (started < THREADS_MAX && started + 1 < recovery.n &&
-           pthread_create(&threads[started], NULL, recover_some, &recovery) == 0)
-        started++;
-    recover_some(&recovery);
-    while (started > 0)
-        pthread_join(threads[--started], NULL);
-    free(recovery.all);
+    size_t n;
+    autofree Container **all = table_all(containers, &n);
+    Recovery recovery = {containers, all, time_monotonic() + PATIENCE};
+    crew_run(&(Crew){n, CREW_THREADS_MAX, recover, &recovery});
 }
 
 /* Entries of a directory of ours which are ids, or begin with one. */

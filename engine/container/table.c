@@ -30,17 +30,15 @@ void container_unref(Container *container) {
     free(container);
 }
 
+static int compare_with_container(const void *id, const void *item) {
+    Container *const *container = item;
+    return strcmp(id, (*container)->id);
+}
+
 /* First container whose id is not less than `id`. */
-static size_t lower_bound(const Containers *containers, const char *id) {
-    size_t low = 0, high = containers->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(containers->container[middle]->id, id) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+static size_t place_of(const Containers *containers, const char *id) {
+    return array_place(id, containers->container, containers->n, sizeof *containers->container,
+        compare_with_container);
 }
 
 static Container *find_by_name(const Containers *containers, const char *name) {
@@ -62,11 +60,8 @@ int table_add(
     pthread_mutex_lock(&containers->mutex);
     const Container *holder = find_by_name(containers, record->name);
     if (!holder) {
-        size_t at = lower_bound(containers, record->id);
-        array_append(containers->container, containers->n, container); /* room for one more */
-        memmove(&containers->container[at + 1], &containers->container[at],
-            (containers->n - 1 - at) * sizeof(Container *));
-        containers->container[at] = container;
+        size_t at = place_of(containers, record->id);
+        array_insert(containers->container, containers->n, at, container);
         pthread_mutex_unlock(&containers->mutex);
         *ret = container;
         return 0;
@@ -83,11 +78,10 @@ int table_add(
 
 void table_remove(Containers *containers, Container *container) {
     pthread_mutex_lock(&containers->mutex);
-    size_t at = lower_bound(containers, container->id);
+    size_t at = place_of(containers, container->id);
     bool found = at < containers->n && containers->container[at] == container;
     if (found) {
-        memmove(&containers->container[at], &containers->container[at + 1],
-            (--containers->n - at) * sizeof(Container *));
+        array_remove(containers->container, containers->n, at);
         container->listed = false;
         pthread_cond_broadcast(&containers->changed);
     }
@@ -111,7 +105,7 @@ bool table_is_listed(Containers *containers, Container *container) {
 
 /* As Docker: a full id, then a name, then a prefix. Under the mutex. */
 static int find(Containers *containers, const char *reference, Container **ret, Error *err) {
-    size_t at = lower_bound(containers, reference), length = strlen(reference);
+    size_t at = place_of(containers, reference), length = strlen(reference);
     Container **item = containers->container;
     Container *found = at < containers->n && text_equal(item[at]->id, reference) ? item[at] : NULL;
     if (!found)

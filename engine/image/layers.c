@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/crew/crew.h"
 #include "engine/image/document.h"
 #include "engine/layer/layer.h"
 
@@ -32,8 +33,8 @@ typedef struct Work {
     bool *existed;         /* before we came */
     pthread_mutex_t mutex; /* guards all below */
     pthread_cond_t changed;
-    size_t next, committed; /* layers below `committed` are snapshots */
-    Error error;            /* the first; code 0: none */
+    size_t committed; /* layers below `committed` are snapshots */
+    Error error;      /* the first; code 0: none */
 } Work;
 
 /* One layer's reports, at most a few a second. */
@@ -249,35 +250,12 @@ static void record_result(Work *work, size_t index, int code, const Error *error
     pthread_mutex_unlock(&work->mutex);
 }
 
-static bool take_next(Work *work, size_t *ret) {
-    pthread_mutex_lock(&work->mutex);
-    bool more = work->next < work->layers->n && work->error.code == 0;
-    if (more)
-        *ret = work->next++;
-    pthread_mutex_unlock(&work->mutex);
-    return more;
-}
-
-static void *run(void *user) {
+static bool run(void *user, size_t index) {
     Work *work = user;
-    size_t index;
-    while (take_next(work, &index)) {
-        Error error = {};
-        int code = bring_alone(work, index, &error);
-        record_result(work, index, code, &error);
-    }
-    return NULL;
-}
-
-static void run_threads(Work *work) {
-    pthread_t thread[THREADS_MAX];
-    size_t n = 0, wanted = work->layers->n < THREADS_MAX ? work->layers->n : THREADS_MAX;
-    /* This thread is one of them, and enough when no other can be started. */
-    while (n + 1 < wanted && pthread_create(&thread[n], NULL, run, work) == 0)
-        n++;
-    run(work);
-    while (n > 0)
-        pthread_join(thread[--n], NULL);
+    Error error = {};
+    int code = bring_alone(work, index, &error);
+    record_result(work, index, code, &error);
+    return code == 0;
 }
 
 /* All layers in their order, before any of them moves: a display can show them so. */
@@ -299,7 +277,7 @@ int layers_bring(const Layers *layers, Error *err) {
         work.chain[i] = document_chain_id(layers->diff_ids, i + 1);
     work.existed = new_array(bool, layers->n + 1);
     announce(&work);
-    run_threads(&work);
+    crew_run(&(Crew){layers->n, THREADS_MAX, run, &work});
     free(work.existed);
     texts_free(work.chain);
     pthread_cond_destroy(&work.changed);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/crew/crew.h"
 #include "engine/image/document.h"
 #include "engine/image/record.h"
 #include "engine/registry/upload.h"
@@ -24,7 +25,6 @@ typedef struct Work {
     const OciDescriptor **blob; /* the topmost layer first, the config last; each once */
     size_t n;
     pthread_mutex_t mutex; /* guards the listener and all below */
-    size_t next;
     bool stopped;
     Error error; /* the first; code 0: none */
 } Work;
@@ -123,29 +123,17 @@ static int send_one(Sending *sending, Error *err) {
     return code;
 }
 
-static bool take_next(Work *work, size_t *ret) {
-    pthread_mutex_lock(&work->mutex);
-    bool more = work->next < work->n && !work->stopped;
-    if (more)
-        *ret = work->next++;
-    pthread_mutex_unlock(&work->mutex);
-    return more;
-}
-
-static void *run(void *user) {
+static bool run(void *user, size_t index) {
     Work *work = user;
-    size_t index;
-    while (take_next(work, &index)) {
-        Error error = {};
-        Sending sending = {work, work->blob[index], index + 1 == work->n ? "config" : "layer", 0};
-        int code = send_one(&sending, &error);
-        pthread_mutex_lock(&work->mutex);
-        if (code < 0 && work->error.code == 0)
-            work->error = error;
-        work->stopped = work->stopped || code < 0;
-        pthread_mutex_unlock(&work->mutex);
-    }
-    return NULL;
+    Error error = {};
+    Sending sending = {work, work->blob[index], index + 1 == work->n ? "config" : "layer", 0};
+    int code = is_stopped(work) ? 0 : send_one(&sending, &error);
+    pthread_mutex_lock(&work->mutex);
+    if (code < 0 && work->error.code == 0)
+        work->error = error;
+    bool stopped = work->stopped = work->stopped || code < 0;
+    pthread_mutex_unlock(&work->mutex);
+    return !stopped;
 }
 
 /* As docker shows them: all, then those again whose turn is not yet. */
@@ -154,17 +142,6 @@ static void announce(Work *work) {
         tell_blob(&(Sending){work, work->blob[i], "layer", 0}, PUSH_PREPARING, 0, NULL);
     for (size_t i = work->send->images->uploads_max; i + 1 < work->n; i++)
         tell_blob(&(Sending){work, work->blob[i], "layer", 0}, PUSH_WAITING, 0, NULL);
-}
-
-static void run_threads(Work *work) {
-    pthread_t thread[THREADS_MAX];
-    size_t n = 0, wanted = work->n < THREADS_MAX ? work->n : THREADS_MAX;
-    /* This thread is one of them, and enough when no other can be started. */
-    while (n + 1 < wanted && pthread_create(&thread[n], NULL, run, work) == 0)
-        n++;
-    run(work);
-    while (n > 0)
-        pthread_join(thread[--n], NULL);
 }
 
 static void add_blob(Work *work, const OciDescriptor *blob) {
@@ -206,7 +183,7 @@ static int send_blobs(const Send *send, const Text *body, Error *err) {
         add_blob(&work, &layer[i - 1]);
     add_blob(&work, manifest.config);
     announce(&work);
-    run_threads(&work);
+    crew_run(&(Crew){work.n, THREADS_MAX, run, &work});
     pthread_mutex_destroy(&work.mutex);
     if (work.error.code < 0)
         *err = work.error;

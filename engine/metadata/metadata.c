@@ -9,17 +9,15 @@
 #include "base/time.h"
 #include "engine/metadata/private.h"
 
+static int compare_with_record(const void *key, const void *item) {
+    const MetadataRecord *const *record = item;
+    return strcmp(key, (*record)->key);
+}
+
 /* The place of a key, or of the first one behind it. */
 static size_t place_of(const Metadata *metadata, const char *key) {
-    size_t low = 0, high = metadata->n;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (strcmp(metadata->record[middle]->key, key) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return array_place(
+        key, metadata->record, metadata->n, sizeof *metadata->record, compare_with_record);
 }
 
 static MetadataRecord *find(const Metadata *metadata, const char *key) {
@@ -37,18 +35,14 @@ static void keep(Metadata *metadata, MetadataRecord *record) {
         metadata->record[place] = record;
         return;
     }
-    array_append(metadata->record, metadata->n, record);
-    memmove(metadata->record + place + 1, metadata->record + place,
-        (metadata->n - 1 - place) * sizeof(*metadata->record));
-    metadata->record[place] = record;
+    array_insert(metadata->record, metadata->n, place, record);
 }
 
 int metadata_drop_locked(Metadata *metadata, const char *key, Error *err) {
     TRY(store_remove(metadata->store, STORE_METADATA, key, err));
     size_t place = place_of(metadata, key);
     metadata_record_unref(metadata->record[place]);
-    memmove(metadata->record + place, metadata->record + place + 1,
-        (--metadata->n - place) * sizeof(*metadata->record));
+    array_remove(metadata->record, metadata->n, place);
     metadata->changes++;
     return 0;
 }

@@ -99,17 +99,14 @@ void address_pool_done(AddressPool *pool) {
     *pool = (AddressPool){};
 }
 
+static int compare_addresses(const void *key, const void *item) {
+    uint32_t a = *(const uint32_t *)key, b = *(const uint32_t *)item;
+    return (a > b) - (a < b);
+}
+
 /* Where ip is, or where it would have to be put. */
 static size_t pool_position(const AddressPool *pool, uint32_t ip) {
-    size_t low = 0, high = pool->n;
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (pool->taken[middle] < ip)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low;
+    return array_place(&ip, pool->taken, pool->n, sizeof *pool->taken, compare_addresses);
 }
 
 int address_pool_take(AddressPool *pool, uint32_t ip, Error *err) {
@@ -118,9 +115,7 @@ int address_pool_take(AddressPool *pool, uint32_t ip, Error *err) {
         char text[NETWORK_IP_SIZE];
         return error_set(err, ERROR_EXISTS, "address %s is in use", ip_format(ip, text));
     }
-    array_append(pool->taken, pool->n, ip);
-    memmove(&pool->taken[at + 1], &pool->taken[at], (pool->n - 1 - at) * sizeof *pool->taken);
-    pool->taken[at] = ip;
+    array_insert(pool->taken, pool->n, at, ip);
     return 0;
 }
 
@@ -143,6 +138,5 @@ void address_pool_release(AddressPool *pool, uint32_t ip) {
     size_t at = pool_position(pool, ip);
     if (at == pool->n || pool->taken[at] != ip)
         return;
-    memmove(&pool->taken[at], &pool->taken[at + 1], (pool->n - 1 - at) * sizeof *pool->taken);
-    pool->n--;
+    array_remove(pool->taken, pool->n, at);
 }

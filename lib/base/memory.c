@@ -32,3 +32,16 @@ void *memory_copy(const void *data, size_t size) {
         memcpy(p, data, size);
     return p;
 }
+
+size_t array_place(const void *key, const void *items, size_t count, size_t size,
+    int (*compare)(const void *, const void *)) {
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare(key, (const char *)items + middle * size) > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}

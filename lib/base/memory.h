@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include <stddef.h>
+#include <string.h>
 
 /* Allocation that cannot fail: out of memory ends the process (docs/errors.md). Every size that a
  * user, image or peer controls is bounded by its reader first. */
@@ -24,5 +25,20 @@ void *memory_copy(const void *data, size_t size);
             (items) = memory_resize((items), (count) ? (count)*2 : 1, sizeof *(items));            \
         (items)[(count)++] = (value);                                                              \
     } while (0)
+
+/* Puts `value` at a place between 0 and count; takes the element at a place out. */
+#define array_insert(items, count, at, value)                                                      \
+    do {                                                                                           \
+        array_append(items, count, value);                                                         \
+        memmove((items) + (at) + 1, (items) + (at), ((count)-1 - (at)) * sizeof *(items));         \
+        (items)[at] = (value);                                                                     \
+    } while (0)
+#define array_remove(items, count, at)                                                             \
+    memmove((items) + (at), (items) + (at) + 1, (--(count) - (at)) * sizeof *(items))
+
+/* Where the first element is that is not less than `key` in a sorted array, or would have to be
+ * put. compare(key, element) as bsearch(3) takes it. */
+size_t array_place(const void *key, const void *items, size_t count, size_t size,
+    int (*compare)(const void *, const void *));
 
 #define array_size(array) (sizeof(array) / sizeof *(array))
