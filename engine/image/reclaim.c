@@ -43,8 +43,17 @@ static bool is_used(Images *images, const char *id) {
     return images->in_use && images->in_use(images->in_use_data, id, container) != IMAGE_UNUSED;
 }
 
-/* The longest unused of those that may go; NULL: there is none. Borrowed from the list. */
-static const Image *choose(Images *images, const ImageList *list, const ReclaimRules *rules) {
+static bool has_text(const JsonTexts *texts, const char *text) {
+    for (size_t i = 0; i < texts->n; i++)
+        if (text_equal(texts->item[i], text))
+            return true;
+    return false;
+}
+
+/* The longest unused of those that may go and were not tried; NULL: there is none. Borrowed from
+ * the list. */
+static const Image *choose(
+    Images *images, const ImageList *list, const ReclaimRules *rules, const JsonTexts *tried) {
     int64_t limit = time_now() - rules->minimum_age, oldest = INT64_MAX;
     const Image *chosen = NULL;
     for (size_t i = 0; i < list->n; i++) {
@@ -52,7 +61,7 @@ static const Image *choose(Images *images, const ImageList *list, const ReclaimR
         int64_t used = last_use(images, list->item[i]->id);
         pthread_mutex_unlock(&images->mutex);
         if (used >= limit || used >= oldest || is_pinned(list->item[i], rules->pin) ||
-            is_used(images, list->item[i]->id))
+            has_text(tried, list->item[i]->id) || is_used(images, list->item[i]->id))
             continue;
         oldest = used;
         chosen = list->item[i];
@@ -84,7 +93,9 @@ static int remove_image(Images *images, const Image *image, JsonTexts *ret, Erro
     return code == ERROR_NOT_FOUND ? 0 : code;
 }
 
+/* Each image is tried once: one that cannot go keeps none of the others. */
 int images_reclaim(Images *images, const ReclaimRules *rules, JsonTexts *ret, Error *err) {
+    autodone(JsonTexts) tried = {};
     unsigned used;
     TRY(read_used(images, &used, err));
     if (rules->high == 0 || used < rules->high)
@@ -93,12 +104,14 @@ int images_reclaim(Images *images, const ReclaimRules *rules, JsonTexts *ret, Er
     while (used > rules->low) {
         autodone(ImageList) list = {};
         TRY(image_list(images, &(ImageFilter){}, &list, err));
-        const Image *image = choose(images, &list, rules);
+        const Image *image = choose(images, &list, rules, &tried);
         if (!image) {
             log_warning("%s is %u %% full, and no image may go", images->root, used);
             return 0;
         }
-        TRY(remove_image(images, image, ret, err));
+        json_texts_add(&tried, image->id);
+        if (remove_image(images, image, ret, err) < 0)
+            log_warning("image %s stays: %s", image->id, err->message);
         TRY(read_used(images, &used, err));
     }
     return 0;

@@ -191,11 +191,13 @@ static int copy_entries(Copy *copy, DIR *stream, int to, Error *err) {
 }
 
 static int copy_open(Copy *copy, int from, const char *name, int to, Error *err) {
-    autoclose int target = -1;
-    int source;
+    autoclose int target = -1, source = -1;
     TRY(file_open(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &target, err));
     TRY(file_open(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &source, err));
     DIR *stream = fdopendir(source);
+    if (!stream)
+        return error_set_errno(err, errno, "cannot list '%s'", name);
+    take_fd(&source);
     int code = copy_entries(copy, stream, target, err);
     closedir(stream);
     return code;
