@@ -11,6 +11,7 @@ import pytest
 MAKE = {
     "ext4": ["mkfs.ext4", "-q", "-F", "-E", "nodiscard"],
     "ext4 quota": ["mkfs.ext4", "-q", "-F", "-O", "quota,project", "-E", "quotatype=prjquota,nodiscard"],
+    "ext4 verity": ["mkfs.ext4", "-q", "-F", "-O", "verity", "-E", "nodiscard"],
     "xfs": ["mkfs.xfs", "-q", "-f", "-K", "-m", "reflink=1"],
     "btrfs": ["mkfs.btrfs", "-q", "-f", "-K"],
 }
@@ -23,9 +24,8 @@ def known(kind):
         return kind in file.read().split()
 
 
-@contextlib.contextmanager
-def disk(directory, kind, megabytes=320, options="", quota=False):
-    """The mount point of a new file system; it and all that was mounted below it goes in the end."""
+def make(directory, kind, megabytes=320, feature=""):
+    """(image, mount point) of a new file system, not yet mounted; feature: quota or verity, if the kind has it."""
     if not known(kind):
         pytest.skip(f"this kernel has no {kind}")
     if not shutil.which(MAKE[kind][0]):
@@ -35,7 +35,14 @@ def disk(directory, kind, megabytes=320, options="", quota=False):
     point.mkdir()
     with open(image, "wb") as file:
         file.truncate(megabytes << 20)
-    subprocess.run([*MAKE.get(f"{kind} quota" if quota else kind, MAKE[kind]), image], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*MAKE.get(f"{kind} {feature}", MAKE[kind]), image], check=True, stdout=subprocess.DEVNULL)
+    return image, point
+
+
+@contextlib.contextmanager
+def disk(directory, kind, megabytes=320, options="", feature=""):
+    """The mount point of a new file system; it and all that was mounted below it goes in the end."""
+    image, point = make(directory, kind, megabytes, feature)
     try:
         with mounted(image, point, options):
             yield point
@@ -53,9 +60,9 @@ def mounted(image, point, options=""):
 
 
 def used(path):
-    """What du says, in bytes; one file system."""
-    output = subprocess.check_output(["du", "-sx", "--block-size=1", path], text=True)
-    return int(output.split()[0])
+    """What du says, in bytes; one file system. It exits with 1 if something goes while it counts."""
+    done = subprocess.run(["du", "-sx", "--block-size=1", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return int(done.stdout.split()[0])
 
 
 def loop_devices(text):

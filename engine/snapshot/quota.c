@@ -19,10 +19,10 @@
 /* Unsigned, as the shift in QCMD leaves what an int can hold. */
 #define COMMAND(type) QCMD((uint32_t)(type), PRJQUOTA)
 
-/* Far from what administrators write into /etc/projid. A number that is used again gets a limit of
- * its own; without one its directory is in no project. */
+/* Far from what administrators write into /etc/projid. */
 enum {
     PROJECT_FIRST = 0x54000000,
+    PROJECTS = 1 << 24,
     DEPTH_MAX = 256
 };
 
@@ -89,9 +89,20 @@ static int join_tree(int fd, uint32_t project, int depth, Error *err) {
     return code;
 }
 
-/* Where the kernel has no quotactl_fd(2) (5.14) or the disk no quotas, nothing has been changed. */
+/* Limits outlive what they were for, so a project with nothing in it is free. */
+static bool is_used(int directory, uint32_t project) {
+    struct if_dqblk quota = {};
+    return syscall(SYS_quotactl_fd, directory, COMMAND(Q_GETQUOTA), project, &quota) == 0 &&
+           (quota.dqb_curinodes > 0 || quota.dqb_curspace > 0);
+}
+
+/* Where the kernel has no quotactl_fd(2) (5.14) or the disk no quotas, nothing has been changed.
+ * Another engine on this file system may count from the same number. */
 int quota_set(int directory, uint64_t number, uint64_t bytes, Error *err) {
-    uint32_t project = PROJECT_FIRST + (uint32_t)(number & 0xffffff);
+    uint32_t offset = (uint32_t)(number % PROJECTS), tries = 0;
+    while (is_used(directory, PROJECT_FIRST + offset) && ++tries < PROJECTS)
+        offset = (offset + 1) % PROJECTS;
+    uint32_t project = PROJECT_FIRST + offset;
     TRY(set_limit(directory, project, bytes, err));
     return join_tree(directory, project, 0, err);
 }

@@ -2,48 +2,69 @@
 """--storage-opt size: what a container may write, by the file system's quotas or btrfs'."""
 
 import contextlib
+import json
 import subprocess
 
 import pytest
 
 import disk
+import images
 from harness import Engine
 
-KINDS = {"ext4": ("overlay", "prjquota"), "xfs": ("overlay", "prjquota"), "xfs-native": ("native", "prjquota"), "btrfs": ("btrfs", "")}
+KINDS = {
+    "ext4": ("overlay", "prjquota"), "ext4-native": ("native", "prjquota"), "ext4-erofs": ("erofs", "prjquota"),
+    "xfs": ("overlay", "prjquota"), "xfs-native": ("native", "prjquota"), "btrfs": ("btrfs", ""),
+}
 
 
-@pytest.fixture(params=KINDS)
-def engine(request, temporary, bin_dir):
+@pytest.fixture(scope="module")
+def archive(temporary):
+    layout = images.Layout(temporary / "quota-layout")
+    layout.image("busybox:latest", [images.busybox_tar()], {"Cmd": ["sh"]})
+    return layout.archive(temporary / "quota.tar")
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def engine(request, temporary, bin_dir, archive):
     driver, options = KINDS[request.param]
     kind = request.param.partition("-")[0]
     with contextlib.ExitStack() as stack:
         try:
-            point = stack.enter_context(disk.disk(temporary / f"q-{request.param}", kind, options=options, quota=True))
+            point = stack.enter_context(disk.disk(temporary / f"q-{request.param}", kind, options=options, feature="quota"))
         except subprocess.CalledProcessError:
             pytest.skip(f"this kernel has no project quotas on {kind}")
         engine = Engine(bin_dir, point / "e", {"storage-driver": driver}).start()
+        engine.tare("load", "-i", archive)
         yield engine
         engine.close()
 
 
-def test_a_container_writes_no_more_than_its_size(engine, registry):
-    name = registry.reference("busybox")
+def test_a_container_writes_no_more_than_its_size(engine):
     write = "dd if=/dev/zero of=/big bs=1M count=40 2>&1; sync; ls -l /big"
-    output = engine.output("run", "--storage-opt", "size=20M", "--name", "small", name, "sh", "-c", write)
+    output = engine.output("run", "--storage-opt", "size=20M", "--name", "small", "busybox", "sh", "-c", write)
     assert "No space left" in output or "Disk quota exceeded" in output, output
     assert "38+0" not in output
     # others are as free as before, and so is who comes after it
-    assert "41943040" in engine.output("run", "--rm", name, "sh", "-c", write)
+    assert "41943040" in engine.output("run", "--rm", "busybox", "sh", "-c", write)
     assert engine.output("inspect", "--format", "{{.HostConfig.StorageOpt.size}}", "small") == "20M"
     engine.tare("rm", "small")
-    assert "41943040" in engine.output("run", "--rm", "--storage-opt", "size=80M", name, "sh", "-c", write)
+    assert "41943040" in engine.output("run", "--rm", "--storage-opt", "size=80M", "busybox", "sh", "-c", write)
 
 
-def test_a_disk_without_quotas_says_so(new_engine, registry):
+def test_engines_on_one_disk_do_not_share_a_limit(engine, archive, bin_dir):
+    """Both count their snapshots from one."""
+    write = "dd if=/dev/zero of=/big bs=1M count=24 2>/dev/null; sync; stat -c %s /big"
+    driver = json.loads(engine.config.read_text())["storage-driver"]
+    with contextlib.closing(Engine(bin_dir, engine.directory.parent / "o", {"storage-driver": driver}).start()) as other:
+        other.tare("load", "-i", archive)
+        for each in (engine, other):
+            assert each.output("run", "--storage-opt", "size=40M", "--name", "mine", "busybox", "sh", "-c", write) == str(24 << 20)
+
+
+def test_a_disk_without_quotas_says_so(new_engine, archive):
     engine = new_engine().start()
-    name = registry.reference("busybox")
-    engine.tare("pull", name)
-    engine.fails(125, "storage-opt size: .*(project quotas|no such)", "run", "--rm", "--storage-opt", "size=1G", name, "true")
-    engine.fails(125, "unknown option for --storage-opt: colour", "run", "--rm", "--storage-opt", "colour=red", name, "true")
-    engine.fails(125, "storage-opt size", "run", "--rm", "--storage-opt", "size=many", name, "true")
+    engine.tare("load", "-i", archive)
+    engine.fails(125, "storage-opt size: .*(project quotas|no such)", "run", "--rm", "--storage-opt", "size=1G", "busybox", "true")
+    engine.fails(125, "unknown option for --storage-opt: colour", "run", "--rm", "--storage-opt", "colour=red", "busybox", "true")
+    engine.fails(125, "storage-opt size", "run", "--rm", "--storage-opt", "size=many", "busybox", "true")
     assert engine.output("ps", "-aq") == ""
