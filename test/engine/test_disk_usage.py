@@ -112,8 +112,9 @@ class Random:
             self.engine.tare(*words, code=None)
 
 
-def test_df_equals_du_after_anything(new_engine, registry, system, tmp_path, seed):
-    engine = new_engine().start()
+@pytest.mark.parametrize("driver", ["overlay", "native"])
+def test_df_equals_du_after_anything(new_engine, registry, system, tmp_path, seed, driver):
+    engine = new_engine({"storage-driver": driver}).start()
     agrees(system, engine)
     work = Random(engine, write_archives(tmp_path), registry.reference("busybox"), seed)
     for number in range(OPERATIONS):
