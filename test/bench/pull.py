@@ -227,20 +227,25 @@ def contenders(programs):
     return found
 
 
-def once(peer, act):
-    """(seconds, kB) of the command that act gives."""
+def timed(peer, command):
+    """(seconds, kB) of one command and of the peer's daemons meanwhile; it must succeed."""
     os.sync()
+    with open(peer.directory / "client.log", "wb") as log:
+        begin = time.perf_counter()
+        client = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with Peak([client.pid, *(process.pid for process in peer.running)]) as peak:
+            status = client.wait(300)
+        took = time.perf_counter() - begin
+    if status:
+        raise RuntimeError(f"status {status}: {' '.join(map(str, command))}: {(peer.directory / 'client.log').read_text()[-500:]}")
+    return took, peak.kilobytes
+
+
+def once(peer, act):
+    """The same of a peer that is started for it."""
     peer.start()
     try:
-        with open(peer.directory / "client.log", "wb") as log:
-            begin = time.perf_counter()
-            client = subprocess.Popen(act(peer), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            with Peak([client.pid, *(process.pid for process in peer.running)]) as peak:
-                status = client.wait(300)
-            took = time.perf_counter() - begin
-        if status:
-            raise RuntimeError((peer.directory / "client.log").read_text()[-500:])
-        return took, peak.kilobytes
+        return timed(peer, act(peer))
     finally:
         peer.stop()
 
