@@ -132,6 +132,7 @@ def test_df_equals_du_after_anything(new_engine, registry, system, tmp_path, see
     agrees(system, engine)
     for container in engine.output("ps", "-aq").split():
         engine.tare("rm", "-f", container)
+    engine.tare("pull", work.reference)  # what a pull that was killed has fetched waits for the next one
     for name in engine.output("images", "-q").split():
         engine.tare("rmi", "-f", name, code=None)
     agrees(system, engine)
