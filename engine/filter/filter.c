@@ -108,6 +108,8 @@ static int parse_value(Parser *parser, Selector *selector, Error *err) {
     else
         while (*parser->at && *parser->at != ',' && !isspace((unsigned char)*parser->at))
             text_append_char(&value, *parser->at++);
+    if (value.length == 0 && parser->at[-1] == '=')
+        return wrong(parser, "expected a value", err);
     selector->value = text_take(&value);
     return 0;
 }

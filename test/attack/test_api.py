@@ -6,7 +6,6 @@ import hashlib
 import importlib
 import json
 import os
-import pathlib
 import stat
 import subprocess
 import sys
@@ -14,10 +13,9 @@ import sys
 import grpc
 import pytest
 
+import containerd_api
 from cli import fake_engine
 
-PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
-SERVICES = ("content", "images", "leases", "snapshots")
 DIGEST = "sha256:" + "0" * 64
 
 
@@ -33,14 +31,7 @@ def containerd(temporary):
     """Those of containerd's services, by name."""
     directory = temporary / "api-containerd"
     directory.mkdir()
-    files = [f"containerd/services/{name}.proto" for name in SERVICES]
-    files += [str(path.relative_to(PROTO)) for path in (PROTO / "containerd/types").glob("*.proto")]
-    subprocess.run(["protoc", f"-I{PROTO}", "-I/usr/include", f"--python_out={directory}", *files, "protobuf-c/protobuf-c.proto"], check=True)
-    sys.path.insert(0, str(directory))
-    try:
-        return {name: importlib.import_module(f"containerd.services.{name}_pb2") for name in SERVICES}
-    finally:
-        sys.path.remove(str(directory))
+    return containerd_api.load_messages(directory)
 
 
 @pytest.fixture(scope="module")

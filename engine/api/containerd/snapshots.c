@@ -100,7 +100,12 @@ int api_containerd_snapshots_mounts(RpcCall *call,
     Containerd__Snapshots__MountsResponse *response, Error *err) {
     Caller caller;
     autodone(SnapshotMount) mount = {};
+    autodone(SnapshotInfo) info = {};
     TRY(begin(call, request->snapshotter, &caller, err));
+    TRY(tree_stat(caller.trees, caller.space, request->key, &info, err));
+    if (info.kind == SNAPSHOT_COMMITTED)
+        return error_set(
+            err, ERROR_STATE, "snapshot %s is not active: failed precondition", request->key);
     TRY(tree_mounts(caller.trees, caller.space, request->key, &mount, err));
     response->mounts = mount_encode(call, &mount, &response->n_mounts);
     return 0;

@@ -87,14 +87,13 @@ static int commit(Session *session, const Request *request, Error *err) {
 }
 
 static int answer(Session *session, const Request *request, Error *err) {
-    char digest[DIGEST_TEXT_SIZE] = "";
+    char digest[DIGEST_TEXT_SIZE];
     Response response;
     containerd__content__write_content_response__init(&response);
     response.action = request->action;
     response.offset = (int64_t)blob_writer_offset(session->writer);
     response.total = session->total;
-    if (request->action != CONTAINERD__CONTENT__WRITE_ACTION__WRITE)
-        blob_writer_digest(session->writer, digest);
+    blob_writer_digest(session->writer, digest);
     response.digest = digest;
     Google__Protobuf__Timestamp started;
     google__protobuf__timestamp__init(&started);

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+"""containerd's services over gRPC, with messages made from our copies of its .proto files."""
+
+import importlib
+import pathlib
+import subprocess
+import sys
+
+PROTO = pathlib.Path(__file__).resolve().parent.parent / "proto"
+SERVICES = ("content", "images", "leases", "namespaces", "snapshots")
+
+
+def load_messages(directory):
+    """The modules by the service's name."""
+    files = [f"containerd/services/{name}.proto" for name in SERVICES]
+    files += [str(path.relative_to(PROTO)) for path in (PROTO / "containerd/types").glob("*.proto")]
+    subprocess.run(["protoc", f"-I{PROTO}", "-I/usr/include", f"--python_out={directory}", *files, "protobuf-c/protobuf-c.proto"], check=True)
+    sys.path.insert(0, str(directory))
+    try:
+        return {name: importlib.import_module(f"containerd.services.{name}_pb2") for name in SERVICES}
+    finally:
+        sys.path.remove(str(directory))
