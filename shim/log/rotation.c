@@ -52,14 +52,24 @@ static void find_top(LogRotation *rotation) {
                 rotation->top = index;
 }
 
-/* A reader holds a shared lock: ours would be an exclusive one. */
-static bool is_read(const LogRotation *rotation, int index, const char *suffix) {
+/* A reader holds a shared lock: ours is an exclusive one. false: there is a reader. Who comes until
+ * *ret_fd is closed waits, and then sees that the file has gone. -1: there is no such file. */
+static bool keep_readers_out(
+    const LogRotation *rotation, int index, const char *suffix, int *ret_fd) {
     autofree char *name = name_of(rotation, index, suffix);
     autoclose int fd = -1;
     Error ignored;
     if (file_open(AT_FDCWD, name, O_RDONLY | O_NOFOLLOW, 0, &fd, &ignored) < 0)
+        return true;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return false;
-    return flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+    *ret_fd = take_fd(&fd);
+    return true;
+}
+
+static bool is_read(const LogRotation *rotation, int index, const char *suffix) {
+    autoclose int fd = -1;
+    return !keep_readers_out(rotation, index, suffix, &fd);
 }
 
 static int64_t remove_index(const LogRotation *rotation, int index) {
@@ -93,7 +103,9 @@ static void remove_expired(LogRotation *rotation) {
         return;
     int64_t size = excess(rotation);
     for (; rotation->top >= rotation->settings.max_files; rotation->top--) {
-        bool read = is_read(rotation, rotation->top, "") || is_read(rotation, rotation->top, ".gz");
+        autoclose int plain = -1, compressed = -1;
+        bool read = !keep_readers_out(rotation, rotation->top, "", &plain) ||
+                    !keep_readers_out(rotation, rotation->top, ".gz", &compressed);
         if (read && size <= LOG_KEPT_MAX && rotation->top < INDEX_MAX)
             break;
         size -= remove_index(rotation, rotation->top);
@@ -167,7 +179,9 @@ static void put_into_place(LogRotation *rotation) {
             continue;
         autofree char *plain = name_of(rotation, index, "");
         autofree char *compressed = name_of(rotation, index, ".gz");
-        if (!is_read(rotation, index, "") && rename(rotation->temporary, compressed) == 0)
+        autoclose int fd = -1;
+        if (keep_readers_out(rotation, index, "", &fd) &&
+            rename(rotation->temporary, compressed) == 0)
             file_remove(AT_FDCWD, plain, &ignored);
         return;
     }
