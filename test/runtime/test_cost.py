@@ -7,7 +7,7 @@ import re
 import subprocess
 
 import pytest
-from bundle import Runtime, cgroup_lines, cgroupfs_only
+from bundle import Runtime, cgroup_lines, cgroupfs_only, mapped, reachable
 
 pytestmark = cgroupfs_only
 CALL = re.compile(r"^\d+ +(?:<\.\.\. )?(\w+)")
@@ -48,6 +48,14 @@ def test_run_is_one_program_and_one_more_process(optimised):
     calls = calls_of(optimised, "run", "--bundle", bundle.path, optimised.new_id())
     assert calls["clone3"] + calls["clone"] + calls["fork"] + calls["vfork"] == 1
     assert calls["execve"] + calls["execveat"] == 2  # the runtime's own, and the container's
+
+
+def test_user_namespace_costs_no_process(optimised):
+    reachable(optimised)
+    bundle = mapped(optimised.bundle())
+    bundle.write()
+    calls = calls_of(optimised, "run", "--bundle", bundle.path, optimised.new_id())
+    assert calls["clone3"] + calls["clone"] + calls["fork"] + calls["vfork"] == 1
 
 
 def test_run_makes_few_system_calls(optimised):

@@ -67,6 +67,20 @@ def test_user_namespace(runtime):
     assert os.stat(bundle.rootfs / "tmp/x").st_uid == 100000
 
 
+def test_runtime_comes_back_from_a_user_namespace(runtime):
+    """It opens mounts inside; what it does later is done in its caller's directory and mount namespace."""
+    reachable(runtime)
+    folder = runtime.directory / "caller"
+    folder.mkdir()
+    bundle = mapped(runtime.bundle()).args("/bin/sleep", "100")
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"readlink /proc/self/ns/mnt >{folder}/namespace"]}
+    bundle.config["hooks"] = {"createRuntime": [hook]}
+    name = runtime.create(bundle, "--pid-file", "pid", cwd=folder)
+    pid = runtime.state(name)["pid"]
+    assert int((folder / "pid").read_text()) == pid
+    assert (folder / "namespace").read_text().strip() == inode("self", "mount") != inode(pid, "mount")
+
+
 def test_user_namespace_joined_by_path(runtime):
     reachable(runtime)
     first = runtime.state(runtime.start(mapped(runtime.bundle()).args("/bin/sleep", "100")))["pid"]
