@@ -77,9 +77,11 @@ def mounts_below(path):
 
 
 def has_ended(pid):
-    """Whether nothing of the process is left but perhaps its number: a dying one loses its command line before its files."""
+    """Whether nothing of the process is left but perhaps its number: a dying one loses its command line before its
+    files, and its first thread may end before the others, which still hold them."""
     try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state in "ZX" and len(os.listdir(f"/proc/{pid}/task")) <= 1
     except OSError:
         return True
 

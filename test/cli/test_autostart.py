@@ -3,7 +3,6 @@
 
 import contextlib
 import os
-import pathlib
 import signal
 import stat
 import subprocess
@@ -25,13 +24,7 @@ def dormant(new_engine):
     with contextlib.suppress(FileNotFoundError, ProcessLookupError, ValueError):
         pid = int((engine.state / "tared.pid").read_text())
         os.kill(pid, signal.SIGTERM)
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}") or "State:\tZ" in status(pid), what="tared to end")
-
-
-def status(pid):
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return pathlib.Path(f"/proc/{pid}/status").read_text()
-    return "State:\tZ"
+        wait_until(lambda: has_ended(pid), what="tared to end")
 
 
 def running(engine):
