@@ -51,7 +51,8 @@ int bring_layers(Bring *bring, const OciManifest *manifest, const JsonTexts *dif
         lease_add_blob(bring->images, bring->lease, layer[i].digest);
         lease_add_chain(bring->images, bring->lease, chain);
     }
-    TRY(lease_save(bring->images, bring->lease, err));
+    if (bring->resumes)
+        TRY(lease_save(bring->images, bring->lease, err));
     Layers layers = {
         .images = bring->images,
         .progress = bring->progress,

@@ -9,6 +9,7 @@ typedef struct Bring {
     Images *images;
     Progress *progress;
     const char *lease;
+    bool resumes; /* somebody comes back under this lease's name, also after the engine's end */
     const Platform *platform;
     bool platform_wanted; /* named by the user: another one is refused */
     const char *target;   /* digest that names mean; NULL: none */

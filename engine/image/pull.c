@@ -185,6 +185,7 @@ static int set_up(Pull *pull, Error *err) {
         .images = pull->images,
         .progress = &pull->progress,
         .lease = pull->canonical,
+        .resumes = true,
         .platform = &pull->platform,
         .platform_wanted = !text_is_empty(request->platform),
         .fetch = fetch,
