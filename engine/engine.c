@@ -143,7 +143,7 @@ static int start_metadata(Engine *engine, Error *err) {
 
 /* Shims that live on tell from here on; of those that were being launched nothing stays. */
 static int start_shims(Engine *engine, Error *err) {
-    shims_sweep(&(Shims){engine->config->state});
+    shims_sweep(&(Shims){engine->config->state, engine->config->root});
     return shim_news_start(engine->config->state, engine->client_events, &engine->shim_news, err);
 }
 
@@ -268,7 +268,7 @@ static int start_server(Engine *engine, Error *err) {
         .trees = {engine->metadata, engine->snapshots, METADATA_SNAPSHOTTER},
         .content = images_content(engine->images),
         .images = engine->images,
-        .shims = {engine->config->state},
+        .shims = {engine->config->state, engine->config->root},
         .events = engine->client_events,
     };
     TRY(containerd_services_add(engine->server, &engine->containerd, err));

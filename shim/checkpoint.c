@@ -30,6 +30,7 @@ static RuntimeCheckpoint arguments_of(
     return (RuntimeCheckpoint){.image_path = image,
         .work_path = text_is_empty(options->work_path) ? NULL : options->work_path,
         .parent_path = text_is_empty(options->parent_path) ? NULL : options->parent_path,
+        .cgroup_mode = text_is_empty(options->cgroups_mode) ? NULL : options->cgroups_mode,
         .leave_running = !options->exit,
         .tcp_established = options->open_tcp,
         .ext_unix_sk = options->external_unix_sockets,

@@ -257,6 +257,7 @@ int runtime_checkpoint(
     add_pair(&arguments, "--image-path", checkpoint->image_path);
     add_pair(&arguments, "--work-path", checkpoint->work_path);
     add_pair(&arguments, "--parent-path", checkpoint->parent_path);
+    add_pair(&arguments, "--manage-cgroups-mode", checkpoint->cgroup_mode);
     for (size_t i = 0; i < array_size(flags); i++)
         if (flags[i].set)
             add(&arguments, flags[i].name);

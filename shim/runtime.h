@@ -44,7 +44,7 @@ int runtime_restore(const Runtime *runtime, const char *id, const RuntimeProcess
     const char *image_path, const char *work_path, pid_t *ret_pid, Error *err);
 
 typedef struct RuntimeCheckpoint {
-    const char *image_path, *work_path, *parent_path; /* parent_path: NULL is none */
+    const char *image_path, *work_path, *parent_path, *cgroup_mode; /* the latter: NULL is none */
     bool leave_running, tcp_established, ext_unix_sk, shell_job, file_locks;
     char **empty_namespaces;
     size_t empty_namespaces_n;

@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 PROTO = pathlib.Path(__file__).resolve().parent.parent / "proto"
-SERVICES = ("content", "images", "leases", "namespaces", "snapshots")
+SERVICES = ("containers", "content", "images", "leases", "namespaces", "snapshots", "tasks")
 
 
 def load_messages(directory):
     """The modules by the service's name."""
     files = [f"containerd/services/{name}.proto" for name in SERVICES]
-    files += [str(path.relative_to(PROTO)) for path in (PROTO / "containerd/types").glob("*.proto")]
+    files += [str(path.relative_to(PROTO)) for folder in ("types", "v1/types") for path in (PROTO / "containerd" / folder).glob("*.proto")]
     subprocess.run(["protoc", f"-I{PROTO}", "-I/usr/include", f"--python_out={directory}", *files, "protobuf-c/protobuf-c.proto"], check=True)
     sys.path.insert(0, str(directory))
     try:

@@ -7,8 +7,7 @@
 #include "base/text.h"
 #include "engine/layer/layer.h"
 #include "engine/layer/pack.h"
-#include "engine/metadata/blob.h"
-#include "engine/metadata/check.h"
+#include "engine/metadata/blob_make.h"
 
 #define LABEL_UNCOMPRESSED "containerd.io/uncompressed"
 
@@ -74,75 +73,57 @@ static int *list_trees(const SnapshotTrees *trees, size_t *ret_n) {
     return list;
 }
 
-static int pack_difference(const Trees *trees, Images *images, const DiffMake *make,
-    LayerPack *pack, LayerPacked *ret, Error *err) {
+typedef struct Difference {
+    const Trees *trees;
+    Images *images;
+    const DiffMake *make;
+    Compression compression;
+} Difference;
+
+static int pack_difference(BlobWriter *writer, JsonMap *labels, void *user, Error *err) {
+    const Difference *difference = user;
+    const DiffMake *make = difference->make;
+    const Trees *trees = difference->trees;
     autodone(SnapshotTrees) left = {}, right = {};
     autofree int *lower = NULL;
+    LayerPack pack = {
+        .program = images_pack_program(difference->images),
+        .mode = PACK_LAYER,
+        .compression = difference->compression,
+        .write = write_blob,
+        .user = writer,
+    };
+    LayerPacked packed;
     if (make->left) {
         TRY(snapshot_trees_open(trees->snapshots, make->left, &left, err));
-        lower = list_trees(&left, &pack->lower_n);
-        pack->lower = lower;
+        lower = list_trees(&left, &pack.lower_n);
+        pack.lower = lower;
     }
     TRY(snapshot_trees_open(trees->snapshots, make->right, &right, err));
-    autofree int *upper = list_trees(&right, &pack->upper_n);
-    pack->upper = upper;
-    pack->program = images_pack_program(images);
-    return layer_pack(pack, ret, err);
-}
-
-static int add_labels(MetadataRecord *record, void *user, Error *err) {
-    const JsonMap *labels = user;
-    for (size_t i = 0; i < labels->n; i++)
-        json_map_set(&record->labels, labels->key[i], labels->value[i]);
-    return check_labels(&record->labels, err);
-}
-
-/* Another one may have written the same: that gets the labels, too. */
-static int commit(const Trees *trees, BlobWriter *writer, const DiffMake *make, bool compressed,
-    const char *diff_id, DiffResult *ret, Error *err) {
-    JsonMap labels = {};
-    labels_copy(&labels, make->labels);
-    if (compressed)
-        json_map_set(&labels, LABEL_UNCOMPRESSED, diff_id);
-    blob_writer_digest(writer, ret->digest);
-    ret->size = blob_writer_offset(writer);
-    int code = blob_writer_commit(writer, 0, NULL, &labels, err);
-    if (code == ERROR_EXISTS)
-        code = metadata_update(trees->metadata, METADATA_CONTENT, make->space, ret->digest,
-            add_labels, &labels, NULL, err);
-    json_map_done(&labels);
-    return code;
+    autofree int *upper = list_trees(&right, &pack.upper_n);
+    pack.upper = upper;
+    TRY(layer_pack(&pack, &packed, err));
+    if (pack.compression != COMPRESSION_NONE)
+        json_map_set(labels, LABEL_UNCOMPRESSED, packed.diff_id);
+    return 0;
 }
 
 int diff_make(
     const Trees *trees, Images *images, const DiffMake *make, DiffResult *ret, Error *err) {
-    char random[17];
     size_t type;
-    LayerPacked packed;
-    autoptr(BlobWriter) writer = NULL;
+    BlobMade made;
     TRY(find_media_type(make->media_type, &type, err));
-    text_random_hex(random, 8);
-    autofree char *reference = text_is_empty(make->reference) ? text_format("diff-%s", random)
-                                                              : text_copy(make->reference);
-    const BlobWrite write = {.space = make->space, .reference = reference, .lease = make->lease};
-    TRY(blob_writer_open(trees->metadata, images_content(images), &write, &writer, err));
-    LayerPack pack = {
-        .mode = PACK_LAYER,
-        .compression = media_types[type].compression,
-        .write = write_blob,
-        .user = writer,
-    };
-    int code = blob_writer_restart(writer, err);
-    if (code == 0)
-        code = pack_difference(trees, images, make, &pack, &packed, err);
-    if (code == 0)
-        code = commit(
-            trees, writer, make, pack.compression != COMPRESSION_NONE, packed.diff_id, ret, err);
-    ret->media_type = media_types[type].media_type;
-    if (code < 0) {
-        Error ignored; /* nobody will go on where this ended */
-        blob_writer_close(take_ptr(&writer));
-        blob_abort(trees->metadata, images_content(images), make->space, reference, &ignored);
-    }
-    return code;
+    Difference difference = {trees, images, make, media_types[type].compression};
+    const BlobMake blob = {.metadata = trees->metadata,
+        .content = images_content(images),
+        .space = make->space,
+        .lease = make->lease,
+        .reference = make->reference,
+        .labels = make->labels,
+        .fill = pack_difference,
+        .user = &difference};
+    TRY(blob_make(&blob, &made, err));
+    *ret = (DiffResult){.media_type = media_types[type].media_type, .size = made.size};
+    snprintf(ret->digest, sizeof(ret->digest), "%s", made.digest);
+    return 0;
 }

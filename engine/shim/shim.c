@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "bootstrap/command.h"
 #include "bootstrap/runtime_type.h"
+#include "engine/shim/checkpoint.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
 
 enum {
@@ -68,6 +69,7 @@ static Command command_of(const Shims *shims, const ShimTask *task, const char *
 
 static int fill_bundle(int bundle, const ShimLaunch *launch, Error *err) {
     TRY(file_make_dirs_at(bundle, "rootfs", 0711, err));
+    TRY(file_make_dirs_at(bundle, "work", 0711, err)); /* where runc's shim lets criu work */
     TRY(file_write_new(bundle, "log", "", 0, 0600, err)); /* where Go's shims log to */
     return file_write_new(bundle, "config.json", launch->config, strlen(launch->config), 0600, err);
 }
@@ -91,6 +93,7 @@ static void remove_bundle(const Shims *shims, const ShimTask *task) {
     while (umount2(rootfs, MNT_DETACH | UMOUNT_NOFOLLOW) == 0) {
     }
     file_remove_tree(AT_FDCWD, path, &ignored);
+    checkpoint_directory_remove(shims, task, CHECKPOINT_RESTORE);
 }
 
 int shim_launch(const Shims *shims, const ShimLaunch *launch, Error *err) {
@@ -185,6 +188,7 @@ void shims_sweep(const Shims *shims) {
         for (size_t j = 0; j < ids.n; j++)
             sweep_task(shims, &(ShimTask){spaces.item[i], ids.item[j]});
     }
+    checkpoint_directories_sweep(shims);
 }
 
 /* A shim that serves several containers goes on when others are left; then it only forgets one. */

@@ -13,7 +13,7 @@
  *
  *     shim_launch ─► call Create, Start, … Delete ─► shim_remove */
 typedef struct Shims {
-    const char *state; /* STATE, absolute */
+    const char *state, *root; /* absolute */
 } Shims;
 
 typedef struct ShimTask {

@@ -4,11 +4,13 @@ and that one namespace of containerd's services is no way into another."""
 
 import hashlib
 import importlib
+import io
 import json
 import os
 import stat
 import subprocess
 import sys
+import tarfile
 
 import grpc
 import pytest
@@ -254,3 +256,69 @@ def test_keys_of_clients_are_no_paths(engine, containerd, channel):
         content.refused("Delete", INVALID, NOT_FOUND, digest=digest)
         content.refused("Write", INVALID, action=2, ref="x", total=1, expected=digest, data=b"x")
     assert not names_around(engine) - before
+
+
+def tar_of(*members):
+    """members: (name, type, bytes or the link's target)."""
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, kind, value in members:
+            entry = tarfile.TarInfo(name)
+            entry.type = kind
+            if kind == tarfile.REGTYPE:
+                entry.size = len(value)
+            else:
+                entry.linkname = value
+            archive.addfile(entry, io.BytesIO(value) if kind == tarfile.REGTYPE else None)
+    return out.getvalue()
+
+
+FILE = ("inventory.img", tarfile.REGTYPE, b"no image of criu's")
+CHECKPOINTS = {
+    "symlink": tar_of(FILE, ("core-1.img", tarfile.SYMTYPE, "/etc/passwd")),
+    "symlink-root": tar_of((".", tarfile.SYMTYPE, "/etc"), FILE),
+    "hardlink": tar_of(FILE, ("core-1.img", tarfile.LNKTYPE, "inventory.img")),
+    "hardlink-outside": tar_of(FILE, ("core-1.img", tarfile.LNKTYPE, "../../../../tare.db")),
+    "fifo": tar_of(FILE, ("core-1.img", tarfile.FIFOTYPE, "")),
+    "device": tar_of(FILE, ("core-1.img", tarfile.CHRTYPE, "")),
+    "directory": tar_of(FILE, ("parent", tarfile.DIRTYPE, "")),
+    "below": tar_of(FILE, ("parent/pages-1.img", tarfile.REGTYPE, b"x")),
+    "through": tar_of(("parent", tarfile.SYMTYPE, "/etc"), ("parent/pages-1.img", tarfile.REGTYPE, b"x")),
+    "cut": tar_of(("pages-1.img", tarfile.REGTYPE, b"x" * 100_000))[:50_000],
+    "no-tar": b"pages" * 1000,
+}
+
+
+def test_what_a_checkpoint_may_hold(engine, channel, containerd):
+    """Class H: files side by side, nothing else; and a task that cannot be restored leaves nothing."""
+    space = "restored"
+    content, containers, tasks = (Service(channel, containerd[module], name, space)
+                                  for module, name in (("content", "Content"), ("containers", "Containers"), ("tasks", "Tasks")))
+    spec = {"ociVersion": "1.0.2", "process": {"cwd": "/", "args": ["true"], "user": {"uid": 0, "gid": 0}}, "root": {"path": "rootfs"}}
+    containers("Create", container=dict(id="one", runtime={"name": "io.containerd.tare.v2"},
+                                        spec={"type_url": "types.containerd.io/opencontainers/runtime-spec/1/Spec", "value": json.dumps(spec).encode()}))
+
+    def checkpoint(name, data, media_type="application/vnd.containerd.container.criu.checkpoint.criu.tar"):
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        content("Write", action=containerd["content"].COMMIT, ref=name, total=len(data), expected=digest, data=data)
+        return {"container_id": "one", "checkpoint": {"media_type": media_type, "digest": digest, "size": len(data)}}
+
+    def left():
+        places = (engine.root / "checkpoints" / "restore" / space, engine.root / "checkpoints" / "dump" / space, engine.state / "tasks" / space)
+        return [str(path / name) for path in places if path.exists() for name in os.listdir(path)]
+
+    refused = (grpc.StatusCode.DATA_LOSS, INVALID, NOT_FOUND)
+    for name, data in CHECKPOINTS.items():
+        assert tasks.refused("Create", *refused, **checkpoint(name, data)), name
+        assert left() == [], name
+    plain = checkpoint("plain", tar_of(FILE))
+    tasks.refused("Create", INVALID, **checkpoint("type", tar_of(("a", tarfile.REGTYPE, b"")), "application/vnd.oci.image.layer.v1.tar"))
+    tasks.refused("Create", NOT_FOUND, container_id="one", checkpoint={**plain["checkpoint"], "digest": DIGEST})
+    tasks.refused("Create", INVALID, container_id="one", checkpoint={**plain["checkpoint"], "digest": "sha256:../../../etc/passwd"})
+    assert left() == []
+    tasks("Create", **plain)
+    with pytest.raises(grpc.RpcError):
+        tasks("Start", container_id="one")
+    tasks("Delete", container_id="one")
+    assert left() == []
+    containers("Delete", id="one")

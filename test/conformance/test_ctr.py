@@ -404,9 +404,9 @@ def run(ctr, image, runtime):
     """run(id, *command) starts a detached container, which is gone afterwards."""
     started = []
 
-    def start(name, *command, options=()):
+    def start(name, *command, of=image):
         started.append(name)
-        ctr("run", "--detach", "--runtime", runtime, *options, image, name, *command)
+        ctr("run", "--detach", "--runtime", runtime, of, name, *command)
         return name
 
     yield start
@@ -501,6 +501,59 @@ def test_pause_and_resume(ctr, run):
     assert [name, "PAUSED"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
     ctr("tasks", "resume", name)
     assert [name, "RUNNING"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")]
+
+
+REMEMBERS = "read token </proc/sys/kernel/random/uuid; echo $token >>/tmp/starts; while :; do echo $token >/tmp/now; sleep 0.1; done"
+
+
+def token(ctr, name):
+    """What the program remembers, written after this call; it was started once."""
+
+    def words(path):
+        return ctr("tasks", "exec", "--exec-id", "look", name, "/bin/sh", "-c", f"cat {path}", code=None).split()
+
+    ctr("tasks", "exec", "--exec-id", "clear", name, "/bin/sh", "-c", "echo >/tmp/now")
+    wait_until(lambda: words("/tmp/now"), what="the program to write")
+    (now,), starts = words("/tmp/now"), words("/tmp/starts")
+    assert starts == [now]
+    return now
+
+
+@pytest.fixture
+def roots(ctr, image, registry):
+    """An image of root's: without CAP_SYS_RESOURCE criu may not ask for the limits of others."""
+    reference = registry.reference("busybox:latest")
+    ctr("images", "pull", "--plain-http", *ctr.local, reference)
+    return reference
+
+
+def test_a_checkpoint_is_content_that_a_task_is_restored_from(ctr, run, roots, criu):
+    name = run("first", "/bin/sh", "-c", REMEMBERS, of=roots)
+    remembered = token(ctr, name)
+    ctr("containers", "checkpoint", "--rw", "--image", "--task", name, "example.org/checkpoint:1")
+    assert token(ctr, name) == remembered, "it goes on"
+    assert ctr("tasks", "checkpoint", name).startswith("containerd.io/checkpoint/first:")
+    ctr("tasks", "rm", "--force", name)
+    ctr("containers", "rm", name)
+    try:
+        ctr("containers", "restore", "--rw", "--live", "second", "example.org/checkpoint:1")
+        assert token(ctr, "second") == remembered
+    finally:
+        ctr("tasks", "rm", "--force", "second", code=None)
+        ctr("containers", "rm", "second", code=None)
+    left = [str(path) for path in (ctr.engine.root / "checkpoints").rglob("*") if not path.is_dir()]
+    assert not left, "criu's images outside of the content store"
+
+
+def test_a_checkpoint_into_a_directory(ctr, run, roots, runtime, criu, tmp_path):
+    if not ctr.newer and "runc" not in runtime:
+        pytest.skip("ctr 1.x has no options for other shims than runc's")
+    images = tmp_path / "images"
+    images.mkdir()
+    name = run("dumped", "/bin/sleep", "1000", of=roots)
+    ctr("tasks", "checkpoint", "--exit", "--image-path", images, name)
+    assert (images / "inventory.img").exists()
+    wait_until(lambda: [name, "STOPPED"] in [[row[0], row[2]] for row in ctr.rows("tasks", "ls")])
 
 
 def test_tasks_outlive_the_engine(ctr, run):

@@ -7,6 +7,7 @@
 #include "base/time.h"
 #include "engine/api/containerd/message.h"
 #include "engine/api/containerd/task.h"
+#include "engine/api/containerd/task_checkpoint.h"
 #include "engine/rpc/service.h"
 #include "proto/containerd/services/tasks.methods.h"
 #include "proto/containerd/services/tasks.pb-c.h"
@@ -54,11 +55,8 @@ int api_containerd_tasks_create(RpcCall *call, const Containerd__Tasks__CreateTa
     Containerd__Tasks__CreateTaskResponse *response, Error *err) {
     TaskCaller task;
     ShimCreate create = CONTAINERD__TASK__V3__CREATE_TASK_REQUEST__INIT;
-    TRY(task_caller(call, request->container_id, &task, err));
-    if (request->checkpoint)
-        return error_set(
-            err, ERROR_UNSUPPORTED, "a checkpoint as content cannot be restored: not implemented");
     Google__Protobuf__Any *options;
+    TRY(task_caller(call, request->container_id, &task, err));
     TRY(launch(call, &task, request->runtime_path, &options, err));
     autofree char *bundle = shim_bundle(task.shims, &task.task);
     fill_create(request, &create);
@@ -66,7 +64,9 @@ int api_containerd_tasks_create(RpcCall *call, const Containerd__Tasks__CreateTa
     if (!create.options || create.options->value.len == 0)
         create.options = options; /* as containerd does */
     ProtobufCMessage *answer = NULL;
-    int code = shim_call(task.shims, &task.task, "Create", &create.base, &answer, err);
+    int code = task_checkpoint_of(call, &task, request, &create.checkpoint, err);
+    if (code == 0)
+        code = shim_call(task.shims, &task.task, "Create", &create.base, &answer, err);
     if (code < 0) {
         shim_remove(task.shims, &task.task);
         return code;
@@ -224,12 +224,6 @@ int api_containerd_tasks_list_pids(RpcCall *call, const Containerd__Tasks__ListP
     }
     ttrpc_response_free(message);
     return 0;
-}
-
-int api_containerd_tasks_checkpoint(RpcCall *call,
-    const Containerd__Tasks__CheckpointTaskRequest *request,
-    Containerd__Tasks__CheckpointTaskResponse *response, Error *err) {
-    return error_set(err, ERROR_UNSUPPORTED, "checkpoints as content: not implemented");
 }
 
 int api_containerd_tasks_update(RpcCall *call, const Containerd__Tasks__UpdateTaskRequest *request,
