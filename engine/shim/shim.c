@@ -69,7 +69,7 @@ static Command command_of(const Shims *shims, const ShimTask *task, const char *
 
 static int fill_bundle(int bundle, const ShimLaunch *launch, Error *err) {
     TRY(file_make_dirs_at(bundle, "rootfs", 0711, err));
-    TRY(file_make_dirs_at(bundle, "work", 0711, err)); /* where runc's shim lets criu work */
+    TRY(file_make_dirs_at(bundle, "work", 0711, err));    /* where runc's shim lets criu work */
     TRY(file_write_new(bundle, "log", "", 0, 0600, err)); /* where Go's shims log to */
     return file_write_new(bundle, "config.json", launch->config, strlen(launch->config), 0600, err);
 }

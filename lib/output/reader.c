@@ -177,8 +177,8 @@ static int fill(OutputReader *reader, Error *err) {
 static bool take_record(OutputReader *reader) {
     for (;;) {
         Error ignored;
-        const char *bytes = reader->buffer + reader->start;
         size_t left = reader->length - reader->start;
+        const char *bytes = left ? reader->buffer + reader->start : NULL; /* no buffer at first */
         size_t n = left ? reader->format->measure(bytes, left) : 0;
         if (n == 0) {
             if (left > OUTPUT_ENTRY_MAX) {
