@@ -181,7 +181,7 @@ OPEN_FILES = "ls -l /proc/[0-9]*/fd/3 2>/dev/null | sed 's/.*proc/proc/' | grep 
 
 
 def test_many_processes(runtime):
-    script = "for i in $(seq 60); do (exec 3>/tmp/open$i; while :; do sleep 5; done) & done; wait"
+    script = "for i in $(seq 20); do (exec 3>/tmp/open$i; while :; do sleep 5; done) & done; wait"
     bundle = runtime.bundle().sh(script).mount("/tmp", "tmpfs", "tmpfs")
     name = runtime.start(bundle)
 
@@ -190,10 +190,10 @@ def test_many_processes(runtime):
         lines = runtime("exec", name, "sh", "-c", OPEN_FILES).out.splitlines()
         return {line.split()[-1] for line in lines if "/tmp/open" in line}
 
-    wait_for(lambda: len(files()) == 60)
+    wait_for(lambda: len(files()) == 20)
     checkpoint(runtime, name)
     restore(runtime, bundle, name=name)
-    wait_for(lambda: len(files()) == 60)
+    wait_for(lambda: len(files()) == 20)
 
 
 def test_bind_mounts_show_what_is_there_now(runtime):
