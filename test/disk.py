@@ -11,7 +11,7 @@ import pytest
 MAKE = {
     "ext4": ["mkfs.ext4", "-q", "-F", "-E", "nodiscard"],
     "ext4 quota": ["mkfs.ext4", "-q", "-F", "-O", "quota,project", "-E", "quotatype=prjquota,nodiscard"],
-    "ext4 verity": ["mkfs.ext4", "-q", "-F", "-O", "verity", "-E", "nodiscard"],
+    "ext4 verity": ["mkfs.ext4", "-q", "-F", "-O", "verity", "-b", "4096", "-E", "nodiscard"],
     "xfs": ["mkfs.xfs", "-q", "-f", "-K", "-m", "reflink=1"],
     "btrfs": ["mkfs.btrfs", "-q", "-f", "-K"],
 }
