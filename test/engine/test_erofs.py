@@ -88,7 +88,7 @@ def test_a_sealed_layer_is_read_as_it_was_or_not_at_all(bin_dir, archive, verity
         try:
             engine.start()
             answer = engine.tare("run", "--rm", "sealed", code=None)
-            assert answer.returncode == 1 and "I/O error" in answer.stderr
+            assert answer.returncode == 1 and "Input/output error" in answer.stderr
             assert TEXT.startswith(answer.stdout)
         finally:
             engine.close()
