@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "engine/registry/hosts.h"
 #include "engine/registry/rules.h"
+#include "engine/registry/secret.h"
 
 typedef struct Address {
     int family;
@@ -31,7 +32,7 @@ static char *host_of(const char *domain) {
     return text_copy_n(domain, strcspn(domain, ":"));
 }
 
-static bool is_loopback(const char *domain) {
+bool address_is_loopback(const char *domain) {
     static const unsigned char six[16] = {[15] = 1};
     autofree char *host = host_of(domain);
     Address address;
@@ -50,7 +51,7 @@ static bool same_prefix(const unsigned char *a, const unsigned char *b, unsigned
     return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
 }
 
-static bool in_network(const char *host, const char *network) {
+bool address_in_network(const char *host, const char *network) {
     autotexts char **part = texts_split(network, '/');
     Address address, base;
     Error ignored;
@@ -70,7 +71,7 @@ static bool is_insecure(const RegistryConfig *config, const char *domain) {
         return rule->insecure.value;
     for (size_t i = 0; i < config->insecure.n; i++) {
         const char *entry = config->insecure.item[i];
-        if (strcmp(entry, domain) == 0 || in_network(host, entry))
+        if (strcmp(entry, domain) == 0 || address_in_network(host, entry))
             return true;
     }
     return false;
@@ -95,7 +96,7 @@ int endpoint_set_url(Endpoint *endpoint, const char *url, bool skip_verify, Erro
     size_t n = strlen(endpoint->base);
     while (n > 0 && endpoint->base[n - 1] == '/')
         endpoint->base[--n] = '\0';
-    endpoint->loopback = is_loopback(domain);
+    endpoint->loopback = address_is_loopback(domain);
     endpoint->verify = !skip_verify;
     return 0;
 }
@@ -112,7 +113,7 @@ static int add_mirror(
     if (!tls && !text_starts(url, "http://"))
         return error_set(err, ERROR_INVALID, "invalid registry mirror '%s': not a URL", url);
     autofree char *domain = domain_of(url);
-    bool insecure = is_loopback(domain) || is_insecure(config, domain);
+    bool insecure = address_is_loopback(domain) || is_insecure(config, domain);
     if (!tls && !insecure)
         return error_set(err, ERROR_INVALID,
             "registry mirror '%s' is not encrypted: add it to"
@@ -133,7 +134,7 @@ static int add_mirrors(
 static int add_registry(const RegistryConfig *config, const char *host, const char *ca,
     Endpoints *endpoints, Error *err) {
     const RegistryRule *rule = rule_find(config, host);
-    bool loopback = is_loopback(host), insecure = loopback || is_insecure(config, host);
+    bool loopback = address_is_loopback(host), insecure = loopback || is_insecure(config, host);
     autofree char *tls = text_format("https://%s", host), *plain = text_format("http://%s", host);
     TRY(add(endpoints, tls, (Endpoint){.verify = !insecure, .credentials = true}, err));
     return insecure && !ca && !(rule && rule->ca)
@@ -230,9 +231,7 @@ char *endpoint_url(const Endpoint *endpoint, const char *path, const char *kind,
 static void endpoint_done(Endpoint *endpoint) {
     free(endpoint->base);
     free(endpoint->username);
-    if (endpoint->password)
-        explicit_bzero(endpoint->password, strlen(endpoint->password));
-    free(endpoint->password);
+    secret_free(endpoint->password);
     free(endpoint->registry);
     http_identity_done(&endpoint->identity);
 }
@@ -249,7 +248,7 @@ static bool is_loopback_url(const char *url) {
     if (!host)
         return false;
     autofree char *domain = text_copy_n(host + 3, strcspn(host + 3, "/?#"));
-    return !strchr(domain, '@') && is_loopback(domain);
+    return !strchr(domain, '@') && address_is_loopback(domain);
 }
 
 /* Plain HTTP only where the registry itself is spoken to so. */

@@ -33,6 +33,10 @@ void endpoints_done(Endpoints *endpoints);
 /* New string; kind is "manifests" or "blobs". */
 char *endpoint_url(const Endpoint *endpoint, const char *path, const char *kind, const char *name);
 
+/* Is "host[:port]" this machine? Is the address in a network, "ADDRESS/BITS"? A name is in none. */
+bool address_is_loopback(const char *domain);
+bool address_in_network(const char *host, const char *network);
+
 /* The host that answers for a registry's name. */
 const char *endpoint_host(const char *domain);
 

@@ -156,7 +156,6 @@ static int fetch_token(
         .authorization = authorization,
         .form = refresh ? form.data : NULL,
         .verify = authentication->endpoint->verify,
-        .direct = authentication->endpoint->loopback,
         .limit = TOKEN_ANSWER_MAX,
     };
     autodone(HttpResponse) response = {};

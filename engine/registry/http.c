@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "engine/registry/header.h"
+#include "engine/registry/secret.h"
 #include "version.h"
 
 enum {
@@ -42,9 +43,7 @@ void http_pool_done(HttpPool *pool) {
     for (size_t i = 0; i < pool->n; i++)
         curl_easy_cleanup(pool->idle[i]);
     free(pool->idle);
-    free(pool->http_proxy);
-    free(pool->https_proxy);
-    free(pool->no_proxy);
+    proxies_done(&pool->proxies);
     pthread_mutex_destroy(&pool->mutex);
 }
 
@@ -231,14 +230,13 @@ static void set_identity(CURL *curl, const HttpIdentity *identity) {
     }
 }
 
-static void set_proxy(CURL *curl, const HttpPool *pool, const char *url, bool direct) {
-    const char *proxy = text_starts(url, "https://") ? pool->https_proxy : pool->http_proxy;
-    if (direct)
-        proxy = "";
-    if (proxy)
-        curl_easy_setopt(curl, CURLOPT_PROXY, proxy);
-    if (pool->no_proxy)
-        curl_easy_setopt(curl, CURLOPT_NOPROXY, pool->no_proxy);
+/* Empty, not NULL: libcurl would ask the environment itself. What is said to a proxy and to the
+ * registry behind it stays apart. */
+static void set_proxy(CURL *curl, const char *proxy) {
+    curl_easy_setopt(curl, CURLOPT_PROXY, proxy ? proxy : "");
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(curl, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+    curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 }
 
 /* A POST without a body still says how long it is. */
@@ -289,7 +287,6 @@ static void set_options(Exchange *exchange, const char *url) {
         curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     set_identity(curl, identity_for(request, url));
-    set_proxy(curl, exchange->pool, url, request->direct);
     set_method(exchange);
     if (request->offset) {
         char range[32];
@@ -298,9 +295,24 @@ static void set_options(Exchange *exchange, const char *url) {
     }
 }
 
+/* No connection was made. The user's words: who was to be reached, by which way, and why not. */
+static int not_reached(const char *url, const char *proxy, const char *why, Error *err) {
+    const char *host = strstr(url, "://") + 3;
+    autofree char *name = proxy ? proxy_name(proxy) : NULL;
+    error_set(err, ERROR_UNAVAILABLE, "cannot reach registry %.*s%s%s: %s",
+        (int)strcspn(host, "/?"), host, name ? " through the proxy " : "", name ? name : "", why);
+    return error_set_reason(err, "NOT_SENT");
+}
+
+static int refused_by_proxy(const char *url, const char *proxy, long status, Error *err) {
+    autofree char *why = text_format("the proxy answers with status %ld%s", status,
+        status == 407 ? " (it wants a user and a password that it knows)" : "");
+    return not_reached(url, proxy, why, err);
+}
+
 /* The user's words: host, then what curl says about it. */
-static int explain(
-    Exchange *exchange, CURLcode result, const char *url, const char *detail, Error *err) {
+static int explain(Exchange *exchange, CURLcode result, const char *url, const char *proxy,
+    const char *detail, Error *err) {
     if (exchange->error.code < 0) {
         *err = exchange->error;
         return err->code;
@@ -310,25 +322,37 @@ static int explain(
     const char *why = *detail ? detail : curl_easy_strerror(result);
     long proxy_said = 0;
     curl_easy_getinfo(exchange->curl, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
-    if (proxy_said >= 300)
-        result = CURLE_COULDNT_CONNECT; /* a proxy that makes no tunnel */
+    if (proxy && proxy_said >= 300)
+        return refused_by_proxy(url, proxy, proxy_said, err);
     switch ((int)result) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
-        error_set(err, ERROR_UNAVAILABLE, "cannot reach registry %.*s: %s", n, host, why);
-        return error_set_reason(err, "NOT_SENT");
+        return not_reached(url, proxy, why, err);
     default:
         return error_set(err, ERROR_UNAVAILABLE, "registry %.*s broke off: %s", n, host, why);
     }
 }
 
-static int perform_once(Exchange *exchange, const char *url, bool first, Error *err) {
+/* Of what is not encrypted a proxy reads and answers every request, its own refusals among them. */
+static int take_proxy(HttpResponse *response, const char *url, const char *proxy, Error *err) {
+    if (!proxy || text_starts(url, "https://"))
+        return 0;
+    if (response->status == 407)
+        return refused_by_proxy(url, proxy, response->status, err);
+    free(response->proxy);
+    response->proxy = proxy_name(proxy);
+    return 0;
+}
+
+static int perform_once(
+    Exchange *exchange, const char *url, const char *proxy, bool first, Error *err) {
     char detail[CURL_ERROR_SIZE] = "";
     struct curl_slist *headers = list_headers(exchange->request, url, first);
     set_options(exchange, url);
+    set_proxy(exchange->curl, proxy);
     curl_easy_setopt(exchange->curl, CURLOPT_HTTPHEADER, headers);
     curl_easy_setopt(exchange->curl, CURLOPT_ERRORBUFFER, detail);
     CURLcode result = curl_easy_perform(exchange->curl);
@@ -336,10 +360,10 @@ static int perform_once(Exchange *exchange, const char *url, bool first, Error *
     curl_slist_free_all(headers);
     curl_easy_getinfo(exchange->curl, CURLINFO_RESPONSE_CODE, &exchange->response->status);
     if (result != CURLE_OK && !exchange->enough)
-        return explain(exchange, result, url, detail, err);
+        return explain(exchange, result, url, proxy, detail, err);
     if (exchange->response->content_type)
         exchange->response->content_type[strcspn(exchange->response->content_type, "; ")] = '\0';
-    return 0;
+    return take_proxy(exchange->response, url, proxy, err);
 }
 
 static bool is_redirect(const HttpResponse *response) {
@@ -352,7 +376,11 @@ static int follow(Exchange *exchange, Error *err) {
     const HttpRequest *request = exchange->request;
     autofree char *url = text_copy(request->url);
     for (int hops = 0;; hops++) {
-        TRY(perform_once(exchange, url, hops == 0, err));
+        char *proxy;
+        TRY(proxy_choose(&exchange->pool->proxies, url, &proxy, err));
+        int code = perform_once(exchange, url, proxy, hops == 0, err);
+        secret_free(proxy);
+        TRY(code);
         bool follows = !request->form && (!request->method || text_equal(request->method, "HEAD"));
         if (!is_redirect(exchange->response) || !follows)
             return 0;
@@ -383,6 +411,7 @@ void http_response_done(HttpResponse *response) {
     free(response->digest);
     free(response->link);
     free(response->subject);
+    free(response->proxy);
     json_texts_done(&response->challenges);
     text_done(&response->body);
     *response = (HttpResponse){};

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "engine/registry/proxy.h"
 
 /* One HTTP exchange, redirects followed by hand: no header of ours travels with them. Private to
  * engine/registry. A pool keeps idle connections; any thread. */
@@ -17,7 +18,7 @@ typedef struct HttpPool {
     pthread_mutex_t mutex;
     CURL **idle;
     size_t n;
-    char *http_proxy, *https_proxy, *no_proxy; /* NULL: the environment's */
+    Proxies proxies;
 } HttpPool;
 
 /* Who we are to one host, and whom we believe there. Stays with its origin: a redirect elsewhere
@@ -62,7 +63,6 @@ typedef struct HttpRequest {
     uint64_t offset;                          /* Range: bytes=offset- */
     const HttpIdentity *identity;             /* NULL: none */
     bool verify;
-    bool direct;          /* no proxy */
     const HttpSink *sink; /* for 200 and 206; NULL: into body */
     size_t limit;         /* of body */
 } HttpRequest;
@@ -72,6 +72,7 @@ typedef struct HttpResponse {
     char *content_type; /* without parameters */
     char *location, *digest;
     char *link, *subject; /* Link, OCI-Subject */
+    char *proxy;          /* its name, when one stood between and the answer may be its own */
     int64_t stored;       /* bytes of an upload that the registry has; -1: not said */
     int64_t chunk_min;    /* OCI-Chunk-Min-Length */
     JsonTexts challenges; /* WWW-Authenticate */

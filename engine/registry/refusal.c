@@ -60,6 +60,12 @@ int refusal_set(const HttpResponse *response, int code, const char *otherwise, E
     return error_set(err, code, "%s", text ? text : otherwise);
 }
 
+static char *describe_status(const HttpResponse *response) {
+    const char *proxy = response->proxy;
+    return text_format("the registry%s%s answers with status %ld",
+        proxy ? ", or before it the proxy " : "", proxy ? proxy : "", response->status);
+}
+
 int refusal_denied(const char *name, Error *err) {
     error_prefix(err,
         "pull access denied for %s, repository does not exist or may require"
@@ -84,7 +90,7 @@ int refusal_explain(
     }
     if (status == 429)
         return refusal_set(response, ERROR_UNAVAILABLE, "toomanyrequests: too many requests", err);
-    autofree char *text = text_format("the registry answers with status %ld", status);
+    autofree char *text = describe_status(response);
     return refusal_set(response, ERROR_UNAVAILABLE, text, err);
 }
 
@@ -100,7 +106,7 @@ static bool is_denied(const HttpResponse *response) {
 
 int refusal_explain_upload(const HttpResponse *response, Error *err) {
     long status = response->status;
-    autofree char *text = text_format("the registry answers with status %ld", status);
+    autofree char *text = describe_status(response);
     if (status == 401 && is_denied(response))
         return error_set(err, ERROR_DENIED, "denied: requested access to the resource is denied");
     if (status == 401)

@@ -33,7 +33,7 @@ typedef struct RegistryConfig {
         insecure; /* "host[:port]" or CIDR: plain HTTP or unverified TLS ("insecure-registries") */
     JsonObjectMap rules;   /* "HOST[/PATH]" → RegistryRule: the longest prefix counts */
     JsonTexts directories; /* with HOST/hosts.toml or HOST/{*.crt,*.cert,*.key} */
-    char *http_proxy, *https_proxy, *no_proxy; /* NULL: the environment's */
+    char *http_proxy, *https_proxy, *no_proxy; /* NULL or "": the environment's */
 } RegistryConfig;
 
 typedef struct RegistryCredentials {

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "engine/registry/auth.h"
 #include "engine/registry/refusal.h"
+#include "engine/registry/secret.h"
 #include "engine/registry/upload.h"
 
 #define LONGEST_PAUSE (30 * TIME_SECOND) /* that a registry can ask for */
@@ -32,32 +33,24 @@ int registry_open(const RegistryConfig *config, const Reference *reference,
     registry->path = text_copy(reference->path);
     registry->name = reference_familiar_name(reference);
     registry->version = reference_familiar(reference);
-    registry->pool.http_proxy = text_copy(config->http_proxy);
-    registry->pool.https_proxy = text_copy(config->https_proxy);
-    registry->pool.no_proxy = text_copy(config->no_proxy);
+    proxies_read(config, &registry->pool.proxies);
     TRY(endpoints_list(config, reference->domain, reference->path, &registry->endpoints, err));
     registry->authorization = new_array(char *, registry->endpoints.n);
     *ret = take_ptr(&registry);
     return 0;
 }
 
-static void forget(char *secret) {
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
 void registry_close(Registry *registry) {
     if (!registry)
         return;
     for (size_t i = 0; registry->authorization && i < registry->endpoints.n; i++)
-        forget(registry->authorization[i]);
+        secret_free(registry->authorization[i]);
     free(registry->authorization);
     endpoints_done(&registry->endpoints);
     http_pool_done(&registry->pool);
     pthread_mutex_destroy(&registry->mutex);
-    forget(registry->password);
-    forget(registry->identity_token);
+    secret_free(registry->password);
+    secret_free(registry->identity_token);
     free(registry->username);
     free(registry->path);
     free(registry->name);
@@ -81,7 +74,7 @@ static char *get_authorization(Registry *registry, size_t index) {
 
 static void set_authorization(Registry *registry, size_t index, char *value) {
     pthread_mutex_lock(&registry->mutex);
-    forget(registry->authorization[index]);
+    secret_free(registry->authorization[index]);
     registry->authorization[index] = value;
     pthread_mutex_unlock(&registry->mutex);
 }
@@ -116,7 +109,6 @@ int session_ask(
     /* Where uploads go on may be elsewhere: nothing of what is this endpoint's goes along. */
     bool own = http_same_origin(request->url, endpoint->base);
     request->verify = endpoint->verify || !own;
-    request->direct = endpoint->loopback && own;
     request->identity = own ? &endpoint->identity : NULL;
     for (int round = 0;; round++) {
         autofree char *authorization = own ? get_authorization(registry, index) : NULL;
