@@ -31,10 +31,17 @@ static char *tag_of(const char *digest) {
     return tag;
 }
 
+/* The endpoint that takes what is pushed: a mirror's list may be an old one, and putting that back
+ * with one more would lose what came between. */
+static size_t endpoint_of(Registry *registry) {
+    size_t taking = atomic_load(&registry->taking);
+    return taking ? taking - 1 : atomic_load(&registry->current);
+}
+
 static int list_tagged(Registry *registry, const char *digest, OciIndex *ret, Error *err) {
     autofree char *tag = tag_of(digest);
     autodone(RegistryManifest) document = {};
-    int code = registry_get_manifest(registry, tag, &document, err);
+    int code = session_get_manifest(registry, endpoint_of(registry), tag, &document, err);
     if (code == ERROR_NOT_FOUND)
         return 0;
     return code < 0 ? code : decode(&document.body, ret, err);
@@ -42,8 +49,7 @@ static int list_tagged(Registry *registry, const char *digest, OciIndex *ret, Er
 
 /* Returns 1 when the registry has the API. */
 static int list_by_api(Registry *registry, const char *digest, OciIndex *ret, Error *err) {
-    size_t taking = atomic_load(&registry->taking);
-    size_t index = taking ? taking - 1 : atomic_load(&registry->current);
+    size_t index = endpoint_of(registry);
     autofree char *url =
         endpoint_url(&registry->endpoints.item[index], registry->path, "referrers", digest);
     HttpRequest request = {.url = url, .accept = OCI_MEDIA_INDEX, .limit = INDEX_MAX};

@@ -32,7 +32,7 @@ static int check_manifest(Registry *registry, const char *name, HttpResponse *re
     return 0;
 }
 
-static int get_manifest_from(
+int session_get_manifest(
     Registry *registry, size_t index, const char *name, RegistryManifest *ret, Error *err) {
     autofree char *url =
         endpoint_url(&registry->endpoints.item[index], registry->path, "manifests", name);
@@ -67,7 +67,7 @@ int registry_get_manifest(Registry *registry, const char *name, RegistryManifest
             continue;
         }
         *ret = (RegistryManifest){};
-        code = get_manifest_from(registry, i, name, ret, &error);
+        code = session_get_manifest(registry, i, name, ret, &error);
         if (code == 0) {
             /* One that only gives blobs still stands before this one. */
             if (!skipped)

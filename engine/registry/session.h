@@ -32,6 +32,10 @@ enum {
 int session_ask(
     Registry *registry, size_t index, HttpRequest *request, HttpResponse *ret, Error *err);
 
+/* A manifest as this endpoint has it. */
+int session_get_manifest(
+    Registry *registry, size_t index, const char *name, RegistryManifest *ret, Error *err);
+
 /* Is trying again of use? Of a transport's failure; of an answer. */
 bool session_may_pass(int code, const Error *err);
 bool session_is_transient(long status);

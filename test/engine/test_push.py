@@ -331,3 +331,105 @@ def test_all_tags_are_pulled_page_by_page(engine, fake):
     engine.tare("pull", "-qa", f"{fake.address}/repo")
     for tag in "abc":
         engine.tare("rmi", f"{fake.address}/repo:{tag}")
+
+
+def signed(fake, subject, kind):
+    """An image that says of another that it belongs to it; its descriptor as the list of referrers has it."""
+    manifest = fake.image(tag=kind, subject=subject, artifactType=f"application/{kind}", annotations={"of": kind})[1]
+    body = fake.manifests[kind][1]
+    digest = "sha256:" + hashlib.sha256(body).hexdigest()
+    return {"mediaType": manifest["mediaType"], "digest": digest, "size": len(body), "artifactType": f"application/{kind}", "annotations": {"of": kind}}
+
+
+def push_signed(fake, other, tool, *kinds, **environment):
+    """Pulls what has been signed from `other` and pushes it; returns the fallback's tag and what it ought to list."""
+    _, manifest = other.image()
+    body = other.manifests["latest"][1]
+    subject = {"mediaType": manifest["mediaType"], "digest": "sha256:" + hashlib.sha256(body).hexdigest(), "size": len(body)}
+    wanted = [signed(other, subject, kind) for kind in kinds]
+    for kind in kinds:
+        pulled(tool("pull", f"{other.address}/repo:{kind}"))
+        pulled(tool("tag", f"{other.address}/repo:{kind}", f"{fake.address}/repo:{kind}"))
+        pulled(tool("push", f"{fake.address}/repo:{kind}", **environment))
+    return subject["digest"].replace(":", "-"), wanted
+
+
+def test_a_registry_without_referrers_gets_their_list_as_a_tag(fake, other, tool):
+    """distribution-spec 1.1, "Referrers Tag Schema": one after another, and none twice."""
+    tag, wanted = push_signed(fake, other, tool, "signature", "sbom")
+    pulled(tool("push", f"{fake.address}/repo:signature"))
+    kind, body = fake.manifests[tag]
+    assert kind == "application/vnd.oci.image.index.v1+json"
+    assert json.loads(body) == {"schemaVersion": 2, "mediaType": kind, "manifests": wanted}
+
+
+@pytest.mark.parametrize("knows", ["by the answer", "by the list"])
+def test_a_registry_with_referrers_lists_them_itself(fake, other, tool, knows):
+    def hook(handler):
+        if knows == "by the list" and "/referrers/" in handler.path:
+            return handler.answer(200, b'{"schemaVersion":2,"manifests":[]}', Content_Type="application/vnd.oci.image.index.v1+json")
+        if knows == "by the answer" and handler.command == "PUT" and "/manifests/" in handler.path:
+            body = b"".join(handler.body())
+            fake.manifests[handler.path.rpartition("/")[2]] = (handler.headers["Content-Type"], body)
+            return handler.answer(201, Location=handler.path, OCI_Subject=json.loads(body)["subject"]["digest"])
+
+    fake.hook = hook
+    tag, _ = push_signed(fake, other, tool, "signature")
+    assert "signature" in fake.manifests and tag not in fake.manifests and not fake.asked(tag)
+    assert bool(fake.asked("/referrers/")) == (knows == "by the list")
+
+
+def configured(tmp_path, name, *hosts):
+    """hosts.toml of these (address, capabilities); the last is the registry itself."""
+    directory = tmp_path / "certs.d" / name
+    directory.mkdir(parents=True)
+    lines = [f'server = "http://{hosts[-1][0]}"', f"capabilities = {json.dumps(hosts[-1][1])}"]
+    for address, capabilities in hosts[:-1]:
+        lines += [f'[host."http://{address}"]', f"capabilities = {json.dumps(capabilities)}"]
+    (directory / "hosts.toml").write_text("\n".join(lines) + "\n")
+    return {"CERTS": str(tmp_path / "certs.d")}
+
+
+@pytest.fixture
+def mirror():
+    fake = Fake()
+    yield fake
+    fake.close()
+
+
+def test_a_mirror_s_old_list_of_referrers_is_not_put_back(fake, other, mirror, tool, tmp_path):
+    """The list is read where it is written, though the mirror may be asked for all else."""
+    environment = configured(tmp_path, fake.address, (mirror.address, ["pull", "resolve"]), (fake.address, ["pull", "resolve", "push"]))
+    index = "application/vnd.oci.image.index.v1+json"
+    mirror.hook = lambda handler: handler.answer(200, b'{"schemaVersion":2,"manifests":[]}', Content_Type=index) if "/sha256-" in handler.path else None
+    tag, wanted = push_signed(fake, other, tool, "signature", "sbom", **environment)
+    assert json.loads(fake.manifests[tag][1])["manifests"] == wanted
+
+
+@pytest.mark.parametrize("does,able", [
+    ("push", ["pull", "resolve"]),
+    ("pull", ["push"]),
+    ("pull", ["push", "pull"]),
+    ("pull", ["push", "resolve"]),
+])
+def test_a_host_is_asked_only_for_what_it_can(fake, other, mirror, tool, local, tmp_path, does, able):
+    """What the first host may not do the second does, and where none may the engine says so."""
+    everything = ["pull", "resolve", "push"]
+    first, second = (mirror.address, able), (fake.address, everything)
+    environment = configured(tmp_path / "both", fake.address, first, second)
+    if does == "push":
+        pulled(tool("push", f"{fake.address}/repo:1", **environment))
+        assert fake.manifests and not mirror.requests
+    else:
+        _, manifest = fake.image(tag="2", files=[("etc/random", os.urandom(1000))])
+        mirror.blobs = dict(fake.blobs)
+        pulled(tool("pull", f"{fake.address}/repo:2", **environment))
+        blobs = {manifest["config"]["digest"], manifest["layers"][0]["digest"]}
+        assert not [path for path, _ in mirror.requests if "/manifests/2" in path]
+        assert {path.partition("/blobs/")[2].partition("?")[0] for path, _ in mirror.requests} == (blobs if able == ["push", "pull"] else set())
+    name = f"{fake.address}/repo:{'1' if does == 'push' else '3'}"
+    words = "no configured host takes uploads of" if does == "push" else "no configured host may resolve"
+    fake.requests.clear()
+    alone = configured(tmp_path / "alone", fake.address, (fake.address, able))
+    refused(tool(does, name, **alone), words)
+    assert not fake.requests
