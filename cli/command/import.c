@@ -6,10 +6,15 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/command/command.h"
 #include "proto/tare/v1/image.pb-c.h"
+
+enum {
+    CHUNK = 256 << 10
+};
 
 typedef struct ImportOptions {
     const char *message, *platform;
@@ -34,9 +39,9 @@ static int send_settings(
 }
 
 static int send_file(ClientStream *stream, int fd, Error *err) {
-    uint8_t buffer[64 << 10];
+    autofree uint8_t *buffer = memory_new(CHUNK);
     for (;;) {
-        ssize_t n = read(fd, buffer, sizeof buffer);
+        ssize_t n = read(fd, buffer, CHUNK);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

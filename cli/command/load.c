@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/command/command.h"
@@ -13,7 +14,7 @@
 #include "proto/tare/v1/image.pb-c.h"
 
 enum {
-    CHUNK = 64 << 10
+    CHUNK = 256 << 10
 };
 
 typedef struct LoadOptions {
@@ -22,9 +23,9 @@ typedef struct LoadOptions {
 } LoadOptions;
 
 static int send_file(ClientStream *stream, int fd, const char *platform, Error *err) {
-    uint8_t buffer[CHUNK];
+    autofree uint8_t *buffer = memory_new(CHUNK);
     for (;;) {
-        ssize_t n = read(fd, buffer, sizeof buffer);
+        ssize_t n = read(fd, buffer, CHUNK);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)

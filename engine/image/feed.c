@@ -29,7 +29,7 @@ static void *eat(void *user) {
  * the other side hung up; it knows why. */
 static int pump(int fd, ImageReader *reader, void *user, Error *err) {
     enum {
-        CHUNK = 1 << 16
+        CHUNK = 1 << 18
     };
     autofree char *buffer = memory_new(CHUNK);
     ssize_t n;
