@@ -41,6 +41,7 @@ typedef struct Apart {
     LoopSource pipe, event;
     /* both's */
     atomic_uint_fast64_t taken;
+    atomic_bool closed; /* the loop has let go of it */
     /* the thread's */
     LogSink *inner;
     Loop own;
@@ -113,18 +114,24 @@ static void apart_free(Apart *apart) {
     free(apart);
 }
 
+/* What the pipe had no room for at its end. */
+static void take_rest(Apart *apart) {
+    if (apart->waiting.length == apart->start)
+        return;
+    text_append_bytes(
+        &apart->frames, apart->waiting.data + apart->start, apart->waiting.length - apart->start);
+    take_frames(apart);
+}
+
 static void *run(void *argument) {
     Apart *apart = argument;
     Error err = {};
     if (loop_run(&apart->own, &err) < 0)
         log_failure(LOG_LEVEL_ERROR, &err);
-    /* what the pipe had no room for at its end */
-    if (apart->waiting.length > apart->start) {
-        text_append_bytes(&apart->frames, apart->waiting.data + apart->start,
-            apart->waiting.length - apart->start);
-        take_frames(apart);
-    }
-    apart_free(apart);
+    if (atomic_load(&apart->closed)) {
+        take_rest(apart);
+        apart_free(apart);
+    } /* else this loop has failed, and the other one goes on without a log */
     atomic_fetch_sub(&threads, 1);
     return NULL;
 }
@@ -158,13 +165,14 @@ static void push(Apart *apart) {
             break;
         apart->start += n > 0 ? (size_t)n : 0;
     }
-    if (held(apart) == 0 || apart->start > apart->max) {
+    if (held(apart) == 0) {
+        text_done(&apart->waiting);
+        apart->start = 0;
+    } else if (apart->start > apart->max) {
         apart->waiting.length -= apart->start;
         memmove(apart->waiting.data, apart->waiting.data + apart->start, apart->waiting.length);
         apart->start = 0;
     }
-    if (apart->waiting.length == 0)
-        text_done(&apart->waiting);
 }
 
 static void add(Apart *apart, unsigned kind, const char *bytes, size_t n) {
@@ -229,6 +237,7 @@ static void close_sink(LogSink *sink) {
     push(apart);
     loop_watch(apart->loop, &apart->pipe, 0);
     loop_watch(apart->loop, &apart->event, 0);
+    atomic_store(&apart->closed, true);
     close(end);
 }
 
