@@ -41,6 +41,7 @@ class Shims:
 
     def __enter__(self):
         self.engine.start()
+        (self.engine.directory / "bin" / OWN).unlink()  # ours under that name: the one in $PATH is wanted
         return self
 
     def __exit__(self, *_):
