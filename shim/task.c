@@ -75,13 +75,20 @@ static int start_exec(Process *exec, const TaskRequest *request, Error *err) {
     return 0;
 }
 
+static int refuse_kill(Process *process, const TaskRequest *request, Error *err) {
+    return error_set(err, ERROR_NOT_FOUND, "process already finished");
+}
+
+/* One that the runtime finds ended has ended, though its end has not been seen here yet: containerd
+ * goes on only after this answer. */
 static int kill_container(Process *process, const TaskRequest *request, Error *err) {
     const Containerd__Task__V3__KillRequest *message = request->message;
     Container *container = process->container;
     if (message->signal == SIGKILL)
         oom_close(&container->oom);
-    return runtime_kill(
-        &container->runtime, container->id, (int)message->signal, message->all, err);
+    int r =
+        runtime_kill(&container->runtime, container->id, (int)message->signal, message->all, err);
+    return r == ERROR_STATE ? refuse_kill(process, request, err) : r;
 }
 
 static int kill_exec(Process *exec, const TaskRequest *request, Error *err) {
@@ -90,10 +97,6 @@ static int kill_exec(Process *exec, const TaskRequest *request, Error *err) {
         oom_close(&exec->container->oom);
     return runtime_kill_exec(
         &exec->container->runtime, exec->id, exec->pid, (int)message->signal, err);
-}
-
-static int refuse_kill(Process *process, const TaskRequest *request, Error *err) {
-    return error_set(err, ERROR_NOT_FOUND, "process already finished");
 }
 
 static int pause_container(Process *process, const TaskRequest *request, Error *err) {

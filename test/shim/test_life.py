@@ -142,6 +142,26 @@ def test_exec_ids_are_unique_and_sane(shim):
         fails(INVALID, shim.exec, bad, ["true"])
 
 
+def test_killing_what_ends_meanwhile(shim, temporary):
+    """The runtime sees the end before the shim does: containerd's words for a task that has ended."""
+    program, pid = temporary / "kills-first", temporary / "kills-first.pid"
+    program.write_text(f'''#!/bin/sh
+case "$*" in *" kill "*)
+    kill -9 $(cat {pid})
+    until grep -q "State:.Z" /proc/$(cat {pid})/status; do sleep 0.01; done
+esac
+exec {shim.runtime} "$@"
+''')
+    program.chmod(0o755)
+    pid.write_text(str(shim.create(spec(["sleep", "1000"]), options=shim.options(runtime=str(program)))))
+    shim.call("Start")
+    assert fails(NOT_FOUND, shim.call, "Kill", signal=15).message == "process already finished"
+    assert shim.call("Wait").exit_status == 137
+    shim.call("Delete")
+    program.unlink()
+    pid.unlink()
+
+
 def test_exec_can_be_killed(shim):
     shim.create(spec(["sleep", "1000"]))
     shim.call("Start")
