@@ -6,15 +6,11 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/command/command.h"
+#include "cli/upload.h"
 #include "proto/tare/v1/image.pb-c.h"
-
-enum {
-    CHUNK = 256 << 10
-};
 
 typedef struct ImportOptions {
     const char *message, *platform;
@@ -38,22 +34,6 @@ static int send_settings(
     return client_send(stream, &request, err);
 }
 
-static int send_file(ClientStream *stream, int fd, Error *err) {
-    autofree uint8_t *buffer = memory_new(CHUNK);
-    for (;;) {
-        ssize_t n = read(fd, buffer, CHUNK);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot read the tar");
-        if (n == 0)
-            return client_send_end(stream, err);
-        Tare__V1__ImportRequest request = TARE__V1__IMPORT_REQUEST__INIT;
-        request.data = (ProtobufCBinaryData){(size_t)n, buffer};
-        TRY(client_send(stream, &request, err));
-    }
-}
-
 static int open_source(const char *source, int *ret_fd, Error *err) {
     if (text_starts(source, "http://") || text_starts(source, "https://"))
         return error_set(err, ERROR_UNSUPPORTED,
@@ -71,7 +51,8 @@ static int import(Cli *cli, const ImportOptions *options, int argc, char **argv,
     TRY(cli_client(cli, &client, err));
     autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Import");
     TRY(send_settings(stream, options, argv, argc, err));
-    TRY(send_file(stream, fd, err));
+    Tare__V1__ImportRequest request = TARE__V1__IMPORT_REQUEST__INIT;
+    TRY(upload_file(stream, fd, "tar", &request, &request.data, err));
     autoreply Tare__V1__ImportResponse *reply = NULL;
     int received = client_receive(stream, &reply, err);
     if (received > 0)

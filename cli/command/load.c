@@ -6,39 +6,17 @@
 
 #include "base/cleanup.h"
 #include "base/file.h"
-#include "base/memory.h"
 #include "base/text.h"
 #include "cli/client.h"
 #include "cli/command/command.h"
 #include "cli/terminal.h"
+#include "cli/upload.h"
 #include "proto/tare/v1/image.pb-c.h"
-
-enum {
-    CHUNK = 256 << 10
-};
 
 typedef struct LoadOptions {
     const char *input, *platform;
     bool quiet;
 } LoadOptions;
-
-static int send_file(ClientStream *stream, int fd, const char *platform, Error *err) {
-    autofree uint8_t *buffer = memory_new(CHUNK);
-    for (;;) {
-        ssize_t n = read(fd, buffer, CHUNK);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_set_errno(err, errno, "cannot read the archive");
-        if (n == 0)
-            return client_send_end(stream, err);
-        Tare__V1__LoadRequest request = TARE__V1__LOAD_REQUEST__INIT;
-        request.data = (ProtobufCBinaryData){(size_t)n, buffer};
-        if (platform)
-            request.platform = (char *)platform;
-        TRY(client_send(stream, &request, err));
-    }
-}
 
 static int open_input(const char *path, int *ret_fd, Error *err) {
     if (path)
@@ -55,7 +33,10 @@ static int load(Cli *cli, const LoadOptions *options, Error *err) {
     TRY(open_input(options->input, &fd, err));
     TRY(cli_client(cli, &client, err));
     autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Load");
-    TRY(send_file(stream, fd, options->platform, err));
+    Tare__V1__LoadRequest request = TARE__V1__LOAD_REQUEST__INIT;
+    if (options->platform)
+        request.platform = (char *)options->platform;
+    TRY(upload_file(stream, fd, "archive", &request, &request.data, err));
     autoreply Tare__V1__LoadResponse *reply = NULL;
     int received = client_receive(stream, &reply, err);
     TRY(received);
