@@ -46,6 +46,10 @@ int blob_make(const BlobMake *make, BlobMade *ret, Error *err) {
     return code;
 }
 
+int blob_make_write(void *writer, const void *data, size_t n, Error *err) {
+    return blob_writer_write(writer, data, n, err);
+}
+
 typedef struct Bytes {
     const void *data;
     size_t n;

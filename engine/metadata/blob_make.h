@@ -23,6 +23,9 @@ typedef struct BlobMade {
     uint64_t size;
 } BlobMade;
 
+/* blob_writer_write for who knows a BlobWriter as its `user` only. */
+int blob_make_write(void *writer, const void *data, size_t n, Error *err);
+
 /* Another one may have written the same: that gets the labels, too. */
 int blob_make(const BlobMake *make, BlobMade *ret, Error *err);
 

@@ -10,10 +10,6 @@
 #include "engine/layer/layer.h"
 #include "engine/layer/pack.h"
 
-static int write_blob(void *user, const void *data, size_t n, Error *err) {
-    return blob_writer_write(user, data, n, err);
-}
-
 typedef struct Source {
     const Images *images;
     int directory;
@@ -27,7 +23,7 @@ static int pack(BlobWriter *writer, JsonMap *labels, void *user, Error *err) {
         .compression = COMPRESSION_NONE,
         .upper = &source->directory,
         .upper_n = 1,
-        .write = write_blob,
+        .write = blob_make_write,
         .user = writer,
     };
     LayerPacked packed;

@@ -59,10 +59,6 @@ static int find_media_type(const char *media_type, size_t *ret, Error *err) {
                      "unsupported diff media type: %.200s: not implemented", media_type);
 }
 
-static int write_blob(void *user, const void *data, size_t n, Error *err) {
-    return blob_writer_write(user, data, n, err);
-}
-
 /* A tree and those below it, as one list. */
 static int *list_trees(const SnapshotTrees *trees, size_t *ret_n) {
     int *list = new_array(int, trees->parents + 1);
@@ -90,7 +86,7 @@ static int pack_difference(BlobWriter *writer, JsonMap *labels, void *user, Erro
         .program = images_pack_program(difference->images),
         .mode = PACK_LAYER,
         .compression = difference->compression,
-        .write = write_blob,
+        .write = blob_make_write,
         .user = writer,
     };
     LayerPacked packed;
