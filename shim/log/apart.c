@@ -34,7 +34,7 @@ typedef struct Apart {
     void (*ready)(void *owner);
     void *owner;
     size_t max;
-    bool non_blocking, told;
+    bool non_blocking;
     Text waiting; /* for room in the pipe, from `start` */
     size_t start;
     uint64_t sent, lost; /* bytes */
