@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "cli/human.h"
 #include "cli/table.h"
+#include "cli/terminal.h"
 
 enum {
     BAR_MIN = 10,
@@ -38,6 +39,12 @@ Progress *progress_new(FILE *out, unsigned rows, unsigned columns) {
     return progress;
 }
 
+Progress *progress_on(FILE *out) {
+    int fd = fileno(out);
+    TerminalSize size = terminal_is(fd) ? terminal_size(fd) : (TerminalSize){};
+    return progress_new(out, size.rows, size.columns);
+}
+
 static void append_bar(const Line *line, unsigned columns, Text *text) {
     char current[HUMAN_SIZE], total[HUMAN_SIZE];
     size_t used = text_width(text->data) + NUMBERS_WIDTH + 6;
@@ -57,7 +64,8 @@ static void append_bar(const Line *line, unsigned columns, Text *text) {
 
 static char *format_line(const Progress *progress, const Line *line) {
     autodone(Text) text = {};
-    text_append_format(&text, "%s: %s", line->layer, line->status);
+    text_append_format(
+        &text, "%s%s%s", line->layer ? line->layer : "", line->layer ? ": " : "", line->status);
     if (line->total > 0)
         append_bar(line, progress->columns, &text);
     return text_ellipsis(text.data, progress->columns - 1); // the last column would wrap
@@ -78,7 +86,7 @@ static Line *find_line(Progress *progress, const char *layer) {
     for (size_t i = 0; i < progress->n; i++)
         if (text_equal(progress->line[i].layer, layer))
             return &progress->line[i];
-    Line line = {.layer = text_copy(layer)};
+    Line line = {.layer = layer ? text_copy(layer) : NULL};
     array_append(progress->line, progress->n, line);
     if (progress->rows)
         fputc('\n', progress->out);
@@ -97,7 +105,7 @@ void progress_update(Progress *progress, const char *layer, const char *status, 
     line->total = total;
     line->dirty = true;
     if (!progress->rows) {
-        if (entered && total <= 0) // what has a bar is not worth a line
+        if (entered && total <= 0 && layer) // what has a bar is not worth a line
             fprintf(progress->out, "%s: %s\n", layer, status);
     } else if (entered || now - line->drawn_at >= redraw_interval) {
         line->drawn_at = now;

@@ -12,8 +12,10 @@ typedef struct Progress Progress;
 
 /* Terminal of the given size; rows 0: no terminal. */
 Progress *progress_new(FILE *out, unsigned rows, unsigned columns);
+Progress *progress_on(FILE *out); /* as large as it is, if it is a terminal */
 
-/* `status` is "Downloading", "Pull complete", …; total 0: no bar. `now` in ns, monotonic. */
+/* `layer` may be NULL: one line for all. `status` is "Downloading", "Pull complete", …; total 0: no
+ * bar. `now` in ns, monotonic. */
 void progress_update(Progress *progress, const char *layer, const char *status, int64_t current,
     int64_t total, int64_t now);
 

@@ -8,7 +8,6 @@
 #include "cli/progress.h"
 #include "cli/reference.h"
 #include "cli/registry_login.h"
-#include "cli/terminal.h"
 #include "proto/tare/v1/image.pb-c.h"
 
 #define PHASE(name) TARE__V1__PULL_PROGRESS__PHASE__##name
@@ -62,9 +61,7 @@ static void show(
 
 /* With all tags, each has lines of its own, and the repository has one status. */
 static int relay(ClientStream *stream, const PullOptions *options, Error *err) {
-    TerminalSize size =
-        terminal_is(fileno(options->out)) ? terminal_size(fileno(options->out)) : (TerminalSize){};
-    autoptr(Progress) progress = progress_new(options->out, size.rows, size.columns);
+    autoptr(Progress) progress = progress_on(options->out);
     bool newer = false;
     for (;;) {
         autoreply Tare__V1__PullProgress *message = NULL;
@@ -79,7 +76,7 @@ static int relay(ClientStream *stream, const PullOptions *options, Error *err) {
         newer = newer || message->newer;
         if (message->phase == PHASE(DONE)) {
             progress_free(progress);
-            progress = progress_new(options->out, size.rows, size.columns);
+            progress = progress_on(options->out);
         }
     }
 }

@@ -7,8 +7,10 @@
 #include "base/cleanup.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "cli/client.h"
 #include "cli/command/command.h"
+#include "cli/progress.h"
 #include "cli/upload.h"
 #include "proto/tare/v1/image.pb-c.h"
 
@@ -34,14 +36,49 @@ static int send_settings(
     return client_send(stream, &request, err);
 }
 
+/* The engine fetches these itself. */
+static bool is_url(const char *source) {
+    return text_starts(source, "http://") || text_starts(source, "https://");
+}
+
 static int open_source(const char *source, int *ret_fd, Error *err) {
-    if (text_starts(source, "http://") || text_starts(source, "https://"))
-        return error_set(err, ERROR_UNSUPPORTED,
-            "a tar is not fetched from '%s': pipe it in (curl … | tare import -)", source);
+    if (is_url(source))
+        return 0;
     if (!text_equal(source, "-"))
         return file_open(AT_FDCWD, source, O_RDONLY, 0, ret_fd, err);
     *ret_fd = dup(STDIN_FILENO);
     return *ret_fd < 0 ? error_set_errno(err, errno, "cannot read standard input") : 0;
+}
+
+static int send_tar(ClientStream *stream, int fd, Error *err) {
+    Tare__V1__ImportRequest request = TARE__V1__IMPORT_REQUEST__INIT;
+    return fd < 0 ? client_send_end(stream, err)
+                  : upload_file(stream, fd, "tar", &request, &request.data, err);
+}
+
+static void show(Progress *progress, const Tare__V1__ImportResponse *message) {
+    if (*message->downloading) {
+        printf("Downloading from %s\n", message->downloading);
+        fflush(stdout);
+    } else if (!*message->id) {
+        progress_update(
+            progress, NULL, "Importing", message->current, message->total, time_monotonic());
+    }
+}
+
+static int relay(ClientStream *stream, Error *err) {
+    autoptr(Progress) progress = progress_on(stdout);
+    for (;;) {
+        autoreply Tare__V1__ImportResponse *message = NULL;
+        int received = client_receive(stream, &message, err);
+        if (received <= 0 || *message->id)
+            progress_finish(progress);
+        if (received <= 0)
+            return received;
+        show(progress, message);
+        if (*message->id)
+            puts(message->id);
+    }
 }
 
 static int import(Cli *cli, const ImportOptions *options, int argc, char **argv, Error *err) {
@@ -51,13 +88,8 @@ static int import(Cli *cli, const ImportOptions *options, int argc, char **argv,
     TRY(cli_client(cli, &client, err));
     autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Import");
     TRY(send_settings(stream, options, argv, argc, err));
-    Tare__V1__ImportRequest request = TARE__V1__IMPORT_REQUEST__INIT;
-    TRY(upload_file(stream, fd, "tar", &request, &request.data, err));
-    autoreply Tare__V1__ImportResponse *reply = NULL;
-    int received = client_receive(stream, &reply, err);
-    if (received > 0)
-        puts(reply->id);
-    return received < 0 ? received : 0;
+    TRY(send_tar(stream, fd, err));
+    return relay(stream, err);
 }
 
 static int run(Cli *cli, const void *values, int argc, char **argv) {
@@ -78,9 +110,12 @@ static const Option options[] = {
 #undef T
 
 const Command command_import = {
-    .arguments = "[OPTIONS] file|- [REPOSITORY[:TAG]]",
+    .arguments = "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
     .summary = "Import the contents from a tarball to create a filesystem image",
-    .more = "The tar is plain, or compressed with gzip or zstd.",
+    .more =
+        "The tar is plain, or compressed with gzip or zstd. A URL is of http or https, and fetched\n"
+        "by the engine: through the proxies that it uses for registries, TLS checked by the\n"
+        "certificates of its system, at most five redirects.",
     .options = options,
     .options_size = sizeof(ImportOptions),
     .min = 1,

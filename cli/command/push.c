@@ -9,7 +9,6 @@
 #include "cli/progress.h"
 #include "cli/reference.h"
 #include "cli/registry_login.h"
-#include "cli/terminal.h"
 #include "proto/tare/v1/image.pb-c.h"
 
 typedef struct PushOptions {
@@ -57,9 +56,7 @@ static void show(Progress *progress, const Tare__V1__PushProgress *message) {
 
 /* Each tag has lines of its own. */
 static int relay(ClientStream *stream, bool quiet, Error *err) {
-    TerminalSize size =
-        terminal_is(STDOUT_FILENO) ? terminal_size(STDOUT_FILENO) : (TerminalSize){};
-    autoptr(Progress) progress = progress_new(stdout, size.rows, size.columns);
+    autoptr(Progress) progress = progress_on(stdout);
     for (;;) {
         autoreply Tare__V1__PushProgress *message = NULL;
         int received = client_receive(stream, &message, err);
@@ -72,7 +69,7 @@ static int relay(ClientStream *stream, bool quiet, Error *err) {
         show(progress, message);
         if (message->phase == PHASE(DONE)) {
             progress_free(progress);
-            progress = progress_new(stdout, size.rows, size.columns);
+            progress = progress_on(stdout);
         }
     }
 }

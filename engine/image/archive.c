@@ -37,7 +37,8 @@ static int unpack_into(Images *images, const char *directory, ImageReader *reade
     TRY(file_make_dirs(directory, 0700, err));
     TRY(file_open(AT_FDCWD, directory, O_RDONLY | O_DIRECTORY, 0, &tree, err));
     LayerUnpack job = {.program = images->unpack_program, .tree = tree};
-    if (feed(reader, reader_user, unpack, &job, err) < 0)
+    const ImageSource source = {.read = reader, .user = reader_user};
+    if (feed(&source, unpack, &job, err) < 0)
         return error_prefix(err, "cannot read the archive");
     return visit(user, tree, err);
 }

@@ -25,26 +25,42 @@ static void *eat(void *user) {
     return NULL;
 }
 
-/* A socket, not a pipe: a program that ended early must not raise SIGPIPE here. Returns 0 also when
- * the other side hung up; it knows why. */
-static int pump(int fd, ImageReader *reader, void *user, Error *err) {
+typedef struct Mouth {
+    int fd;
+    bool shut; /* the eater hung up; it knows why */
+} Mouth;
+
+/* A socket, not a pipe: a program that ended early must not raise SIGPIPE here. */
+static int give(void *to, const void *data, size_t n, Error *err) {
+    Mouth *mouth = to;
+    const char *at = data;
+    while (n > 0) {
+        ssize_t done = send(mouth->fd, at, n, MSG_NOSIGNAL);
+        if (done < 0 && errno == EINTR)
+            continue;
+        mouth->shut = done < 0;
+        if (done < 0)
+            return error_set_errno(err, errno, "cannot hand the tar on");
+        at += done;
+        n -= (size_t)done;
+    }
+    return 0;
+}
+
+static int pump(const ImageSource *source, Mouth *mouth, Error *err) {
     enum {
         CHUNK = 1 << 18
     };
+    if (source->send)
+        return source->send(source->user, give, mouth, err);
     autofree char *buffer = memory_new(CHUNK);
     ssize_t n;
-    while ((n = reader(user, buffer, CHUNK, err)) > 0)
-        for (ssize_t sent = 0, done; sent < n; sent += done) {
-            done = send(fd, buffer + sent, (size_t)(n - sent), MSG_NOSIGNAL);
-            if (done < 0 && errno == EINTR)
-                done = 0;
-            if (done < 0)
-                return 0;
-        }
+    while ((n = source->read(source->user, buffer, CHUNK, err)) > 0)
+        TRY(give(mouth, buffer, (size_t)n, err));
     return n < 0 ? err->code : 0;
 }
 
-int feed(ImageReader *reader, void *reader_user, FeedEater *eater, void *user, Error *err) {
+int feed(const ImageSource *source, FeedEater *eater, void *user, Error *err) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
         return error_set_errno(err, errno, "cannot make a socket");
@@ -54,7 +70,10 @@ int feed(ImageReader *reader, void *reader_user, FeedEater *eater, void *user, E
     int sys = pthread_create(&thread, NULL, eat, &feed);
     if (sys != 0)
         return error_set_errno(err, sys, "cannot start a thread");
-    int code = pump(ours, reader, reader_user, err);
+    Mouth mouth = {.fd = ours};
+    int code = pump(source, &mouth, err);
+    if (mouth.shut)
+        code = 0;
     atomic_store(&feed.complete, code == 0);
     close(take_fd(&ours));
     pthread_join(thread, NULL);

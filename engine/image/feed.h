@@ -4,11 +4,11 @@
 
 #include "engine/image/pull.h"
 
-/* What a client streams, as a descriptor that a program can read. Private to engine/image. */
+/* What comes from elsewhere, as a descriptor that a program can read. Private to engine/image. */
 
 /* On a thread of its own; reads `input` or not. At its end `complete` tells whether that was the
  * client's end, too. */
 typedef int FeedEater(void *user, int input, const atomic_bool *complete, Error *err);
 
-/* The reader is called by the caller's thread. Its failure comes before the eater's. */
-int feed(ImageReader *reader, void *reader_user, FeedEater *eater, void *user, Error *err);
+/* The source is asked by the caller's thread. Its failure comes before the eater's. */
+int feed(const ImageSource *source, FeedEater *eater, void *user, Error *err);

@@ -30,6 +30,9 @@ typedef ImageUse ImageUser(void *user, const char *image_id, char ret_container[
 /* Has somebody else a record of this blob? Asked with the lock of images held. */
 typedef bool ImageBlobKeeper(void *user, const char *digest);
 
+/* Takes the next piece of an archive. */
+typedef int ImageWriter(void *user, const void *data, size_t n, Error *err);
+
 /* Everything is borrowed for the life of Images; events and registry may be NULL. */
 typedef struct ImagesOptions {
     const char *root; /* ROOT: content/ is below it */

@@ -61,7 +61,7 @@ int image_from_tar(Images *images, const ImageFromTar *from, char **ret_id, Erro
         free(importing.make.config);
         return code;
     }
-    TRY(feed(from->reader, from->user, pack, &importing, err));
+    TRY(feed(&from->tar, pack, &importing, err));
     image_event(images, "import", *ret_id, NULL);
     return 0;
 }

@@ -8,8 +8,7 @@ typedef struct ImageFromTar {
     const char *comment, *source, *platform;
     const char *const *changes; /* instructions of a Dockerfile (engine/image/instruction.h) */
     size_t changes_n;
-    ImageReader *reader;
-    void *user;
+    ImageSource tar;
 } ImageFromTar;
 
 int image_from_tar(Images *images, const ImageFromTar *from, char **ret_id, Error *err);

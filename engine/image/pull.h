@@ -51,6 +51,15 @@ int image_pull(Images *images, const ImagePull *pull, char **ret_id, Error *err)
 /* The next piece of an archive; 0 = end. Negative = give up, err filled. */
 typedef ssize_t ImageReader(void *user, void *buffer, size_t size, Error *err);
 
+/* The same from the other side: all of it goes to `write`, whose failure ends it. */
+typedef int ImageSender(void *user, ImageWriter *write, void *to, Error *err);
+
+typedef struct ImageSource {
+    ImageReader *read; /* or: */
+    ImageSender *send;
+    void *user;
+} ImageSource;
+
 typedef struct ImageLoaded {
     JsonTexts references; /* familiar */
     JsonTexts ids;        /* images without a name */

@@ -5,9 +5,6 @@
 /* Images as one tar that docker, podman, skopeo and ctr read: an OCI layout, and docker's
  * manifest.json beside it. Blobs are in it byte for byte as they came. */
 
-/* The next piece of the archive. */
-typedef int ImageWriter(void *user, const void *data, size_t n, Error *err);
-
 typedef struct ImageSave {
     char *const *names; /* as users write them; one without a tag means all tags */
     size_t n;

@@ -68,6 +68,7 @@ void header_take(HttpResponse *response, const char *line, size_t n) {
     keep_header(&response->subject, line, n, "oci-subject");
     /* not a date: our own pauses will do then */
     keep_number(&response->retry_after, line, n, "retry-after");
+    keep_number(&response->length, line, n, "content-length");
     keep_number(&response->chunk_min, line, n, "oci-chunk-min-length");
     autofree char *range = header_value(line, n, "content-range");
     if (range && text_starts(range, "bytes "))

@@ -82,6 +82,10 @@ static void give_handle(HttpPool *pool, CURL *curl) {
     pthread_mutex_unlock(&pool->mutex);
 }
 
+static const char *who(const HttpRequest *request) {
+    return request->who ? request->who : "registry";
+}
+
 static size_t on_header(char *line, size_t size, size_t n, void *user) {
     n *= size;
     if (n > HEADER_MAX)
@@ -94,7 +98,7 @@ static int sink_body(Exchange *exchange, const char *data, size_t n) {
     const HttpSink *sink = exchange->request->sink;
     HttpResponse *response = exchange->response;
     if (!exchange->started)
-        TRY(sink->start(sink->user, response->status, response->range_from, &exchange->error));
+        TRY(sink->start(sink->user, response, &exchange->error));
     exchange->started = true;
     return sink->write(sink->user, data, n, &exchange->error);
 }
@@ -106,7 +110,7 @@ static int keep_body(Exchange *exchange, const char *data, size_t n) {
     if (body->length + n > limit) {
         exchange->enough = !good;
         return error_set(&exchange->error, ERROR_EXHAUSTED,
-            "the registry's answer is larger than %zu bytes", limit);
+            "the %s's answer is larger than %zu bytes", who(exchange->request), limit);
     }
     text_append_bytes(body, data, n);
     return 0;
@@ -296,18 +300,20 @@ static void set_options(Exchange *exchange, const char *url) {
 }
 
 /* No connection was made. The user's words: who was to be reached, by which way, and why not. */
-static int not_reached(const char *url, const char *proxy, const char *why, Error *err) {
+static int not_reached(
+    const HttpRequest *request, const char *url, const char *proxy, const char *why, Error *err) {
     const char *host = strstr(url, "://") + 3;
     autofree char *name = proxy ? proxy_name(proxy) : NULL;
-    error_set(err, ERROR_UNAVAILABLE, "cannot reach registry %.*s%s%s: %s",
+    error_set(err, ERROR_UNAVAILABLE, "cannot reach %s %.*s%s%s: %s", who(request),
         (int)strcspn(host, "/?"), host, name ? " through the proxy " : "", name ? name : "", why);
     return error_set_reason(err, "NOT_SENT");
 }
 
-static int refused_by_proxy(const char *url, const char *proxy, long status, Error *err) {
+static int refused_by_proxy(
+    const HttpRequest *request, const char *url, const char *proxy, long status, Error *err) {
     autofree char *why = text_format("the proxy answers with status %ld%s", status,
         status == 407 ? " (it wants a user and a password that it knows)" : "");
-    return not_reached(url, proxy, why, err);
+    return not_reached(request, url, proxy, why, err);
 }
 
 /* The user's words: host, then what curl says about it. */
@@ -323,25 +329,27 @@ static int explain(Exchange *exchange, CURLcode result, const char *url, const c
     long proxy_said = 0;
     curl_easy_getinfo(exchange->curl, CURLINFO_HTTP_CONNECTCODE, &proxy_said);
     if (proxy && proxy_said >= 300)
-        return refused_by_proxy(url, proxy, proxy_said, err);
+        return refused_by_proxy(exchange->request, url, proxy, proxy_said, err);
     switch ((int)result) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
-        return not_reached(url, proxy, why, err);
+        return not_reached(exchange->request, url, proxy, why, err);
     default:
-        return error_set(err, ERROR_UNAVAILABLE, "registry %.*s broke off: %s", n, host, why);
+        return error_set(
+            err, ERROR_UNAVAILABLE, "%s %.*s broke off: %s", who(exchange->request), n, host, why);
     }
 }
 
 /* Of what is not encrypted a proxy reads and answers every request, its own refusals among them. */
-static int take_proxy(HttpResponse *response, const char *url, const char *proxy, Error *err) {
+static int take_proxy(Exchange *exchange, const char *url, const char *proxy, Error *err) {
+    HttpResponse *response = exchange->response;
     if (!proxy || text_starts(url, "https://"))
         return 0;
     if (response->status == 407)
-        return refused_by_proxy(url, proxy, response->status, err);
+        return refused_by_proxy(exchange->request, url, proxy, response->status, err);
     free(response->proxy);
     response->proxy = proxy_name(proxy);
     return 0;
@@ -363,7 +371,7 @@ static int perform_once(
         return explain(exchange, result, url, proxy, detail, err);
     if (exchange->response->content_type)
         exchange->response->content_type[strcspn(exchange->response->content_type, "; ")] = '\0';
-    return take_proxy(exchange->response, url, proxy, err);
+    return take_proxy(exchange, url, proxy, err);
 }
 
 static bool is_redirect(const HttpResponse *response) {
@@ -389,7 +397,8 @@ static int follow(Exchange *exchange, Error *err) {
         url = next;
         if (!url || hops == REDIRECTS_MAX ||
             (text_starts(request->url, "https://") && !text_starts(url, "https://")))
-            return error_set(err, ERROR_UNAVAILABLE, "the registry redirects where it must not");
+            return error_set(
+                err, ERROR_UNAVAILABLE, "the %s redirects where it must not", who(request));
         curl_easy_reset(exchange->curl);
     }
 }

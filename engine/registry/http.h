@@ -34,10 +34,13 @@ void http_identity_copy(const HttpIdentity *from, HttpIdentity *to); /* empty be
 
 void http_pool_init(HttpPool *pool);
 void http_pool_done(HttpPool *pool);
+CLEANUP_DEFINE_DONE(HttpPool, http_pool_done)
 
-/* The body of an answer with this status, in pieces. `from`: where a 206 begins. */
+typedef struct HttpResponse HttpResponse;
+
+/* The body of an answer, in pieces. */
 typedef struct HttpSink {
-    int (*start)(void *user, long status, uint64_t from, Error *err);
+    int (*start)(void *user, const HttpResponse *response, Error *err);
     int (*write)(void *user, const void *data, size_t n, Error *err);
     int (*progress)(void *user); /* at least once a second; negative = stop; may be NULL */
     void *user;
@@ -54,6 +57,7 @@ typedef struct HttpSource {
 
 typedef struct HttpRequest {
     const char *url;
+    const char *who;           /* is asked, in messages; NULL: "registry" */
     const char *method;        /* NULL: GET, or POST with a form; others follow no redirect */
     const char *accept;        /* header value, or NULL */
     const char *authorization; /* header value, or NULL; only to the first URL */
@@ -67,7 +71,7 @@ typedef struct HttpRequest {
     size_t limit;         /* of body */
 } HttpRequest;
 
-typedef struct HttpResponse {
+struct HttpResponse {
     long status;
     char *content_type; /* without parameters */
     char *location, *digest;
@@ -76,10 +80,11 @@ typedef struct HttpResponse {
     int64_t stored;       /* bytes of an upload that the registry has; -1: not said */
     int64_t chunk_min;    /* OCI-Chunk-Min-Length */
     JsonTexts challenges; /* WWW-Authenticate */
-    uint64_t range_from;
-    int64_t retry_after; /* seconds; 0: not said */
-    Text body;           /* of errors too, at most 64 KiB of those */
-} HttpResponse;
+    int64_t length;       /* Content-Length; 0: not said */
+    uint64_t range_from;  /* where a 206 begins */
+    int64_t retry_after;  /* seconds; 0: not said */
+    Text body;            /* of errors too, at most 64 KiB of those */
+};
 
 /* ERROR_UNAVAILABLE with reason NOT_SENT: no connection was made. Other transport failures are
  * ERROR_UNAVAILABLE, or what the sink said, or ERROR_CANCELLED. */

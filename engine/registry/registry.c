@@ -96,10 +96,11 @@ typedef struct BlobSink {
     int64_t retry_after; /* seconds, of the last refusal */
 } BlobSink;
 
-static int start_blob(void *user, long status, uint64_t from, Error *err) {
+static int start_blob(void *user, const HttpResponse *response, Error *err) {
     BlobSink *sink = user;
+    long status = response->status;
     uint64_t offset = content_writer_offset(sink->writer);
-    if (status == 206 && from != offset)
+    if (status == 206 && response->range_from != offset)
         return error_set(err, ERROR_UNAVAILABLE, "the registry resumes at the wrong place");
     return status == 200 && offset > 0 ? content_writer_restart(sink->writer, err) : 0;
 }

@@ -12,6 +12,7 @@
 #include "engine/container/commit.h"
 #include "engine/image/history.h"
 #include "engine/image/import.h"
+#include "engine/registry/download.h"
 
 /* Containers and tars that become images, and what is in them. */
 static const TareServices *services_of(const RpcCall *call) {
@@ -35,7 +36,8 @@ int api_containers_commit(RpcCall *call, const Tare__V1__CommitRequest *request,
 }
 
 enum {
-    BATCH = 512
+    BATCH = 512,
+    FETCH_STEP = 1 << 20 /* bytes from message to message */
 };
 
 /* Changes go in messages of some hundred. */
@@ -114,6 +116,56 @@ int api_images_history(RpcCall *call, const Tare__V1__ImageRequest *request,
     return 0;
 }
 
+/* A tar that the engine fetches. Somebody watches: not each piece is worth a message. */
+typedef struct Fetch {
+    RpcCall *call;
+    const RegistryConfig *config;
+    const char *url;
+    ImageWriter *write;
+    void *to;
+    int64_t current, total, told;
+} Fetch;
+
+static int tell_fetch(const Fetch *fetch, bool begins, Error *err) {
+    Tare__V1__ImportResponse message = TARE__V1__IMPORT_RESPONSE__INIT;
+    message.downloading = (char *)(uintptr_t)(begins ? fetch->url : "");
+    message.current = fetch->current;
+    message.total = fetch->total;
+    return rpc_call_send(fetch->call, &message.base, err);
+}
+
+static int start_fetch(void *user, int64_t size, Error *err) {
+    Fetch *fetch = user;
+    fetch->total = size;
+    return tell_fetch(fetch, true, err);
+}
+
+static int take_fetched(void *user, const void *data, size_t n, Error *err) {
+    Fetch *fetch = user;
+    TRY(fetch->write(fetch->to, data, n, err));
+    fetch->current += (int64_t)n;
+    if (fetch->current - fetch->told < FETCH_STEP)
+        return 0;
+    fetch->told = fetch->current;
+    return tell_fetch(fetch, false, err);
+}
+
+static int watch_fetch(void *user) {
+    return rpc_call_cancelled(((Fetch *)user)->call) ? ERROR_CANCELLED : 0;
+}
+
+static int send_fetched(void *user, ImageWriter *write, void *to, Error *err) {
+    Fetch *fetch = user;
+    fetch->write = write;
+    fetch->to = to;
+    const Download what = {fetch->url, start_fetch, take_fetched, watch_fetch, fetch};
+    return download(fetch->config, &what, err);
+}
+
+static bool is_url(const char *source) {
+    return text_starts(source, "http://") || text_starts(source, "https://");
+}
+
 int api_images_import(RpcCall *call, const Tare__V1__ImportRequest *request,
     Tare__V1__ImportResponse *response, Error *err) {
     Upload upload = {.call = call, .data = offsetof(Tare__V1__ImportRequest, data)};
@@ -123,19 +175,26 @@ int api_images_import(RpcCall *call, const Tare__V1__ImportRequest *request,
     const Tare__V1__ImportSettings *settings = first ? first->settings : NULL;
     if (!settings)
         return error_set(err, ERROR_INVALID, "the settings of the import are missing");
+    Fetch fetch = {
+        .call = call,
+        .config = &services_of(call)->config->registry,
+        .url = rpc_call_copy(call, settings->source),
+    };
+    const ImageSource fetched = {.send = send_fetched, .user = &fetch};
+    const ImageSource uploaded = {.read = upload_read, .user = &upload};
     /* the message goes with the next one */
     const ImageFromTar from = {
         .name = rpc_call_copy(call, settings->reference),
         .comment = rpc_call_copy(call, settings->comment),
-        .source = rpc_call_copy(call, settings->source),
+        .source = fetch.url,
         .platform = rpc_call_copy(call, settings->platform),
         .changes =
             (const char *const *)rpc_call_copy_all(call, settings->changes, settings->n_changes),
         .changes_n = settings->n_changes,
-        .reader = upload_read,
-        .user = &upload,
+        .tar = is_url(fetch.url) ? fetched : uploaded,
     };
     TRY(image_from_tar(services_of(call)->images, &from, &id, err));
-    response->id = rpc_call_copy(call, id);
-    return 0;
+    Tare__V1__ImportResponse done = TARE__V1__IMPORT_RESPONSE__INIT;
+    done.id = id;
+    return rpc_call_send(call, &done.base, err);
 }
