@@ -150,6 +150,7 @@ static int open_stdio(Process *process, TerminalSize size, Error *err) {
         .name_space = container->shim->arguments->name_space,
         .farewells = &container->shim->farewells,
         .owner = container->io_owner,
+        .apart = container->shim->group != NULL,
         .terminal = process->terminal};
     autofree char *fifos = container->runtime.delegate
                                ? text_format("%s/fifo-%s-", container->bundle, process->id)
@@ -233,6 +234,7 @@ static int set_up_paths(Container *container, const TaskOptions *options,
         TRY(runtime_find(options->runtime, &container->runtime.binary, err));
     container->runtime.arguments = texts_copy(options->runtime_arguments);
     container->runtime.root = text_copy(options->runtime_root);
+    container->runtime.loop = &container->shim->loop;
     container->runtime.bundle = text_copy(container->bundle);
     container->runtime.log = path_join(container->bundle, "log.json");
     container->runtime.systemd_cgroup = options->systemd_cgroup;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/pidfd.h>
@@ -19,7 +18,7 @@
 #include "base/time.h"
 
 enum {
-    READY_TIMEOUT_MS = 10000,
+    READY_SECONDS = 10,
 };
 static const int64_t long_life = 10 * TIME_SECOND, restart_delay = 100 * TIME_MILLISECOND,
                      end_patience = 5 * TIME_SECOND, term_patience = 2 * TIME_SECOND;
@@ -120,12 +119,12 @@ static void on_exit_of_process(void *owner, uint32_t events) {
 }
 
 static int await_ready(Logger *logger, int ready, bool strict, Error *err) {
-    struct pollfd wanted = {.fd = ready, .events = POLLIN};
     char byte;
-    int n = poll(&wanted, 1, READY_TIMEOUT_MS);
-    if (n < 1)
+    int r = loop_await(logger->loop, ready, READY_SECONDS * TIME_SECOND, err);
+    if (r == ERROR_TIMEOUT)
         return error_set(err, ERROR_TIMEOUT, "logging program '%s' is not ready after %d seconds",
-            logger->argv[0], READY_TIMEOUT_MS / 1000);
+            logger->argv[0], READY_SECONDS);
+    TRY(r);
     if (read(ready, &byte, 1) < 1 && strict)
         return error_set(err, ERROR_UNKNOWN, "logging program '%s' did not say that it is ready",
             logger->argv[0]);

@@ -2,8 +2,10 @@
 #include "shim/loop.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/time.h"
 
 int loop_init(Loop *loop, Error *err) {
@@ -17,23 +19,49 @@ void loop_done(Loop *loop) {
     loop->epoll = -1;
 }
 
+enum {
+    LOOP_BATCH = 16
+};
+
+struct LoopBatch {
+    LoopBatch *outer; /* of the loop_run() around a loop_await() */
+    struct epoll_event events[LOOP_BATCH];
+    int n;
+};
+
 void loop_stop(Loop *loop) {
     loop->stopping = true;
 }
 
-static void forget_in_batch(Loop *loop, const LoopSource *source) {
-    for (int i = 0; i < loop->batch_n; i++)
-        if (loop->batch[i].data.ptr == source)
-            loop->batch[i].data.ptr = NULL;
+static void forget_in_batches(Loop *loop, const LoopSource *source) {
+    for (LoopBatch *batch = loop->batches; batch; batch = batch->outer)
+        for (int i = 0; i < batch->n; i++)
+            if (batch->events[i].data.ptr == source)
+                batch->events[i].data.ptr = NULL;
+}
+
+static void take_back(Loop *loop, LoopSource *source) {
+    LoopSource **at = &loop->aside;
+    while (*at != source)
+        at = &(*at)->aside;
+    *at = source->aside;
+    source->aside = NULL;
+    source->is_aside = false;
 }
 
 void loop_watch(Loop *loop, LoopSource *source, uint32_t events) {
     if (events == source->events)
         return;
+    if (source->is_aside) {
+        take_back(loop, source);
+        source->events = 0; /* for epoll it has none */
+        if (!events)
+            return;
+    }
     struct epoll_event event = {.events = events, .data.ptr = source};
     int operation = !source->events ? EPOLL_CTL_ADD : events ? EPOLL_CTL_MOD : EPOLL_CTL_DEL;
     if (!events)
-        forget_in_batch(loop, source);
+        forget_in_batches(loop, source);
     source->events = epoll_ctl(loop->epoll, operation, source->fd, &event) < 0 ? 0 : events;
 }
 
@@ -66,24 +94,82 @@ static void run_timers(Loop *loop) {
     }
 }
 
-static int next_timeout(const Loop *loop) {
-    if (!loop->timers)
-        return -1;
-    int64_t left = loop->timers->deadline - time_monotonic();
+static int milliseconds_until(int64_t deadline) {
+    int64_t left = deadline - time_monotonic();
     return left > 0 ? (int)((left + TIME_MILLISECOND - 1) / TIME_MILLISECOND) : 0;
+}
+
+typedef void (*Act)(Loop *loop, LoopSource *source, uint32_t events);
+
+static int dispatch(Loop *loop, int timeout, Act act, Error *err) {
+    LoopBatch batch = {.outer = loop->batches};
+    batch.n = epoll_wait(loop->epoll, batch.events, LOOP_BATCH, timeout);
+    if (batch.n < 0 && errno != EINTR)
+        return error_set_errno(err, errno, "cannot wait for events");
+    loop->batches = &batch;
+    for (int i = 0; i < batch.n; i++)
+        if (batch.events[i].data.ptr)
+            act(loop, batch.events[i].data.ptr, batch.events[i].events);
+    loop->batches = batch.outer;
+    return 0;
+}
+
+static void handle(Loop *loop, LoopSource *source, uint32_t events) {
+    source->handle(source->owner, events);
 }
 
 int loop_run(Loop *loop, Error *err) {
     while (!loop->stopping) {
-        loop->batch_n = epoll_wait(loop->epoll, loop->batch, LOOP_BATCH, next_timeout(loop));
-        if (loop->batch_n < 0 && errno != EINTR)
-            return error_set_errno(err, errno, "cannot wait for events");
-        for (int i = 0; i < loop->batch_n; i++) {
-            LoopSource *source = loop->batch[i].data.ptr;
-            if (source)
-                source->handle(source->owner, loop->batch[i].events);
-        }
+        int timeout = loop->timers ? milliseconds_until(loop->timers->deadline) : -1;
+        TRY(dispatch(loop, timeout, handle, err));
         run_timers(loop);
     }
     return 0;
+}
+
+/* Epoll would tell of it again and again. */
+static void put_aside(Loop *loop, LoopSource *source) {
+    if (epoll_ctl(loop->epoll, EPOLL_CTL_DEL, source->fd, NULL) < 0)
+        return;
+    source->is_aside = true;
+    source->aside = loop->aside;
+    loop->aside = source;
+}
+
+static void handle_flow(Loop *loop, LoopSource *source, uint32_t events) {
+    if (source->flow)
+        source->handle(source->owner, events);
+    else
+        put_aside(loop, source);
+}
+
+static void bring_back(Loop *loop) {
+    while (loop->aside) {
+        LoopSource *source = loop->aside;
+        uint32_t events = source->events;
+        loop_watch(loop, source, 0);
+        loop_watch(loop, source, events);
+    }
+}
+
+static int await(Loop *loop, int fd, int64_t timeout, Error *err) {
+    int64_t deadline = time_monotonic() + timeout;
+    for (;;) {
+        struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = loop->epoll, .events = POLLIN}};
+        int n = poll(fds, array_size(fds), timeout < 0 ? -1 : milliseconds_until(deadline));
+        if (n < 0 && errno != EINTR)
+            return error_set_errno(err, errno, "cannot wait for events");
+        if (n > 0 && fds[0].revents)
+            return 0;
+        if (n == 0)
+            return error_set(err, ERROR_TIMEOUT, "no answer in time");
+        if (n > 0)
+            TRY(dispatch(loop, 0, handle_flow, err));
+    }
+}
+
+int loop_await(Loop *loop, int fd, int64_t timeout, Error *err) {
+    int r = await(loop, fd, timeout, err);
+    bring_back(loop);
+    return r;
 }

@@ -14,7 +14,10 @@ typedef struct LoopSource {
     int fd; /* borrowed */
     LoopHandler handle;
     void *owner;
-    uint32_t events; /* EPOLL* that are watched now, 0: none (also not EPOLLHUP) */
+    uint32_t events;          /* EPOLL* that are watched now, 0: none (also not EPOLLHUP) */
+    bool flow;                /* loop_await() serves it, too */
+    bool is_aside;            /* waits for the end of loop_await() */
+    struct LoopSource *aside; /* the next of those */
 } LoopSource;
 
 typedef struct LoopTimer {
@@ -24,16 +27,14 @@ typedef struct LoopTimer {
     struct LoopTimer *next;
 } LoopTimer;
 
-enum {
-    LOOP_BATCH = 16
-};
+typedef struct LoopBatch LoopBatch;
 
 typedef struct Loop {
     int epoll;
     bool stopping;
     LoopTimer *timers;
-    struct epoll_event batch[LOOP_BATCH];
-    int batch_n;
+    LoopBatch *batches; /* what is being handled */
+    LoopSource *aside;
 } Loop;
 
 int loop_init(Loop *loop, Error *err);
@@ -44,6 +45,11 @@ void loop_stop(Loop *loop);
 /* Watches for exactly these events from now on; 0 forgets the source, as must happen before its
  * descriptor is closed. A descriptor that epoll refuses (a regular file) is never ready. */
 void loop_watch(Loop *loop, LoopSource *source, uint32_t events);
+
+/* For a handler that cannot go on before fd is readable: waits for it, and meanwhile serves the
+ * flows, which are sources whose handlers neither wait themselves nor free what a handler may be
+ * busy with. All else, timers too, comes when the loop does. ERROR_TIMEOUT. */
+int loop_await(Loop *loop, int fd, int64_t timeout, Error *err);
 
 void loop_arm(Loop *loop, LoopTimer *timer, int64_t delay);
 void loop_disarm(Loop *loop, LoopTimer *timer);

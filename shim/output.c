@@ -61,28 +61,37 @@ static const char *after_scheme(const char *uri, const char *scheme) {
     return strncmp(uri, scheme, n) == 0 ? uri + n : NULL;
 }
 
-static int open_file(const char *rest, int *ret_fd, Error *err) {
+static int open_file(const OutputOptions *options, const char *rest, LogSink **ret, Error *err) {
     autodone(JsonTexts) words = split_uri(rest);
-    const char *path = words.item[0];
-    if (!path_is_absolute(path))
+    const LogSinkOptions file = {.plain = true,
+        .path = words.item[0],
+        .loop = options->loop,
+        .apart = options->apart,
+        .ready = options->ready,
+        .owner = options->owner};
+    if (!path_is_absolute(file.path))
         return error_set(
             err, ERROR_INVALID, "output to 'file://%.200s' is not an absolute path", rest);
-    autofree char *parent = path_parent(path);
-    TRY(file_make_dirs(parent, 0755, err));
-    return file_open(AT_FDCWD, path, O_WRONLY | O_APPEND | O_CREAT, 0640, ret_fd, err);
+    return log_sink_open(&file, ret, err);
 }
 
 /* Both ends of a FIFO are open here, so that it neither waits for its reader nor breaks when one
  * leaves; a full FIFO stops the program, as containerd's clients expect. */
-static int open_one(const char *path, int *ret_fd, Error *err) {
+static int open_one(const OutputOptions *options, LogStream stream, Output *output, Error *err) {
+    const char *path = options->paths[stream];
     if (text_is_empty(path))
         return 0;
+    if (stream == LOG_STDERR && output->files[LOG_STDOUT] &&
+        text_equal(path, options->paths[LOG_STDOUT])) {
+        output->files[stream] = output->files[LOG_STDOUT];
+        return 0;
+    }
     const char *file = after_scheme(path, "file://");
     if (file)
-        return open_file(file, ret_fd, err);
+        return open_file(options, file, &output->files[stream], err);
     if (strstr(path, "://"))
         return error_set(err, ERROR_UNSUPPORTED, "output to '%.200s' is not supported", path);
-    return file_open(AT_FDCWD, path, O_RDWR | O_APPEND | O_NONBLOCK, 0, ret_fd, err);
+    return file_open(AT_FDCWD, path, O_RDWR | O_APPEND | O_NONBLOCK, 0, &output->fds[stream], err);
 }
 
 static int start_logger(
@@ -100,6 +109,13 @@ static int start_logger(
     return logger_start(&logger, &ret->logger, ret->fds, err);
 }
 
+void output_close_files(LogSink *files[LOG_STREAMS]) {
+    if (files[LOG_STDERR] != files[LOG_STDOUT])
+        log_sink_free(files[LOG_STDERR]);
+    log_sink_free(files[LOG_STDOUT]);
+    files[LOG_STDOUT] = files[LOG_STDERR] = NULL;
+}
+
 int output_open(const OutputOptions *options, Output *ret, Error *err) {
     const char *path = options->paths[LOG_STDOUT] ? options->paths[LOG_STDOUT] : "";
     const char *program = after_scheme(path, "binary://");
@@ -108,12 +124,13 @@ int output_open(const OutputOptions *options, Output *ret, Error *err) {
     int r = 0;
     if (program || strict)
         r = start_logger(options, program ? program : strict, strict != NULL, &output, err);
-    for (int i = 0; r >= 0 && !output.logger && i < LOG_STREAMS; i++)
-        r = open_one(options->paths[i], &output.fds[i], err);
+    for (LogStream stream = 0; r >= 0 && !output.logger && stream < LOG_STREAMS; stream++)
+        r = open_one(options, stream, &output, err);
     if (r < 0) {
         for (int i = 0; i < LOG_STREAMS; i++)
             if (output.fds[i] >= 0)
                 close(output.fds[i]);
+        output_close_files(output.files);
         return r;
     }
     *ret = output;

@@ -13,11 +13,16 @@ typedef struct OutputOptions {
     const char *paths[LOG_STREAMS];
     const char *id, *name_space; /* of the container, or of the exec */
     unsigned *farewells;
+    bool apart; /* of files: see LogSinkOptions */
+    void (*ready)(void *owner);
+    void *owner;
 } OutputOptions;
 
 typedef struct Output {
-    int fds[LOG_STREAMS]; /* the caller's; -1: none */
-    Logger *logger;       /* NULL: none */
+    int fds[LOG_STREAMS];        /* of FIFOs and programs; the caller's; -1: none */
+    LogSink *files[LOG_STREAMS]; /* one for both streams is given twice; NULL: none */
+    Logger *logger;              /* NULL: none */
 } Output;
 
 int output_open(const OutputOptions *options, Output *ret, Error *err);
+void output_close_files(LogSink *files[LOG_STREAMS]);

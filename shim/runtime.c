@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -139,12 +140,22 @@ static int spawn(const Runtime *runtime, const Arguments *arguments, const int f
     return process_spawn(&child, ret_pid, err);
 }
 
+static int wait_for(const Runtime *runtime, pid_t pid, int *ret_status, Error *err) {
+    if (!runtime->loop)
+        return process_wait(pid, timeout, ret_status, err);
+    autoclose int fd = pidfd_open(pid, 0); /* close-on-exec (pidfd_open(2)) */
+    if (fd < 0)
+        return error_set_errno(err, errno, "cannot wait for process %d", (int)pid);
+    TRY(loop_await(runtime->loop, fd, timeout, err));
+    return process_wait(pid, -1, ret_status, err);
+}
+
 static int run(const Runtime *runtime, Arguments *arguments, const int fds[3], Error *err) {
     off_t before = log_size(runtime);
     pid_t pid;
     int status = 0;
     TRY(spawn(runtime, arguments, fds, &pid, err));
-    int r = process_wait(pid, timeout, &status, err);
+    int r = wait_for(runtime, pid, &status, err);
     if (r < 0) {
         kill(pid, SIGKILL);
         waitpid(pid, &status, 0);

@@ -4,12 +4,14 @@
 #include <sys/types.h>
 
 #include "base/error.h"
+#include "shim/loop.h"
 
 typedef struct Delegate Delegate;
 
 /* The OCI runtime, called by runc's command line, or another project's shim in its place. Calls
- * wait for the runtime, which takes milliseconds; what the container writes meanwhile stays in its
- * pipes. Errors are the last one in the runtime's JSON log, with its code and reason. */
+ * wait for the runtime, which takes milliseconds, or as long as a hook does; what containers write
+ * meanwhile is passed on. Errors are the last one in the runtime's JSON log, with its code and
+ * reason. */
 typedef struct Runtime {
     char *binary; /* a path */
     char *root;   /* its --root; NULL: its default */
@@ -19,6 +21,7 @@ typedef struct Runtime {
     bool no_pivot, no_new_keyring;
     char **arguments;   /* of the user's own, before all others; NULL: none */
     Delegate *delegate; /* NULL: an OCI runtime */
+    Loop *loop;         /* whose flows go on meanwhile; NULL: none */
 } Runtime;
 
 /* "" is tare-runtime; a name without a slash is looked for beside the shim's executable, in

@@ -52,6 +52,7 @@ int stdio_new(const StdioOptions *options, Stdio **ret, Error *err) {
     *stdio = (Stdio){
         .loop = options->loop,
         .log = options->log,
+        .apart = options->apart,
         .terminal = options->terminal,
         .open_stdin = options->open_stdin,
         .stdin_once = options->stdin_once,

@@ -53,6 +53,7 @@ typedef struct StdioOptions {
     const char *paths[3]; /* FIFOs; for outputs also what shim/output.h knows; "" or NULL: none */
     const char *id, *name_space; /* of the container, or of the exec */
     unsigned *farewells;         /* shim/logger.h */
+    bool apart;                  /* shim/log/sink.h */
     bool terminal, open_stdin, stdin_once;
     StdioOwner owner;
     StdioRelay relay;

@@ -89,8 +89,8 @@ void stdio_release_input(Stdio *stdio) {
 }
 
 void stdio_input_init(Stdio *stdio) {
-    stdio->input = (Input){.source = {.fd = -1, .handle = on_input, .owner = stdio},
-        .fifo = {.fd = -1, .handle = on_fifo, .owner = stdio},
+    stdio->input = (Input){.source = {.fd = -1, .flow = true, .handle = on_input, .owner = stdio},
+        .fifo = {.fd = -1, .flow = true, .handle = on_fifo, .owner = stdio},
         .fifo_writer = -1};
 }
 

@@ -9,17 +9,26 @@
 #include "base/memory.h"
 #include "shim/stdio_private.h"
 
+static void file_ready(void *owner) {
+    stdio_pump(owner);
+}
+
 /* A terminal has one stream. */
 static int open_sinks(Stdio *stdio, Error *err) {
     const OutputOptions options = {.loop = stdio->loop,
         .paths = {stdio->paths[1], stdio->terminal ? NULL : stdio->paths[2]},
         .id = stdio->id,
         .name_space = stdio->name_space,
-        .farewells = stdio->farewells};
+        .farewells = stdio->farewells,
+        .apart = stdio->apart,
+        .ready = file_ready,
+        .owner = stdio};
     Output output;
     TRY(output_open(&options, &output, err));
-    for (int i = 0; i < LOG_STREAMS; i++)
+    for (int i = 0; i < LOG_STREAMS; i++) {
         stdio->streams[i].sink.source.fd = output.fds[i];
+        stdio->streams[i].file = output.files[i];
+    }
     stdio->logger = output.logger;
     return 0;
 }

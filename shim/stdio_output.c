@@ -26,12 +26,19 @@ static bool listeners_full(const Stdio *stdio) {
     return false;
 }
 
-static bool is_blocked(const Stream *stream) {
-    const Stdio *stdio = stream->stdio;
-    return stream->sink.pending.length > 0 || log_sink_is_full(stdio->log) || listeners_full(stdio);
+static bool is_full(const Stream *stream) {
+    return log_sink_is_full(stream->stdio->log) || log_sink_is_full(stream->file);
 }
 
-/* A full disk, or a reader that is gone for good, gets no more of what waits. */
+static bool is_behind(const Stream *stream) {
+    return log_sink_is_behind(stream->stdio->log) || log_sink_is_behind(stream->file);
+}
+
+static bool is_blocked(const Stream *stream) {
+    return stream->sink.pending.length > 0 || is_full(stream) || listeners_full(stream->stdio);
+}
+
+/* A reader that is gone for good gets no more of what waits. */
 static void write_sink(Stream *stream) {
     Sink *sink = &stream->sink;
     if (!stdio_write_pending(sink->source.fd, &sink->pending))
@@ -42,6 +49,8 @@ static void deliver(Stream *stream, const char *bytes, size_t n) {
     Stdio *stdio = stream->stdio;
     if (stdio->log)
         log_sink_write(stdio->log, stream->kind, bytes, n);
+    if (stream->file)
+        log_sink_write(stream->file, stream->kind, bytes, n);
     for (StdioListener *listener = stdio->listeners, *next; listener; listener = next) {
         next = listener->next;
         listener->output(listener, stream->kind, bytes, n);
@@ -110,7 +119,7 @@ static bool is_drained(const Stdio *stdio) {
     if (!is_read(stdio))
         return false;
     flush_log(stdio);
-    return !log_sink_is_behind(stdio->log);
+    return !is_behind(&stdio->streams[LOG_STDOUT]) && !is_behind(&stdio->streams[LOG_STDERR]);
 }
 
 static bool has_unread(const Stdio *stdio, const Sink *sink) {
@@ -154,8 +163,7 @@ void stdio_pump(Stdio *stdio) {
     for (int i = 0; i < LOG_STREAMS; i++) {
         Stream *stream = &stdio->streams[i];
         /* no waiting for slow clients: what a pipe or terminal still holds is little */
-        while (stdio->draining && !stream->drained && !log_sink_is_full(stdio->log) &&
-               read_stream(stream))
+        while (stdio->draining && !stream->drained && !is_full(stream) && read_stream(stream))
             ;
         if (stream->source.fd >= 0)
             loop_watch(stdio->loop, &stream->source, is_blocked(stream) ? 0 : EPOLLIN);
@@ -222,8 +230,8 @@ void stdio_output_init(Stdio *stdio) {
         Stream *stream = &stdio->streams[i];
         *stream = (Stream){.stdio = stdio,
             .kind = (LogStream)i,
-            .source = {.fd = -1, .handle = on_stream, .owner = stream},
-            .sink.source = {.fd = -1, .handle = on_sink, .owner = stream}};
+            .source = {.fd = -1, .flow = true, .handle = on_stream, .owner = stream},
+            .sink.source = {.fd = -1, .flow = true, .handle = on_sink, .owner = stream}};
     }
 }
 
@@ -236,5 +244,8 @@ void stdio_output_done(Stdio *stdio) {
         text_done(&stdio->streams[i].sink.pending);
     }
     flush_log(stdio);
+    LogSink *files[LOG_STREAMS] = {
+        stdio->streams[LOG_STDOUT].file, stdio->streams[LOG_STDERR].file};
+    output_close_files(files);
     logger_end(stdio->logger);
 }

@@ -18,7 +18,8 @@ typedef struct Stream {
     LogStream kind;
     LoopSource source; /* fd -1: not open or at its end */
     Sink sink;
-    size_t left; /* while draining: bytes that may still be the process's own */
+    LogSink *file; /* a client's; NULL: none; may be both streams' */
+    size_t left;   /* while draining: bytes that may still be the process's own */
     bool drained, enlarged;
 } Stream;
 
@@ -33,7 +34,7 @@ typedef struct Input {
 struct Stdio {
     Loop *loop;
     LogSink *log;
-    bool terminal, open_stdin, stdin_once, opened, draining, ended;
+    bool apart, terminal, open_stdin, stdin_once, opened, draining, ended;
     char *paths[3], *id, *name_space;
     unsigned *farewells;
     Logger *logger;

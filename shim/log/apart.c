@@ -42,7 +42,9 @@ typedef struct Apart {
     /* both's */
     atomic_uint_fast64_t taken;
     atomic_bool closed; /* the loop has let go of it */
-    /* the thread's */
+    /* the thread's, the loop's until it has begun and again while there is nothing to do */
+    const LogSinkOptions *opening; /* what the loop waits for */
+    Error failure;                 /* of it */
     LogSink *inner;
     Loop own;
     LoopSource reader;
@@ -123,9 +125,17 @@ static void take_rest(Apart *apart) {
     take_frames(apart);
 }
 
+/* A file system that does not answer may hold this, too. */
+static void open_inner(Apart *apart) {
+    const uint64_t one = 1;
+    log_sink_open(apart->opening, &apart->inner, &apart->failure);
+    (void)!write(apart->event_fd, &one, sizeof one);
+}
+
 static void *run(void *argument) {
     Apart *apart = argument;
     Error err = {};
+    open_inner(apart);
     if (loop_run(&apart->own, &err) < 0)
         log_failure(LOG_LEVEL_ERROR, &err);
     if (atomic_load(&apart->closed)) {
@@ -263,28 +273,37 @@ static int start_thread(Apart *apart, Error *err) {
     return error_set_errno(err, sys, "cannot start a thread for the log");
 }
 
-static int set_up(Apart *apart, const LogSinkOptions *options, Error *err) {
-    LogSinkOptions inner = *options;
+static int set_up(Apart *apart, Error *err) {
     int ends[2];
-    inner.apart = false;
-    inner.loop = &apart->own;
-    inner.ready = NULL;
     TRY(loop_init(&apart->own, err));
-    TRY(log_sink_open(&inner, &apart->inner, err));
-    if ((apart->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
-        pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+    if ((apart->event_fd = eventfd(0, EFD_CLOEXEC)) < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_set_errno(err, errno, "cannot make a pipe");
     apart->reader = (LoopSource){.fd = ends[0], .handle = on_frames, .owner = apart};
-    apart->pipe = (LoopSource){.fd = ends[1], .handle = on_pipe, .owner = apart};
-    apart->event = (LoopSource){.fd = apart->event_fd, .handle = on_event, .owner = apart};
+    apart->pipe = (LoopSource){.fd = ends[1], .flow = true, .handle = on_pipe, .owner = apart};
+    apart->event =
+        (LoopSource){.fd = apart->event_fd, .flow = true, .handle = on_event, .owner = apart};
     loop_watch(&apart->own, &apart->reader, EPOLLIN);
-    TRY(start_thread(apart, err));
-    loop_watch(apart->loop, &apart->event, EPOLLIN);
-    return 0;
+    return start_thread(apart, err);
+}
+
+/* The thread has it from its start on: it frees it when its pipe ends. */
+static int await_opening(Apart *apart, Error *err) {
+    uint64_t count;
+    Error ignored;
+    loop_await(apart->loop, apart->event_fd, -1, &ignored);
+    (void)!read(apart->event_fd, &count, sizeof count);
+    if (apart->inner) {
+        loop_watch(apart->loop, &apart->event, EPOLLIN);
+        return 0;
+    }
+    *err = apart->failure;
+    close_sink(&apart->sink);
+    return err->code;
 }
 
 static int open_sink(const LogSinkOptions *options, LogSink **ret, Error *err) {
     bool non_blocking = options->settings.non_blocking;
+    LogSinkOptions inner = *options;
     Apart *apart = new (Apart);
     *apart = (Apart){.loop = options->loop,
         .ready = options->ready,
@@ -292,16 +311,21 @@ static int open_sink(const LogSinkOptions *options, LogSink **ret, Error *err) {
         .non_blocking = non_blocking,
         .max = non_blocking ? (size_t)options->settings.max_buffer : (size_t)WAITING_MAX,
         .own = {.epoll = -1},
+        .opening = &inner,
         .event_fd = -1,
         .reader.fd = -1,
         .pipe.fd = -1};
-    int r = set_up(apart, options, err);
+    inner.apart = false;
+    inner.loop = &apart->own;
+    inner.ready = NULL;
+    int r = set_up(apart, err);
     if (r < 0) {
         if (apart->pipe.fd >= 0)
             close(apart->pipe.fd);
         apart_free(apart);
         return r;
     }
+    TRY(await_opening(apart, err));
     *ret = &apart->sink;
     return 0;
 }

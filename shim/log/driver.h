@@ -21,7 +21,7 @@ struct LogSink {
     bool behind; /* something is not in the log yet, and will be */
 };
 
-extern const LogDriver log_json_file, log_local, log_cri, log_journald, log_syslog;
+extern const LogDriver log_json_file, log_local, log_cri, log_journald, log_syslog, log_plain;
 
 static inline const char *log_stream_name(LogStream stream) {
     return stream == LOG_STDOUT ? "stdout" : "stderr";

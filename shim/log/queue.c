@@ -180,7 +180,7 @@ LogQueue *log_queue_new(const LogQueueOptions *options) {
         .max = (size_t)options->sink->settings.max_buffer,
         .non_blocking = options->sink->settings.non_blocking,
         .delay = retry_first,
-        .source = {.fd = -1, .handle = on_writable, .owner = queue},
+        .source = {.fd = -1, .flow = true, .handle = on_writable, .owner = queue},
         .timer = {.handle = on_writable, .owner = queue}};
     return queue;
 }

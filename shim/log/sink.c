@@ -16,19 +16,20 @@ static const LogDriver *const drivers[OUTPUT_DRIVERS] = {
 };
 
 int log_sink_open(const LogSinkOptions *options, LogSink **ret, Error *err) {
-    const LogDriver *driver = drivers[options->settings.driver];
+    const LogDriver *driver = options->plain ? &log_plain : drivers[options->settings.driver];
+    bool writes_file = options->plain || output_driver_suffix(options->settings.driver);
     *ret = NULL;
-    if (options->settings.driver == OUTPUT_NONE)
+    if (!options->plain && options->settings.driver == OUTPUT_NONE)
         return 0;
     if (!driver)
         return error_set(err, ERROR_UNSUPPORTED, "logger: this shim has no driver '%s'",
             output_driver_name(options->settings.driver));
-    if (options->apart && output_driver_suffix(options->settings.driver))
+    if (options->apart && writes_file)
         driver = &log_apart;
     TRY(driver->open(options, ret, err));
     (*ret)->driver = driver;
     (*ret)->kind = options->settings.driver;
-    if (output_driver_suffix((*ret)->kind))
+    if (writes_file && !options->plain)
         (*ret)->path = text_copy(options->path);
     return 0;
 }

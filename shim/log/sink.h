@@ -24,7 +24,8 @@ typedef enum LogStream {
 
 typedef struct LogSinkOptions {
     OutputSettings settings;
-    const char *path;                    /* of drivers that write a file */
+    bool plain;       /* bytes as they are at the end of a file, no driver's format */
+    const char *path; /* of drivers that write a file */
     const char *id, *name, *image, *tag; /* of the container */
     JsonMap attributes;                  /* labels and variables that --log-opt names */
     Loop *loop;

@@ -75,6 +75,90 @@ def test_others_go_on_while_a_disk_is_frozen(pod, point):  # noqa: F811
     shut_down(held)
 
 
+def test_others_go_on_while_a_clients_file_is_on_a_frozen_disk(pod, point):  # noqa: F811
+    held, other = [pod.member(name).start() for name in ("held", "other")]
+    file, uri = point / "out", f"file://{point}/out"
+    held.write(["sh", "-c", SCRIPT.format(last=200000)])
+    held.create(held.config, stdout=uri, stderr=uri, options=held.options(log_path=""))
+    held.call("Start")
+    run(other, SCRIPT.format(last=1000), other.log)
+    wait_for(lambda: file.read_bytes() and lines(other.log), "the first lines")
+    with frozen(point):
+        (held.rootfs / "on").touch()
+        wait_for(lambda: thread_waits_for_disk(held.pid), "a write that waits")
+        (other.rootfs / "on").touch()
+        assert other.call("Wait").exit_status == 0
+        assert lines(other.log) == [f"{i}\n" for i in range(1001)]
+        assert held.call("State").status == 2, "running: its program waits"
+    assert held.call("Wait").exit_status == 0
+    assert file.read_text() == "".join(f"{i}\n" for i in range(200001)), "who hears of the exit finds all of it"
+    for member in (held, other):
+        member.call("Delete")
+    shut_down(held)
+
+
+def hang_in_hook(member, on):
+    """A Create that waits for the file `on`, with the file `begun` beside it."""
+    script = f"#!/bin/sh\ntouch {on.parent}/begun; until [ -e {on} ]; do sleep 0.05; done\n"
+    hook = on.parent / "hook"
+    hook.write_text(script)
+    hook.chmod(0o755)
+    return {"hooks": {"createRuntime": [{"path": str(hook)}]}}, {}
+
+
+def hang_in_logger(member, on):
+    script = f"#!/bin/sh\ntouch {on.parent}/begun; until [ -e {on} ]; do sleep 0.05; done; exec 5>&-; cat <&3 >/dev/null\n"
+    program = on.parent / "logger"
+    program.write_text(script)
+    program.chmod(0o755)
+    return {}, {"stdout": f"binary://{program}"}
+
+
+@pytest.mark.parametrize("hang", [hang_in_hook, hang_in_logger])
+def test_output_goes_on_while_a_call_waits(pod, hang):  # noqa: F811
+    other, slow = [pod.member(name).start() for name in ("other", "slow")]
+    on = slow.directory / "on"
+    run(other, SCRIPT.format(last=200000), other.log)
+    config, fields = hang(slow, on)
+    slow.write(["true"])
+    slow.config.update(config)
+    slow.bundle.joinpath("config.json").write_text(json.dumps(slow.config))
+    connection = slow.connect()
+    call = connection.send("Create", id=slow.id, bundle=str(slow.bundle), rootfs=slow.mounts(), options=slow.options(log_path=""), **fields)
+    wait_for((on.parent / "begun").exists, "the program that waits")
+    (other.rootfs / "on").touch()
+    wait_for(lambda: other.log.read_bytes().count(b"\n") == 200001, "all lines, and the call still waits")
+    on.touch()
+    connection.receive(call)
+    connection.close()
+    assert other.call("Wait").exit_status == 0
+    slow.call("Start")
+    assert slow.call("Wait").exit_status == 0
+    for member in (other, slow):
+        member.call("Delete")
+    shut_down(other)
+
+
+def test_output_goes_on_while_a_log_is_opened_on_a_frozen_disk(pod, point):  # noqa: F811
+    other, slow = [pod.member(name).start() for name in ("other", "slow")]
+    run(other, SCRIPT.format(last=200000), other.log)
+    slow.write(["echo", "hello"])
+    connection = slow.connect()
+    with frozen(point):
+        call = connection.send("Create", id=slow.id, bundle=str(slow.bundle), rootfs=slow.mounts(), options=slow.options(log_path=str(point / "log")))
+        wait_for(lambda: thread_waits_for_disk(slow.pid), "an open(2) that waits")
+        (other.rootfs / "on").touch()
+        wait_for(lambda: other.log.read_bytes().count(b"\n") == 200001, "all lines, and the call still waits")
+    connection.receive(call)
+    connection.close()
+    slow.call("Start")
+    assert slow.call("Wait").exit_status == other.call("Wait").exit_status == 0
+    assert lines(point / "log") == ["hello\n"]
+    for member in (other, slow):
+        member.call("Delete")
+    shut_down(other)
+
+
 def test_a_program_does_not_wait_in_non_blocking_mode(pod, point):  # noqa: F811
     member = pod.member("held").start()
     pid = run(member, SCRIPT.format(last=400000), point / "log", mode="non-blocking", max_buffer_size="64k")

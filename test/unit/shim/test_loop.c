@@ -117,6 +117,64 @@ static void a_hang_up_is_silent_while_nothing_is_watched(void **state) {
     assert_int_equal(world->n, 1);
 }
 
+/* Takes its byte, so that it is called once for each. */
+static void take(void *owner, uint32_t events) {
+    LoopSource *source = owner;
+    World *world = current;
+    char byte;
+    assert_int_equal(read(source->fd, &byte, 1), 1);
+    world->order[world->n++] = source == &world->sources[0] ? 'f' : 'o';
+    if (byte == 'q')
+        loop_stop(&world->loop);
+}
+
+static void watch_both(World *world) {
+    for (int i = 0; i < 2; i++) {
+        world->sources[i] = (LoopSource){
+            .fd = world->pipes[i][0], .handle = take, .owner = &world->sources[i], .flow = i == 0};
+        loop_watch(&world->loop, &world->sources[i], EPOLLIN);
+        assert_int_equal(write(world->pipes[i][1], i == 0 ? "x" : "q", 1), 1);
+    }
+}
+
+static void whoever_awaits_serves_flows_only(void **state) {
+    World *world = current = *state;
+    Error err = {};
+    watch_both(world);
+    static const char timer[] = "t";
+    world->timers[0] = (LoopTimer){.handle = note, .owner = (void *)timer};
+    loop_arm(&world->loop, &world->timers[0], 0);
+    assert_int_equal(loop_await(&world->loop, -1, 5 * TIME_MILLISECOND, &err), ERROR_TIMEOUT);
+    assert_string_equal(world->order, "f");
+    run(world); /* all else comes then */
+    assert_int_equal(world->n, 3);
+    assert_non_null(strchr(world->order, 'o'));
+    assert_non_null(strchr(world->order, 't'));
+}
+
+/* From the second byte on: by then the other one is aside, as both were ready at first. */
+static void take_and_remove_other(void *owner, uint32_t events) {
+    World *world = current;
+    take(owner, events);
+    if (world->n == 2)
+        loop_watch(&world->loop, &world->sources[1], 0);
+    else
+        assert_int_equal(write(world->pipes[0][1], "x", 1), 1);
+}
+
+static void what_was_put_aside_can_be_removed(void **state) {
+    World *world = current = *state;
+    Error err = {};
+    watch_both(world);
+    world->sources[0].handle = take_and_remove_other;
+    assert_int_equal(loop_await(&world->loop, -1, 5 * TIME_MILLISECOND, &err), ERROR_TIMEOUT);
+    assert_string_equal(world->order, "ff");
+    world->timers[0] = (LoopTimer){.handle = count_then_stop};
+    loop_arm(&world->loop, &world->timers[0], TIME_MILLISECOND);
+    run(world);
+    assert_string_equal(world->order, "ff");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(timers_fire_in_their_order, set_up, tear_down),
@@ -124,6 +182,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_removed_source_is_not_called_any_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_hang_up_is_silent_while_nothing_is_watched, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(whoever_awaits_serves_flows_only, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_put_aside_can_be_removed, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("shim/loop", tests, NULL, NULL);
 }
