@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 
+import containerd_log
 from oci import compile_c
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "shim"))
@@ -110,10 +111,24 @@ class Logging:
         contenders = {f"tare ({driver})": lambda driver=driver: self.tare(driver) for driver in ("json-file", "local", "cri")}
         if shutil.which("conmon"):
             contenders["conmon (k8s-file)"] = lambda: self.conmon("k8s-file")
+        containerd = None
+        if containerd_log.ContainerdLog.installed():
+            containerd = containerd_log.ContainerdLog(self.work / "containerd", self.programs, self.rootfs / "writer", MEGABYTES * 1000000)
+            containerd.start()
+            contenders.update(containerd.contenders())
+        try:
+            results = self.in_turns(rounds, contenders)
+        finally:
+            if containerd:
+                containerd.stop()
+        ours = "tare (cri)"
+        self.table.add("log of lines of 100 bytes, on tmpfs: MB a second", {n: [MEGABYTES / took for took, _ in r] for n, r in results.items()}, "MB/s", ours)
+        self.table.add("… processor time of who writes it, a GB", {n: [used * 1000 / MEGABYTES for _, used in r] for n, r in results.items()}, "s", ours)
+
+    @staticmethod
+    def in_turns(rounds, contenders):
         results = {name: [] for name in contenders}
         for _ in range(rounds):
             for name, contender in contenders.items():
                 results[name].append(contender())
-        ours = "tare (cri)"
-        self.table.add("log of lines of 100 bytes, on tmpfs: MB a second", {n: [MEGABYTES / took for took, _ in r] for n, r in results.items()}, "MB/s", ours)
-        self.table.add("… processor time of who writes it, a GB", {n: [used * 1000 / MEGABYTES for _, used in r] for n, r in results.items()}, "s", ours)
+        return results

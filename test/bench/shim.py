@@ -19,12 +19,19 @@ from shimclient import Connection, spec  # noqa: E402
 OWN = "containerd-shim-runc-v2"
 PROCESS = "types.containerd.io/opencontainers/runtime-spec/1/Process"
 METRICS = 50
+IDLE = 60  # seconds
 
 
 def rollup(pids, key):
     """KiB of one line of smaps_rollup, all processes together."""
     texts = (pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids)
     return sum(int(re.search(rf"^{key}:\s+(\d+)", text, re.M)[1]) for text in texts)
+
+
+def processor_time(pids):
+    """Seconds, of all threads that live: the scheduler's own count, in nanoseconds."""
+    paths = (path for pid in pids for path in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
+    return sum(int(path.read_text().split()[0]) for path in paths) / 1e9
 
 
 class Shims:
@@ -68,37 +75,64 @@ class Shims:
                 found.append(int(path.name))
         return found
 
-    def many(self, count):
-        """Living side by side: start, list, measure, stop."""
+    def many(self, counts):
+        """Living side by side: start, idle, list, measure, stop. counts: how many of each, which a machine's memory bounds."""
         took = {name: {} for name in self.words}
 
-        def turns(work, act, count=count):
-            for i in range(count):
+        def turns(work, act, most=None):
+            for i in range(max(counts.values())):
                 for name in self.words:
-                    begin = time.perf_counter()
-                    act(name, i)
-                    took[name][work] = took[name].get(work, 0) + time.perf_counter() - begin
+                    if i < min(counts[name], most or counts[name]):
+                        begin = time.perf_counter()
+                        act(name, i)
+                        took[name].setdefault(work, []).append((time.perf_counter() - begin) * 1000)
 
         turns("start", lambda name, i: self.start(name))
-        memory = {key: {name: [rollup(self.shims(name), key) / count] for name in self.words} for key in ("Private_Dirty", "Pss")}
-        turns("metrics", lambda name, i: self.engine.ok("task", "metrics", self.containers[name][i]), min(count, METRICS))
+        self.idle({name: [count, f"{count} shims"] for name, count in counts.items()})
+        turns("metrics", lambda name, i: self.engine.ok("task", "metrics", self.containers[name][i]), METRICS)
         listing = []
         for _ in range(5):
             begin = time.perf_counter()
-            assert len(self.engine.ok("task", "ls", "-q").split()) == 2 * count
+            assert len(self.engine.ok("task", "ls", "-q").split()) == sum(counts.values())
             listing.append((time.perf_counter() - begin) * 1000)
         turns("stop", lambda name, i: self.stop(self.containers[name][i]))
         self.containers = {name: [] for name in self.words}
+        said = ", ".join(f"{count} of {name}" for name, count in counts.items())
+        for work, words in (("start", "`ctr run -d`"), ("metrics", "`ctr task metrics`"), ("stop", "`ctr task rm -f`, `ctr container rm`")):
+            self.table.add(f"{words}, one after another: {said}", {name: took[name][work] for name in self.words}, "ms")
+        self.table.add(f"`ctr task ls` of all {sum(counts.values())}", {"tare": listing}, "ms")
 
-        def row(work, words, scale, unit):
-            self.table.add(words, {name: [took[name][work] * scale] for name in self.words}, unit)
+    def pods(self, pods, size):
+        """pods: how many of each, with `size` containers."""
+        for pod in range(max(pods.values())):
+            for name in self.words:
+                for _ in range(size if pod < pods[name] else 0):
+                    self.start(name, "--annotation", f"io.containerd.runc.v2.group=bench{pod}")
+        for name, count in pods.items():
+            assert len(self.shims(name)) == count
+        self.idle({name: [count * size, f"{count} pods of {size}"] for name, count in pods.items()})
+        for name in self.words:
+            for container in self.containers[name]:
+                self.stop(container)
+            self.containers[name] = []
 
-        row("start", f"`ctr run -d` of {count} containers, one after another", 1, "s")
-        row("metrics", "`ctr task metrics` of one of them", 1000 / min(count, METRICS), "ms")
-        self.table.add(f"`ctr task ls` of all {2 * count}", {"tare": listing}, "ms")
-        row("stop", f"`ctr task rm -f`, `ctr container rm` of {count}", 1, "s")
-        self.table.add("a shim's private dirty memory", memory["Private_Dirty"], "KiB")
-        self.table.add("… its proportional share (PSS)", memory["Pss"], "KiB")
+    def idle(self, counts):
+        """What all shims together cost, for each container, and what they do in a minute in which nobody asks for anything."""
+        pids = {name: self.shims(name) for name in counts}
+        before = {name: processor_time(found) for name, found in pids.items()}
+        begin = time.monotonic()
+        time.sleep(IDLE)
+        minutes = (time.monotonic() - begin) / 60
+        used = {name: [(processor_time(found) - before[name]) / minutes * 1000 / counts[name][0]] for name, found in pids.items()}
+        said = ", ".join(f"{words} of {name}" for name, (_, words) in counts.items())
+        each = {name: [rollup(found, "Private_Dirty") / counts[name][0]] for name, found in pids.items()}
+        self.table.add(f"private dirty memory of the shims, idle, a container: {said}", each, "KiB")
+        for key, words in (("Rss", "resident"), ("Pss", "proportional share (PSS)")):
+            self.table.add(f"… {words}", {name: [rollup(found, key) / counts[name][0]] for name, found in pids.items()}, "KiB")
+        for folder, words in (("fd", "descriptors"), ("task", "threads")):
+            entries = {name: [sum(len(os.listdir(f"/proc/{pid}/{folder}")) for pid in found) / counts[name][0]] for name, found in pids.items()}
+            self.table.add(f"… {words}", entries, "")
+        self.table.add("… processor time, a minute", used, "ms")
 
     def stop(self, container):
         self.engine.ok("task", "rm", "-f", container)
