@@ -19,52 +19,13 @@ enum {
 };
 
 typedef struct Parser {
+    Template *template;
     const char *source;
     const TemplateToken *token; /* the next one */
     unsigned depth, ranges;
     size_t variables; /* that can be seen here */
     char **variable;
 } Parser;
-
-void template_operand_done(TemplateOperand *operand) {
-    free(operand->text);
-    for (size_t i = 0; i < operand->n; i++)
-        free(operand->names[i]);
-    free(operand->names);
-    template_pipeline_free(operand->pipeline);
-}
-
-void template_pipeline_free(TemplatePipeline *pipeline) {
-    if (!pipeline)
-        return;
-    for (size_t i = 0; i < pipeline->n; i++) {
-        for (size_t k = 0; k < pipeline->command[i].n; k++)
-            template_operand_done(&pipeline->command[i].operand[k]);
-        free(pipeline->command[i].operand);
-    }
-    free(pipeline->command);
-    free(pipeline->variable[0]);
-    free(pipeline->variable[1]);
-    free(pipeline);
-}
-
-static void list_done(TemplateList *list) {
-    for (size_t i = 0; i < list->n; i++) {
-        free(list->node[i].text);
-        template_pipeline_free(list->node[i].pipeline);
-        list_done(&list->node[i].then);
-        list_done(&list->node[i].otherwise);
-    }
-    free(list->node);
-}
-
-void template_free(Template *template) {
-    if (!template)
-        return;
-    list_done(&template->list);
-    free(template->source);
-    free(template);
-}
 
 static char *token_text(const Parser *parser, const TemplateToken *token) {
     return text_copy_n(parser->source + token->at, token->end - token->at);
@@ -89,6 +50,8 @@ static int unexpected(const Parser *parser, const char *context, Error *err) {
     if (token->kind == TOKEN_KEYWORD)
         return template_refuse(
             parser->source, token->at, err, "unexpected <%s> in %s", text, context);
+    if (token->kind == TOKEN_DOT)
+        return template_refuse(parser->source, token->at, err, "unexpected <.> in %s", context);
     autodone(Text) quoted = {};
     bool cut = strlen(text) > 10;
     json_append_string(&quoted, text, cut ? 10 : strlen(text));
@@ -283,6 +246,7 @@ static int parse_pipeline(Parser *parser, const char *context, TemplateTokenKind
     TemplatePipeline *pipeline = *ret = new (TemplatePipeline);
     pipeline->at = parser->token->at;
     TRY(parse_variables(parser, context, pipeline, err));
+    pipeline->value_at = parser->token->at;
     for (skip_space(parser); parser->token->kind != end; skip_space(parser)) {
         if (!starts_operand(parser->token->kind) && parser->token->kind != TOKEN_LEFT)
             return unexpected(parser, context, err);
@@ -362,7 +326,81 @@ static int parse_jump(Parser *parser, TemplateList *list, Error *err) {
             parser->source, parser->token->at, err, "{{%s}} outside {{range}}", word);
     array_append(list->node, list->n, (TemplateNode){.kind = kind});
     parser->token++;
-    return parse_close(parser, word, err);
+    autofree char *context = text_format("{{%s}}", word);
+    return parse_close(parser, context, err);
+}
+
+static int parse_name(Parser *parser, const char *context, char **ret, Error *err) {
+    skip_space(parser);
+    if (parser->token->kind != TOKEN_STRING && parser->token->kind != TOKEN_RAW)
+        return unexpected(parser, context, err);
+    TemplateOperand operand = {};
+    int code = parse_literal(parser, &operand, err);
+    *ret = code < 0 ? NULL : document_to_text(document_of(operand.text));
+    template_operand_done(&operand);
+    return code;
+}
+
+/* What counts is the one that has something in it. */
+static int add_definition(Parser *parser, const char *name, TemplateList *list, Error *err) {
+    Template *template = parser->template;
+    for (size_t i = 0; i < template->n; i++) {
+        TemplateDefinition *known = &template->definition[i];
+        if (!text_equal(known->name, name))
+            continue;
+        if (known->list.n && list->n)
+            return template_refuse(parser->source, parser->token->at, err,
+                "template: multiple definition of template \"%s\"", name);
+        if (list->n)
+            known->list = *list;
+        *list = (TemplateList){};
+        return 0;
+    }
+    const TemplateDefinition definition = {text_copy(name), *list};
+    array_append(template->definition, template->n, definition);
+    *list = (TemplateList){};
+    return 0;
+}
+
+/* To its {{end}}: nothing of what is around can be seen in there. */
+static int parse_definition(Parser *parser, const char *context, const char *name, Error *err) {
+    autodone(TemplateList) list = {};
+    ListEnd end = END_OF_TEXT;
+    Parser inner = {parser->template, parser->source, parser->token, .depth = parser->depth};
+    int code = enter(&inner, err);
+    code = code < 0 ? code : parse_list(&inner, &list, &end, err);
+    forget(&inner, 0);
+    free(inner.variable);
+    TRY(code);
+    parser->token = inner.token;
+    if (end == END_ELSE)
+        return template_refuse(
+            parser->source, parser->token->at, err, "unexpected {{else}} in %s", context);
+    TRY(parse_close(parser, "end", err));
+    return add_definition(parser, name, &list, err);
+}
+
+static int parse_define(Parser *parser, Error *err) {
+    autofree char *name = NULL;
+    TRY(parse_name(parser, "define clause", &name, err));
+    TRY(parse_close(parser, "define clause", err));
+    return parse_definition(parser, "define clause", name, err);
+}
+
+/* {{block "name" pipeline}} is a definition and its use in one. */
+static int parse_use(Parser *parser, bool defines, TemplateList *list, Error *err) {
+    const char *context = defines ? "block clause" : "template clause";
+    autofree char *name = NULL;
+    skip_space(parser);
+    TemplateNode node = {.kind = NODE_TEMPLATE, .at = parser->token->at};
+    TRY(parse_name(parser, context, &name, err));
+    node.text = text_copy(name);
+    array_append(list->node, list->n, node);
+    skip_space(parser);
+    if (!defines && parser->token->kind == TOKEN_CLOSE)
+        return parse_close(parser, context, err);
+    TRY(parse_pipeline(parser, context, TOKEN_CLOSE, &list->node[list->n - 1].pipeline, err));
+    return defines ? parse_definition(parser, context, name, err) : 0;
 }
 
 static int parse_action(Parser *parser, TemplateList *list, ListEnd *ret_end, Error *err) {
@@ -382,8 +420,15 @@ static int parse_action(Parser *parser, TemplateList *list, ListEnd *ret_end, Er
     }
     if (is_keyword(parser, "break") || is_keyword(parser, "continue"))
         return parse_jump(parser, list, err);
-    if (parser->token->kind == TOKEN_KEYWORD)
-        return unexpected(parser, "a format, which is one template", err);
+    bool defines = is_keyword(parser, "block");
+    if (defines || is_keyword(parser, "template")) {
+        parser->token++;
+        return parse_use(parser, defines, list, err);
+    }
+    if (!parser->depth && is_keyword(parser, "define")) {
+        parser->token++;
+        return parse_define(parser, err);
+    }
     array_append(list->node, list->n, (TemplateNode){.kind = NODE_ACTION});
     return parse_pipeline(parser, "command", TOKEN_CLOSE, &list->node[list->n - 1].pipeline, err);
 }
@@ -404,7 +449,7 @@ static int parse_list(Parser *parser, TemplateList *list, ListEnd *ret_end, Erro
 }
 
 static int parse_all(Template *template, const TemplateTokens *tokens, Error *err) {
-    Parser parser = {.source = template->source, .token = tokens->item};
+    Parser parser = {.template = template, .source = template->source, .token = tokens->item};
     ListEnd end = END_OF_TEXT;
     int code = parse_list(&parser, &template->list, &end, err);
     if (code == 0 && end != END_OF_TEXT)

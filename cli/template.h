@@ -5,8 +5,9 @@
 #include "cli/document.h"
 
 /* Go's text/template over JSON, with Docker's functions, as `--format` takes it: actions, trim
- * marks, comments, variables, pipelines, if, else, with, range, break, continue; not define, block
- * and template, as a format is one template. Errors read as Go's, which scripts know. */
+ * marks, comments, variables, pipelines, if, else, with, range, break, continue, define, block and
+ * template; not call and js, printf's %* and %[1]d, and complex numbers. Errors read as Go's, which
+ * scripts know. */
 typedef struct Template Template;
 
 /* What a template is executed with. */

@@ -22,6 +22,8 @@ typedef enum Jump {
 
 typedef struct Walk {
     const Template *template;
+    const char *name; /* of the definition that is being executed */
+    unsigned depth;   /* of definitions */
     const TemplateInput *input;
     TemplateRun run;
     size_t variables;
@@ -38,8 +40,8 @@ static int fail(const Walk *walk, size_t at, const char *shown, Error *err, cons
             line++;
             start = i + 1;
         }
-    return error_set(err, ERROR_INVALID, "template: :%zu:%zu: executing \"\" at <%s>: %s", line,
-        at - start, shown, what);
+    return error_set(err, ERROR_INVALID, "template: :%zu:%zu: executing \"%s\" at <%s>: %s", line,
+        at - start, walk->name, shown, what);
 }
 
 static int fail_between(const Walk *walk, size_t at, size_t end, Error *err, const char *what) {
@@ -59,8 +61,10 @@ __attribute__((format(printf, 4, 5))) static int fail_at(
     va_end(args);
     const char *source = walk->template->source;
     autofree char *shown = text_copy_n(source + operand->at, operand->end - operand->at);
-    bool chain = operand->kind == OPERAND_FIELD && operand->n > 1;
-    return fail(walk, operand->at + (chain ? 1 + strlen(operand->names[0]) : 0), shown, err, what);
+    size_t first = operand->kind == OPERAND_FIELD && operand->n > 1  ? 1 + strlen(operand->names[0])
+                   : operand->kind == OPERAND_VARIABLE && operand->n ? strlen(operand->text)
+                                                                     : 0;
+    return fail(walk, operand->at + first, shown, err, what);
 }
 
 static int evaluate_pipeline(
@@ -193,7 +197,8 @@ static int call_method(Walk *walk, const TemplateCommand *command, Document dot,
     if (first->n && (first->kind == OPERAND_FIELD || first->kind == OPERAND_VARIABLE))
         return fail_at(walk, first, err, "%s has arguments but cannot be invoked as function",
             first->names[first->n - 1]);
-    return fail_between(walk, first->at, first->end, err, "can't give argument to non-function");
+    return fail_at(walk, first, err, "can't give argument to non-function %.*s",
+        (int)(first->end - first->at), walk->template->source + first->at);
 }
 
 /* `last` is what the command before the | gave; it becomes the last argument. */
@@ -262,13 +267,14 @@ static Document number(Walk *walk, size_t value) {
 }
 
 enum {
-    COUNT_MAX = 1 << 20 /* range over a number */
+    COUNT_MAX = 1 << 20, /* range over a number */
+    DEFINITIONS_MAX = 500
 };
 
 static int refuse_range(
     const Walk *walk, const TemplatePipeline *pipeline, const char *value, Error *err) {
     autofree char *why = text_format("range can't iterate over %s", value);
-    return fail_between(walk, pipeline->at, pipeline->end, err, why);
+    return fail_between(walk, pipeline->value_at, pipeline->end, err, why);
 }
 
 static int list_elements(
@@ -337,6 +343,41 @@ static int execute_branch(
     return 0;
 }
 
+static const TemplateList *find_definition(const Template *template, const char *name) {
+    for (size_t i = 0; i < template->n; i++)
+        if (text_equal(template->definition[i].name, name))
+            return &template->definition[i].list;
+    return NULL;
+}
+
+/* The definition sees its own dot, which is its $, too, and none of our variables. */
+static int execute_definition(
+    Walk *walk, const TemplateNode *node, Document dot, Text *out, Error *err) {
+    const TemplateList *list = find_definition(walk->template, node->text);
+    const TemplatePipeline *pipeline = node->pipeline;
+    autofree char *shown = text_format("{{template \"%s\"%s%.*s}}", node->text, pipeline ? " " : "",
+        pipeline ? (int)(pipeline->end - pipeline->at) : 0,
+        pipeline ? walk->template->source + pipeline->at : "");
+    autofree char *unknown = text_format("template \"%s\" not defined", node->text);
+    Document value = {};
+    if (!list)
+        return fail(walk, node->at, shown, err, unknown);
+    if (walk->depth == DEFINITIONS_MAX)
+        return fail(walk, node->at, shown, err, "exceeded maximum template depth");
+    if (pipeline)
+        TRY(evaluate_pipeline(walk, pipeline, dot, &value, err));
+    const char *name = walk->name;
+    size_t variables = walk->variables;
+    walk->name = node->text;
+    walk->depth++;
+    set_variable(walk, "$", value, false);
+    TRY(execute(walk, list, value, out, err));
+    walk->variables = variables;
+    walk->depth--;
+    walk->name = name;
+    return 0;
+}
+
 static int execute_node(Walk *walk, const TemplateNode *node, Document dot, Text *out, Error *err) {
     switch (node->kind) {
     case NODE_TEXT:
@@ -355,6 +396,8 @@ static int execute_node(Walk *walk, const TemplateNode *node, Document dot, Text
     case NODE_CONTINUE:
         walk->jump = JUMP_CONTINUE;
         return 0;
+    case NODE_TEMPLATE:
+        return execute_definition(walk, node, dot, out, err);
     }
     return 0;
 }
@@ -366,33 +409,10 @@ static int execute(Walk *walk, const TemplateList *list, Document dot, Text *out
 }
 
 int template_execute(const Template *template, const TemplateInput *input, Text *out, Error *err) {
-    Walk walk = {.template = template, .input = input, .run.header = input->header};
+    Walk walk = {.template = template, .name = "", .input = input, .run.header = input->header};
     set_variable(&walk, "$", input->dot, false);
     int result = execute(&walk, &template->list, input->dot, out, err);
     template_run_done(&walk.run);
     free(walk.variable);
     return result;
-}
-
-static bool pipeline_uses(const TemplatePipeline *pipeline, const char *field) {
-    for (size_t i = 0; pipeline && i < pipeline->n; i++)
-        for (size_t k = 0; k < pipeline->command[i].n; k++) {
-            const TemplateOperand *operand = &pipeline->command[i].operand[k];
-            if ((operand->n && text_equal(operand->names[0], field)) ||
-                pipeline_uses(operand->pipeline, field))
-                return true;
-        }
-    return false;
-}
-
-static bool list_uses(const TemplateList *list, const char *field) {
-    for (size_t i = 0; i < list->n; i++)
-        if (pipeline_uses(list->node[i].pipeline, field) || list_uses(&list->node[i].then, field) ||
-            list_uses(&list->node[i].otherwise, field))
-            return true;
-    return false;
-}
-
-bool template_uses(const Template *template, const char *field) {
-    return list_uses(&template->list, field);
 }

@@ -179,7 +179,7 @@ static int call_print(Run *run, const Arguments *args, Document *ret, Error *err
         if (i && document_kind(args->value[i]) != DOCUMENT_TEXT &&
             document_kind(args->value[i - 1]) != DOCUMENT_TEXT)
             text_append_char(&out, ' ');
-        template_print(args->value[i], &out);
+        template_print_inner(args->value[i], &out);
     }
     *ret = keep_text(run, &out);
     return 0;
@@ -190,7 +190,7 @@ static int call_println(Run *run, const Arguments *args, Document *ret, Error *e
     autodone(Text) out = {};
     for (size_t i = 0; i < args->n; i++) {
         text_append(&out, i ? " " : "");
-        template_print(args->value[i], &out);
+        template_print_inner(args->value[i], &out);
     }
     text_append_char(&out, '\n');
     *ret = keep_text(run, &out);
@@ -320,6 +320,8 @@ static int call_not(Run *run, const Arguments *args, Document *ret, Error *err) 
 static int check_comparable(Document a, Document b, bool ordered, Error *err) {
     DocumentKind x = document_kind(a), y = document_kind(b);
     bool nil = x <= DOCUMENT_NULL || y <= DOCUMENT_NULL;
+    if (!ordered && nil)
+        return 0;
     if (x >= DOCUMENT_ARRAY || y >= DOCUMENT_ARRAY || (ordered && (nil || x == DOCUMENT_BOOL)))
         return error_set(err, ERROR_INVALID, "invalid type for comparison");
     if (!nil && (x != y || (x == DOCUMENT_NUMBER && template_is_float(a) != template_is_float(b))))

@@ -28,8 +28,10 @@ int template_function_call(TemplateRun *run, const char *name, const TemplateArg
 
 bool template_is_true(Document value);
 
-/* As Go prints its own values: [a b], map[k:v]; nothing and null are <no value>. */
+/* As Go prints its own values: [a b], map[k:v]; nothing and null are <no value>, or, within others
+ * and as arguments, <nil>. */
 void template_print(Document value, Text *out);
+void template_print_inner(Document value, Text *out);
 char *template_to_text(Document value);
 bool template_is_float(Document number);
 const char *template_type_name(Document value); /* Go's */

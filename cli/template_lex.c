@@ -187,7 +187,7 @@ static int lex_inside(Lexer *lexer, Error *err) {
     }
     if (c == '"' || c == '`' || c == '\'')
         return lex_quoted(lexer, err);
-    if (isdigit((unsigned char)c) ||
+    if (isdigit((unsigned char)c) || ((c == '+' || c == '-') && next == '.') ||
         ((c == '+' || c == '-' || c == '.') && isdigit((unsigned char)next)))
         return lex_number(lexer, err);
     if (c == '.' || c == '$' || is_name(c))

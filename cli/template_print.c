@@ -33,17 +33,15 @@ bool template_is_true(Document value) {
     return document_count(value) > 0;
 }
 
-static void print_inner(Document value, Text *out);
-
 static void print_map(Document map, Text *out) {
     autofree Document *names = NULL, *values = NULL;
     size_t n = document_sort(map, &names, &values);
     text_append(out, "map[");
     for (size_t i = 0; i < n; i++) {
         text_append(out, i ? " " : "");
-        print_inner(names[i], out);
+        template_print_inner(names[i], out);
         text_append_char(out, ':');
-        print_inner(values[i], out);
+        template_print_inner(values[i], out);
     }
     text_append_char(out, ']');
 }
@@ -54,12 +52,12 @@ static void print_list(Document list, Text *out) {
     text_append_char(out, '[');
     for (size_t i = 0; position < list.n && document_next(list, &position, &name, &element); i++) {
         text_append(out, i ? " " : "");
-        print_inner(element, out);
+        template_print_inner(element, out);
     }
     text_append_char(out, ']');
 }
 
-static void print_inner(Document value, Text *out) {
+void template_print_inner(Document value, Text *out) {
     DocumentKind kind = document_kind(value);
     if (kind == DOCUMENT_OBJECT) {
         print_map(value, out);
@@ -77,7 +75,7 @@ void template_print(Document value, Text *out) {
     if (document_kind(value) <= DOCUMENT_NULL)
         text_append(out, "<no value>");
     else
-        print_inner(value, out);
+        template_print_inner(value, out);
 }
 
 char *template_to_text(Document value) {
@@ -145,9 +143,15 @@ static void append_padded(const Verb *verb, const char *text, bool number, Text 
         text_append_char(out, ' ');
 }
 
-static void append_hex(const char *text, bool upper, Text *out) {
-    for (; *text; text++)
-        text_append_format(out, upper ? "%02X" : "%02x", (unsigned char)*text);
+/* "0x2f78"; "2f 78"; "0x2f 0x78" */
+static void append_hex(const Verb *verb, const char *text, Text *out) {
+    bool upper = verb->verb == 'X';
+    for (const char *at = text; *at; at++) {
+        text_append(out, verb->space && at > text ? " " : "");
+        if (verb->sharp && (verb->space || at == text))
+            text_append(out, upper ? "0X" : "0x");
+        text_append_format(out, upper ? "%02X" : "%02x", (unsigned char)*at);
+    }
 }
 
 static bool format_text(const Verb *verb, const char *text, Text *out) {
@@ -161,7 +165,7 @@ static bool format_text(const Verb *verb, const char *text, Text *out) {
     if (verb->verb == 'q')
         json_append_string(&shown, cut, length);
     else if (verb->verb == 'x' || verb->verb == 'X')
-        append_hex(cut, verb->verb == 'X', &shown);
+        append_hex(verb, cut, &shown);
     else if (verb->verb == 's' || verb->verb == 'v')
         text_append(&shown, cut);
     else
@@ -227,6 +231,7 @@ static bool format_float(const Verb *verb, double value, Text *out) {
         text = text_format("%s%.*e", sign, precision, value);
         break;
     case 'g':
+    case 'G':
     case 'v':
         text = text_format("%s%.*g", sign, verb->precision < 0 ? 15 : precision, value);
         break;
@@ -245,9 +250,26 @@ const char *template_type_name(Document value) {
                : names[document_kind(value)];
 }
 
-static bool format_value(const Verb *verb, Document value, Text *out) {
+static void format_value(const Verb *verb, Document value, Text *out);
+
+/* Lists and maps are formatted element by element. */
+static void format_elements(const Verb *verb, Document value, Text *out) {
+    bool map = document_kind(value) == DOCUMENT_OBJECT;
+    autofree Document *names = NULL, *values = NULL;
+    size_t n = map ? document_sort(value, &names, &values) : document_count(value);
+    text_append(out, map ? "map[" : "[");
+    for (size_t i = 0; i < n; i++) {
+        text_append(out, i ? " " : "");
+        if (map)
+            format_value(verb, names[i], out);
+        text_append(out, map ? ":" : "");
+        format_value(verb, map ? values[i] : document_element(value, i), out);
+    }
+    text_append_char(out, ']');
+}
+
+static bool format_one(const Verb *verb, Document value, const char *text, Text *out) {
     DocumentKind kind = document_kind(value);
-    autofree char *text = template_to_text(value);
     if (verb->verb == 'T')
         return append_padded(verb, template_type_name(value), false, out), true;
     if (kind == DOCUMENT_TEXT)
@@ -256,11 +278,30 @@ static bool format_value(const Verb *verb, Document value, Text *out) {
         return format_float(verb, strtod(text, NULL), out);
     if (kind == DOCUMENT_NUMBER)
         return format_integer(verb, strtoll(text, NULL, 10), out);
-    bool fits = verb->verb == 'v' || (kind == DOCUMENT_BOOL && verb->verb == 't') ||
-                (kind == DOCUMENT_ARRAY && verb->verb == 's');
+    bool fits = verb->verb == 'v' || (kind == DOCUMENT_BOOL && verb->verb == 't');
     if (fits)
-        append_padded(verb, kind <= DOCUMENT_NULL ? "<nil>" : text, false, out);
+        append_padded(verb, text, false, out);
     return fits;
+}
+
+static void append_misfit(Document value, const char *text, Text *out) {
+    bool nil = document_kind(value) <= DOCUMENT_NULL;
+    text_append_format(out, "%s%s%s", template_type_name(value), nil ? "" : "=", nil ? "" : text);
+}
+
+static void format_value(const Verb *verb, Document value, Text *out) {
+    if (document_kind(value) >= DOCUMENT_ARRAY && verb->verb != 'T') {
+        format_elements(verb, value, out);
+        return;
+    }
+    autodone(Text) text = {};
+    template_print_inner(value, &text);
+    const char *shown = text.data ? text.data : "";
+    if (format_one(verb, value, shown, out))
+        return;
+    text_append_format(out, "%%!%c(", verb->verb);
+    append_misfit(value, shown, out);
+    text_append_char(out, ')');
 }
 
 static void format_next(
@@ -272,11 +313,7 @@ static void format_next(
     } else if (*used >= arguments->n) {
         text_append_format(out, "%%!%c(MISSING)", verb->verb);
     } else {
-        Document value = arguments->value[(*used)++];
-        if (format_value(verb, value, out))
-            return;
-        autofree char *text = template_to_text(value);
-        text_append_format(out, "%%!%c(%s=%s)", verb->verb, template_type_name(value), text);
+        format_value(verb, arguments->value[(*used)++], out);
     }
 }
 
@@ -297,8 +334,8 @@ void template_printf(const TemplateArguments *arguments, Text *out) {
     text_append(out, "%!(EXTRA ");
     for (size_t i = used; i < arguments->n; i++) {
         autofree char *text = template_to_text(arguments->value[i]);
-        text_append_format(
-            out, "%s%s=%s", i > used ? ", " : "", template_type_name(arguments->value[i]), text);
+        text_append(out, i > used ? ", " : "");
+        append_misfit(arguments->value[i], text, out);
     }
     text_append_char(out, ')');
 }

@@ -32,7 +32,7 @@ typedef struct TemplateCommand {
 } TemplateCommand;
 
 struct TemplatePipeline {
-    size_t at, end;
+    size_t at, end, value_at; /* behind the variables */
     size_t n;
     TemplateCommand *command;
     size_t variables;
@@ -53,20 +53,32 @@ typedef enum TemplateNodeKind {
     NODE_RANGE,
     NODE_BREAK,
     NODE_CONTINUE,
+    NODE_TEMPLATE, /* text is its name; the pipeline, if there is one, its dot */
 } TemplateNodeKind;
 
 struct TemplateNode {
     TemplateNodeKind kind;
+    size_t at; /* of a template's name */
     char *text;
     TemplatePipeline *pipeline;
     TemplateList then, otherwise;
 };
 
+/* {{define "name"}} … {{end}}, or a block. */
+typedef struct TemplateDefinition {
+    char *name;
+    TemplateList list;
+} TemplateDefinition;
+
 struct Template {
     char *source;
     TemplateList list;
+    size_t n;
+    TemplateDefinition *definition;
 };
 
 void template_operand_done(TemplateOperand *operand);
 void template_pipeline_free(TemplatePipeline *pipeline);
 CLEANUP_DEFINE(TemplatePipeline, template_pipeline_free)
+void template_list_done(TemplateList *list);
+CLEANUP_DEFINE_DONE(TemplateList, template_list_done)

@@ -96,6 +96,20 @@ static void templates_print_as_go_does(void **state) {
         {"{{html \"<a>\"}} {{urlquery \"a b&c\"}}", "&lt;a&gt; a+b%26c"},
         {"{{.Name}}\\t{{.N}}", "/x\\t12"}, // unescaped by cli/format
         {"{{\"}}\"}}", "}}"},
+        {"{{define \"T\"}}<{{.}}>{{end}}{{template \"T\" .Name}}{{template \"T\"}}",
+            "</x><<no value>>"},
+        {"{{template `T` .}}{{define \"T\"}}[{{.N}}{{$.N}}]{{end}}", "[1212]"},
+        {"{{block \"b\" .Args}}{{range .}}{{.}};{{end}}{{end}}{{template \"b\" .Args}}",
+            "x;y z;x;y z;"},
+        {"{{define \"r\"}}{{if gt (len .) 1}}{{slice . 0 1}}-{{template \"r\" (slice . 1)}}"
+         "{{else}}{{.}}{{end}}{{end}}{{template \"r\" \"abc\"}}",
+            "a-b-c"},
+        {"{{define \"x\"}}{{end}}{{define \"x\"}}b{{end}}{{template \"x\"}}", "b"},
+        {"{{printf \"%q %d %5v\" .Args .Args .Args}}",
+            "[\"x\" \"y z\"] [%!d(string=x) %!d(string=y z)] [    x   y z]"},
+        {"{{printf \"%s\" .Nothing}} {{print nil}}", "%!s(<nil>) <nil>"},
+        {"{{printf \"%#x % x\" .Name .Name}}", "0x2f78 2f 78"},
+        {"{{eq .Labels nil}} {{-.5}}", "false -0.5"},
         {"", ""},
     };
     for (size_t i = 0; i < array_size(rows); i++) {
@@ -155,6 +169,21 @@ static void refusals_read_as_gos(void **state) {
                          "\"Missing\""},
         {"{{json .N .N}}", ":1:2: executing \"\" at <json>: wrong number of args for json: want 1 "
                            "got 2"},
+        {"{{template \"T\" .Name}}", ":1:11: executing \"\" at <{{template \"T\" .Name}}>: "
+                                     "template \"T\" not defined"},
+        {"{{define \"T\"}}{{.X.Y}}{{end}}{{template \"T\" .}}",
+            ":1:18: executing \"T\" at <.X.Y>: map has no entry for key \"X\""},
+        {"{{$x := 1}}{{define \"T\"}}{{$x}}{{end}}", ":1: undefined variable \"$x\""},
+        {"{{range .Args}}{{block \"T\" .}}{{break}}{{end}}{{end}}",
+            ":1: {{break}} outside {{range}}"},
+        {"{{if .Yes}}{{define \"T\"}}{{end}}{{end}}", ":1: unexpected <define> in command"},
+        {"{{define \"T\"}}a{{end}}{{define \"T\"}}b{{end}}",
+            ":1: template: multiple definition of template \"T\""},
+        {"{{template .Name}}", ":1: unexpected \".Name\" in template clause"},
+        {"{{block \"b\"}}x{{end}}", ":1: missing value for block clause"},
+        {"{{define \"T\"}}{{template \"T\" .}}{{end}}{{template \"T\" .}}",
+            ":1:25: executing \"T\" at <{{template \"T\" .}}>: exceeded maximum template depth"},
+        {"{{. .N}}", ":1:2: executing \"\" at <.>: can't give argument to non-function ."},
         {"{{lt .Yes .No}}",
             ":1:2: executing \"\" at <lt .Yes .No>: error calling lt: invalid type for comparison"},
     };
