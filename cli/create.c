@@ -152,6 +152,8 @@ static int fill(const CreateOptions *options, CreateRequest *request, Error *err
         return error_set(err, ERROR_RANGE, "memory limit is too large");
     request->memory = (int64_t)options->memory.value;
     request->pids_limit = options->pids_limit.value;
+    request->has_stop_timeout = options->stop_timeout.set;
+    request->stop_timeout = options->stop_timeout.value;
     TRY(health_request(&options->health, &request->health, err));
     if (options->restart)
         TRY(restart_policy_parse(options->restart, &request->restart, err));

@@ -15,7 +15,7 @@ typedef struct CreateOptions {
     OptionTexts environment, environment_files, volumes, ports, labels;
     OptionTexts capabilities_add, capabilities_drop, attach;
     OptionSize memory;
-    OptionInt pids_limit;
+    OptionInt pids_limit, stop_timeout;
     HealthOptions health;
     const char *log_driver;
     OptionTexts log_options, storage_options;
@@ -55,8 +55,7 @@ typedef struct CreateOptions {
             "Set platform if server is multi-platform capable"},                                   \
         {0, "privileged", OPTION_FLAG, CREATE_AT(privileged), NULL,                                \
             "Give extended privileges to this container"},                                         \
-        {'p', "publish", OPTION_TEXTS, CREATE_AT(ports), "list",                                   \
-            "Publish a container's port(s) to the host"},                                          \
+        {'p', "publish", OPTION_TEXTS, CREATE_AT(ports), "list", "Publish ports to the host"},     \
         {0, "pull", OPTION_TEXT, CREATE_AT(pull), "string",                                        \
             "Pull image before running (always, missing, never) (default missing)"},               \
         {'q', "quiet", OPTION_FLAG, CREATE_AT(quiet), NULL, "Suppress the pull output"},           \
@@ -65,12 +64,13 @@ typedef struct CreateOptions {
         {0, "restart", OPTION_TEXT, CREATE_AT(restart), "string",                                  \
             "Restart policy to apply when a container exits (no, on-failure[:max-retries], "       \
             "always, unless-stopped) (default no)"},                                               \
-        {0, "runtime", OPTION_TEXT, CREATE_AT(runtime), "runtime",                                 \
-            "Runtime to use for this container"},                                                  \
+        {0, "runtime", OPTION_TEXT, CREATE_AT(runtime), "runtime", "Runtime for this container"},  \
         {0, "rm", OPTION_FLAG, CREATE_AT(remove), NULL,                                            \
             "Automatically remove the container when it exits"},                                   \
         {0, "stop-signal", OPTION_TEXT, CREATE_AT(stop_signal), "string",                          \
             "Signal to stop the container"},                                                       \
+        {0, "stop-timeout", OPTION_INT, CREATE_AT(stop_timeout), "int",                            \
+            "Seconds to wait for the container when it is stopped, -1: for ever (default 10)"},    \
         {0, "storage-opt", OPTION_TEXTS, CREATE_AT(storage_options), "list",                       \
             "Storage driver options for the container: size=1G bounds what it writes"},            \
         {'t', "tty", OPTION_FLAG, CREATE_AT(terminal), NULL, "Allocate a pseudo-TTY"},             \

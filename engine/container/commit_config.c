@@ -87,6 +87,8 @@ OciImageConfig *commit_config(const ContainerRecord *record) {
     set_text(&config->user, settings->user);
     set_text(&config->working_dir, settings->working_directory);
     set_text(&config->stop_signal, settings->stop_signal);
+    if (settings->stop_timeout.set)
+        config->stop_timeout = settings->stop_timeout;
     merge_labels(settings, config);
     merge_ports(settings, config);
     merge_health(settings, config);

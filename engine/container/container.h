@@ -52,7 +52,7 @@ int container_attach(Containers *containers, const char *reference, char **ret_s
 
 typedef struct ContainerStop {
     const char *signal; /* NULL or "": the container's */
-    bool has_timeout;   /* else 10 s */
+    bool has_timeout;   /* else the container's own, or 10 s */
     int64_t timeout;    /* ns, -1 for ever */
 } ContainerStop;
 int container_stop(

@@ -42,6 +42,7 @@ static const JsonField settings_fields[] = {
     {"hostname", JSON_TEXT, JSON_AT(hostname)},
     {"network", JSON_TEXT, JSON_AT(network)},
     {"stopSignal", JSON_TEXT, JSON_AT(stop_signal)},
+    {"stopTimeout", JSON_INT, JSON_AT(stop_timeout)},
     {"platform", JSON_TEXT, JSON_AT(platform)},
     {"hasEntrypoint", JSON_BOOL, JSON_AT(has_entrypoint)},
     {"terminal", JSON_BOOL, JSON_AT(terminal)},

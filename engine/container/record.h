@@ -28,11 +28,11 @@ typedef struct ContainerSettings {
     JsonBool attach_stdin, attach_stdout, attach_stderr;
     JsonTexts capabilities_add, capabilities_drop;
     JsonInt memory, nano_cpus, pids_limit; /* bytes; 10⁻⁹ CPUs; 0 = none */
+    JsonInt stop_timeout;                  /* s, -1: for ever */
     JsonObjects ports;                     /* ContainerPort */
     JsonObjects mounts;                    /* ContainerMount */
-    JsonUint terminal_rows, terminal_columns;
-    char *restart; /* policy; NULL: "no" */
-    JsonUint restart_retries;
+    JsonUint terminal_rows, terminal_columns, restart_retries;
+    char *restart;           /* policy; NULL: "no" */
     char *runtime;           /* as config_runtime knows it; NULL: the default one */
     OciHealthcheck *health;  /* NULL: the image's */
     char *health_on_failure; /* NULL: nothing happens */

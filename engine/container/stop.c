@@ -68,6 +68,13 @@ int container_kill(Containers *containers, const char *reference, const char *si
     return r < 0 ? error_prefix(err, "cannot kill container: %s", reference) : 0;
 }
 
+static int64_t own_grace(const ContainerRecord *record) {
+    const JsonInt *timeout = &record->settings->stop_timeout;
+    if (!timeout->set)
+        return GRACE;
+    return timeout->value < 0 ? -1 : timeout->value * TIME_SECOND;
+}
+
 int container_stop(
     Containers *containers, const char *reference, const ContainerStop *stop, Error *err) {
     autoptr(Container) container = NULL;
@@ -80,7 +87,7 @@ int container_stop(
     TRY(signal_parse(
         text_is_empty(stop->signal) ? spec_stop_signal(record) : stop->signal, &signal, err));
     restart_give_up(containers, container);
-    int64_t grace = stop->has_timeout ? stop->timeout : GRACE;
+    int64_t grace = stop->has_timeout ? stop->timeout : own_grace(record);
     int r = send_if_there(containers, container, signal, err);
     if (r == 0)
         r = table_wait_stopped(containers, container, grace, err);

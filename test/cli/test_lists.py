@@ -343,7 +343,7 @@ def test_create_sends_every_option(fake, tare, tmp_path):
         "create", "-it", "--rm", "--name", "n", "-e", "B=3", "--env-file", tmp_path / "env", "-v", f"{tmp_path}:/d:ro", "-w", "/w",
         "-u", "1:2", "--entrypoint", "/e", "-h", "box", "--read-only", "--privileged", "--cap-add", "NET_ADMIN", "--cap-drop=ALL",
         "-m", "64m", "--cpus", "1.5", "--pids-limit", "-1", "--net", "host", "-p", "127.0.0.1:8080:80/udp", "-p", "443", "-l", "a=b",
-        "--stop-signal", "QUIT", "--platform", "linux/amd64", "image", "cmd", "-l", "--rm",
+        "--stop-signal", "QUIT", "--stop-timeout", "0", "--platform", "linux/amd64", "image", "cmd", "-l", "--rm",
     )  # fmt: skip
     (r,) = fake.requests("Create")
     assert (r.image, list(r.command)) == ("image", ["cmd", "-l", "--rm"])
@@ -357,7 +357,7 @@ def test_create_sends_every_option(fake, tare, tmp_path):
         ("127.0.0.1", 8080, 80, "udp"), ("", 0, 443, "tcp")]
     (mount,) = r.mounts
     assert (mount.source, mount.target, mount.read_only, mount.mode) == (str(tmp_path), "/d", True, "ro")
-    assert (r.stop_signal, r.platform) == ("QUIT", "linux/amd64")
+    assert (r.stop_signal, r.has_stop_timeout, r.stop_timeout, r.platform) == ("QUIT", True, 0, "linux/amd64")
 
 
 def test_an_empty_entrypoint_clears_the_images(fake, tare):

@@ -48,10 +48,11 @@ def test_a_shim_killed_under_the_engine(engine, busybox, policy, again):
 
 
 def test_a_stopped_container_does_not_come_back_with_its_shims_death(engine, busybox):
-    engine.tare("run", "-d", "--name", "stopped", "--restart", "always", busybox, "sh", "-c", "trap '' TERM; while :; do sleep 0.1; done")
+    engine.tare("run", "-d", "--name", "stopped", "--restart", "always", busybox, "sh", "-c", "trap 'echo asked' TERM; echo up; while :; do sleep 0.1; done")
     shim = shim_of(engine, "stopped")
-    stopping = engine.popen("stop", "-t", "30", "stopped")
-    time.sleep(0.5)  # whichever comes first: it stays down
+    wait_until(lambda: "up" in engine.tare("logs", "stopped").stdout, 30, "the trap")
+    stopping = engine.popen("stop", "-t", "1000", "stopped")
+    wait_until(lambda: "asked" in engine.tare("logs", "stopped").stdout, 30, "the stop")
     os.kill(shim, signal.SIGKILL)
     assert stopping.wait(60) == 0
     assert inspect(engine, "stopped")["State"]["Status"] == "exited"

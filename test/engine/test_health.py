@@ -38,6 +38,19 @@ def test_command_decides_and_everybody_sees_it(engine, busybox):
     engine.tare("rm", "-f", "well")
 
 
+def test_the_start_period_forgives_failures_until_the_first_success(engine, busybox):
+    engine.tare("run", "-d", "--name", "slow", "--health-cmd", "test -e /ok", "--health-interval", "200ms", "--health-retries", "1",
+                "--health-start-period", "1000h", "--health-start-interval", "200ms", busybox, "sleep", "1000")
+    wait_until(lambda: len(inspect(engine, "slow")["State"]["Health"]["Log"]) >= 3, what="some probes")
+    health = inspect(engine, "slow")["State"]["Health"]
+    assert (health["Status"], health["FailingStreak"]) == ("starting", 0) and health["Log"][-1]["ExitCode"] == 1
+    engine.tare("exec", "slow", "touch", "/ok")
+    wait_for(engine, "slow", "healthy")
+    engine.tare("exec", "slow", "rm", "/ok")
+    wait_for(engine, "slow", "unhealthy")
+    engine.tare("rm", "-f", "slow")
+
+
 def test_probes_go_on_while_the_engine_is_away(engine, busybox):
     engine.tare("run", "-d", "--name", "away", "--health-cmd", "echo >>/probes; test -e /ok", "--health-interval", "200ms",
                 "--health-retries", "1", busybox, "sleep", "1000")

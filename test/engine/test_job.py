@@ -313,6 +313,19 @@ def test_a_stubborn_program_is_killed_after_the_grace_period(engine, images):
     engine.tare("rm", "stubborn")
 
 
+@pytest.mark.parametrize("options, code", [((), "7"), (("-t", "0"), "137")], ids=["its own", "what stop says"])
+def test_a_container_has_a_grace_period_of_its_own(engine, images, options, code):
+    """-1 waits for ever: here longer than the 10 seconds that are usual."""
+    script = "trap 'sleep 11; exit 7' TERM; echo up; while true; do sleep 0.1; done"
+    engine.output("run", "-d", "--name", "own", "--stop-timeout", "-1", images("busybox"), "sh", "-c", script)
+    wait_until(lambda: engine.output("logs", "own") == "up", what="the trap")
+    assert engine.output("inspect", "-f", "{{.Config.StopTimeout}}", "own") == "-1"
+    engine.tare("stop", *options, "own")
+    assert engine.output("wait", "own") == code
+    engine.tare("rm", "own")
+    assert "out of range" in engine.tare("create", "--stop-timeout", "-2", images("busybox"), code=1).stderr
+
+
 def test_running_containers_are_removed_only_by_force(engine, images):
     engine.output("run", "-d", "--name", "busy", images("busybox"), "sleep", "1000")
     engine.tare("rm", "busy", code=1)

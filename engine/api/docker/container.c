@@ -204,7 +204,7 @@ static DockerConfig *config_of(const ContainerRecord *record) {
     config->working_dir = says_directory ? spec_directory(record) : NULL;
     bool says_signal = !text_is_empty(settings->stop_signal) || !text_is_empty(image->stop_signal);
     config->stop_signal = says_signal ? text_copy(spec_stop_signal(record)) : NULL;
-    config->stop_timeout = image->stop_timeout;
+    config->stop_timeout = settings->stop_timeout; /* an image's is nobody's, in Docker too */
     return config;
 }
 

@@ -97,6 +97,13 @@ static void copy_health(const Tare__V1__HealthCheck *from, ContainerSettings *se
     settings->health_on_failure = copy_text(from->on_failure);
 }
 
+static int check_stop_timeout(int64_t seconds, Error *err) {
+    if (seconds < -1 || seconds > INT32_MAX)
+        return error_set(
+            err, ERROR_INVALID, "stop timeout %lld is out of range", (long long)seconds);
+    return 0;
+}
+
 static int copy_settings(
     const Tare__V1__CreateContainerRequest *request, ContainerSettings *settings, Error *err) {
     settings->image = text_copy(request->image);
@@ -112,6 +119,10 @@ static int copy_settings(
     settings->hostname = copy_text(request->hostname);
     settings->network = copy_text(request->network);
     settings->stop_signal = copy_text(request->stop_signal);
+    if (request->has_stop_timeout) {
+        TRY(check_stop_timeout(request->stop_timeout, err));
+        settings->stop_timeout = (JsonInt){true, request->stop_timeout};
+    }
     settings->platform = copy_text(request->platform);
     settings->memory = (JsonInt){true, request->memory};
     settings->nano_cpus = (JsonInt){true, request->nano_cpus};
@@ -195,9 +206,8 @@ int api_containers_kill(RpcCall *call, const Tare__V1__KillContainerRequest *req
 
 int api_containers_stop(RpcCall *call, const Tare__V1__StopContainerRequest *request,
     Tare__V1__ContainerEmpty *response, Error *err) {
-    if (request->has_timeout && (request->timeout < -1 || request->timeout > INT32_MAX))
-        return error_set(
-            err, ERROR_INVALID, "stop timeout %lld is out of range", (long long)request->timeout);
+    if (request->has_timeout)
+        TRY(check_stop_timeout(request->timeout, err));
     const ContainerStop stop = {
         .signal = request->signal,
         .has_timeout = request->has_timeout,
