@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,6 +110,20 @@ static int size_limit(const ContainerSettings *settings, uint64_t *ret, Error *e
     return 0;
 }
 
+/* Programs look for it to find out where they are. It is no change of theirs, as it is empty
+ * (spec_own_mounts). An image may have one. */
+static int make_mark(Containers *containers, const char *id, Error *err) {
+    autoclose int tree = -1, fd = -1;
+    Error failure = {};
+    TRY(snapshot_open_own_tree(containers->with.snapshots, id, &tree, err));
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    int code = file_open(tree, CONTAINER_MARK, flags, 0755, &fd, &failure);
+    if (code == 0 || code == ERROR_EXISTS)
+        return 0;
+    *err = failure;
+    return code;
+}
+
 static int parts_make(Containers *containers, Container *container, Error *err) {
     ContainerRecord *record = container->record;
     uint64_t size;
@@ -120,6 +135,7 @@ static int parts_make(Containers *containers, Container *container, Error *err) 
     TRY(snapshot_prepare(containers->with.snapshots, container->id, record->image->chain_id, err));
     if (size > 0 && snapshot_limit(containers->with.snapshots, container->id, size, err) < 0)
         return error_prefix(err, "storage-opt size");
+    TRY(make_mark(containers, container->id, err));
     ContainerRecord *created = container_record_copy(record);
     created->state->status = CONTAINER_CREATED;
     return table_update(containers, container, created, err);

@@ -33,7 +33,8 @@ char *spec_directory(const ContainerRecord *record); /* absolute and clean; new 
 char *spec_hostname(const ContainerRecord *record);  /* new string */
 const char *spec_stop_signal(const ContainerRecord *record);
 
-/* Where the engine mounts what the user did not ask for: absolute paths, appended. */
+/* Where the engine mounts what the user did not ask for, and its mark: absolute paths, appended. */
+#define CONTAINER_MARK ".dockerenv" /* an empty file at the root of every container */
 void spec_own_mounts(const ContainerRecord *record, JsonTexts *ret);
 
 /* Data shared with inspect. */

@@ -80,6 +80,7 @@ void spec_own_mounts(const ContainerRecord *record, JsonTexts *ret) {
         if (!is_user_mount(record, destination))
             json_texts_add(ret, destination);
     }
+    json_texts_add(ret, "/" CONTAINER_MARK);
 }
 
 /* Read-only binds are so recursively, as Docker's since 25. */

@@ -52,8 +52,9 @@ int snapshot_list_stack(
     return 0;
 }
 
-int snapshot_open_trees(
-    Snapshots *snapshots, const char *chain_id, int **ret_fds, size_t *ret_n, Error *err) {
+/* The first of its trees, at most `limit`. */
+static int open_trees(Snapshots *snapshots, const char *chain_id, size_t limit, int **ret_fds,
+    size_t *ret_n, Error *err) {
     autofree uint64_t *number = NULL;
     size_t n = 0;
     pthread_mutex_lock(&snapshots->mutex);
@@ -63,10 +64,9 @@ int snapshot_open_trees(
     pthread_mutex_unlock(&snapshots->mutex);
     TRY(code);
     TRY(snapshotter_check(snapshotter, err));
-    if (snapshotter->driver->whole)
-        n = 1;
-    int *fds = new_array(int, n);
-    for (size_t i = 0; i < n; i++) {
+    limit = snapshotter->driver->whole ? 1 : limit < n ? limit : n;
+    int *fds = new_array(int, limit);
+    for (size_t i = 0; i < limit; i++) {
         const SnapshotStack stack = snapshotter_stack(snapshotter, number + i, n - i);
         code = snapshotter->driver->open_tree(&stack, &fds[i], err);
         if (code < 0) {
@@ -77,7 +77,20 @@ int snapshot_open_trees(
         }
     }
     *ret_fds = fds;
-    *ret_n = n;
+    *ret_n = limit;
+    return 0;
+}
+
+int snapshot_open_trees(
+    Snapshots *snapshots, const char *chain_id, int **ret_fds, size_t *ret_n, Error *err) {
+    return open_trees(snapshots, chain_id, SIZE_MAX, ret_fds, ret_n, err);
+}
+
+int snapshot_open_own_tree(Snapshots *snapshots, const char *key, int *ret_fd, Error *err) {
+    autofree int *fds = NULL;
+    size_t n = 0;
+    TRY(open_trees(snapshots, key, 1, &fds, &n, err));
+    *ret_fd = fds[0];
     return 0;
 }
 

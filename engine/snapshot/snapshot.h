@@ -57,9 +57,10 @@ int snapshot_layer_commit(Snapshots *snapshots, SnapshotLayer *layer, const char
     const char *parent, SnapshotUsage usage, Error *err);
 void snapshot_layer_abandon(Snapshots *snapshots, SnapshotLayer *layer);
 
-/* A committed layer's trees, its own first, as descriptors that the caller closes. */
+/* A layer's trees, its own first, as descriptors that the caller closes; or its own alone. */
 int snapshot_open_trees(
     Snapshots *snapshots, const char *chain_id, int **ret_fds, size_t *ret_n, Error *err);
+int snapshot_open_own_tree(Snapshots *snapshots, const char *key, int *ret_fd, Error *err);
 
 /* parent: chain id, or NULL for an empty tree. ERROR_EXISTS, ERROR_NOT_FOUND (parent). */
 int snapshot_prepare(Snapshots *snapshots, const char *key, const char *parent, Error *err);

@@ -127,8 +127,13 @@ void snapshotters_close(Snapshots *snapshots) {
     }
 }
 
+/* Docker's name of what overlay is. */
+static const char *name_of(const Snapshotter *snapshotter) {
+    return is_plain(snapshotter) ? "overlay2" : snapshotter->driver->name;
+}
+
 const char *snapshots_driver(const Snapshots *snapshots) {
-    return snapshots->own->driver->name;
+    return name_of(snapshots->own);
 }
 
 const char *snapshot_driver_of(Snapshots *snapshots, const char *key) {
@@ -136,7 +141,7 @@ const char *snapshot_driver_of(Snapshots *snapshots, const char *key) {
     autofree char *complete = snapshot_key(snapshots, key);
     const Snapshotter *snapshotter = snapshotter_of(snapshots, complete);
     pthread_mutex_unlock(&snapshots->mutex);
-    return is_plain(snapshotter) ? "overlay2" : snapshotter->driver->name;
+    return name_of(snapshotter);
 }
 
 const char *snapshots_offer(const Snapshots *snapshots, size_t i) {

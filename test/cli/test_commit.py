@@ -36,7 +36,8 @@ def remove(engine, *images):
 
 def test_a_fresh_container_has_changed_nothing(engine, busybox):
     """What the engine made to mount upon is not the container's doing."""
-    name = engine.output("run", "-d", busybox, "sleep", "1000")
+    name = engine.output("run", "-d", "--read-only", busybox, "sleep", "1000")
+    engine.tare("exec", name, "test", "-f", "/.dockerenv")
     assert engine.output("diff", name) == ""
     engine.tare("rm", "-f", name)
 
