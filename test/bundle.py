@@ -82,9 +82,10 @@ class Runtime:
         self.serial = 0
         self.ids = []
 
-    def command(self, *words):
+    def command(self, *words, under=()):
+        """`under`: a program and its arguments, which runs the runtime."""
         manager = ["--systemd-cgroup"] if self.manager == "systemd" else []
-        return [str(self.program), "--root", str(self.root), "--log", str(self.log), "--log-format", "json", *manager,
+        return [*map(str, under), str(self.program), "--root", str(self.root), "--log", str(self.log), "--log-format", "json", *manager,
                 *map(str, words)]
 
     @property

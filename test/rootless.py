@@ -5,6 +5,7 @@ import copy
 import os
 import pathlib
 import shutil
+import subprocess
 
 import pytest
 from bundle import CONFIG, Bundle, Runtime, make_rootfs, runtime_program
@@ -16,6 +17,10 @@ SANITIZER = ["env", "ASAN_OPTIONS=detect_leaks=0", "UBSAN_OPTIONS=halt_on_error=
 AS_USER = pathlib.Path(__file__).with_name("runtime") / "as_user"
 
 
+def command(*words):
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60).stdout
+
+
 class UserRuntime(Runtime):
     """Bundles belong to the user; all commands run as that one, who has no systemd unless `manager` says so."""
 
@@ -24,8 +29,8 @@ class UserRuntime(Runtime):
         self.manager = "cgroupfs"
         self.environment = []
 
-    def command(self, *words):
-        return [str(AS_USER), str(self.directory), *SANITIZER, *self.environment, *super().command(*words)]
+    def command(self, *words, **more):
+        return [str(AS_USER), str(self.directory), *SANITIZER, *self.environment, *super().command(*words, **more)]
 
     def allow(self, count):
         for name in ("subuid", "subgid"):
@@ -79,3 +84,23 @@ def user(build, tmp_path):
     yield one
     one.clean()
     assert one.left() == []
+
+
+@pytest.fixture(scope="module")
+def user_manager():
+    """The user's systemd, as a login or lingering starts it. For machines that are forgotten, which then know the user."""
+    if not os.path.isdir("/run/guest"):
+        pytest.skip("not in a guest (test/guest)")
+    command("useradd", "-m", "-u", str(USER), "somebody")
+    command("systemctl", "start", f"user@{USER}.service")
+    yield
+    command("systemctl", "stop", f"user@{USER}.service", f"user-runtime-dir@{USER}.service")
+    command("userdel", "-r", "somebody")
+
+
+@pytest.fixture
+def session(user_manager, user):
+    """The runtime of a user whose containers are scopes below the user's own systemd."""
+    user.manager = "systemd"
+    user.environment = [f"XDG_RUNTIME_DIR=/run/user/{USER}"]
+    return user

@@ -162,13 +162,23 @@ static int remove_directories(const Cgroup *cgroup, Error *err) {
     return result;
 }
 
-/* Without systemd's help there is still the directory to remove. A directory without a unit is one
- * that systemd makes just now, for a runtime that was killed while it asked: the unit would stay
- * for ever, as nothing tells systemd of an empty cgroup that is gone. */
+/* Whether the unit may still be loaded though systemd_stop() failed: then only systemd may remove
+ * the directory, for nothing tells it of an empty cgroup that is gone, and the unit would stay for
+ * ever, with its name. Where systemd runs no more, the directory is all there is. */
+static bool is_still_systemds(const Cgroup *cgroup, int stopped) {
+    Error ignored;
+    return stopped < 0 && stopped != ERROR_NOT_FOUND && exists(cgroup) &&
+           systemd_check(&ignored) >= 0;
+}
+
+/* A directory without a unit is one that systemd makes just now, for a runtime that was killed
+ * while it asked. */
 int cgroup_remove(const Cgroup *cgroup, Error *err) {
     Error ignored;
-    bool early =
-        cgroup->unit && systemd_stop(cgroup, &ignored) == ERROR_NOT_FOUND && exists(cgroup);
+    int stopped = cgroup->unit ? systemd_stop(cgroup, err) : 0;
+    if (is_still_systemds(cgroup, stopped))
+        return stopped;
+    bool early = stopped == ERROR_NOT_FOUND && exists(cgroup);
     int r = remove_directories(cgroup, err);
     if (early)
         (void)systemd_stop(cgroup, &ignored);

@@ -7,11 +7,14 @@ Each run kills at some of the system calls, others each time; TARE_TEST_ROUNDS=a
 import os
 import pathlib
 import random
+import shutil
 import subprocess
 import time
 
 import pytest
-from bundle import Runtime, cgroups_of
+from bundle import MANAGER, Runtime, cgroups_of, systemd_only
+from cgroups import needs
+from rootless import session, user, user_manager  # noqa: F401
 
 POINTS = os.environ.get("TARE_TEST_ROUNDS", "14")
 NEVER_CAME = 3
@@ -77,13 +80,13 @@ def nothing(runtime, path):
 
 def created(runtime, path):
     name = runtime.new_id()
-    assert runtime.quiet("create", "-b", path, name) == 0
+    assert runtime.quiet("create", "-b", path, name) == 0, runtime.last_error()
     return name
 
 
 def running(runtime, path):
     name = created(runtime, path)
-    assert runtime.quiet("start", name) == 0
+    assert runtime.quiet("start", name) == 0, runtime.last_error()
     return name
 
 
@@ -111,7 +114,21 @@ SWEEPS = {
     "resume": (sleeper, paused, "resume I", 1),
     "update": (sleeper, running, "update --pids-limit 50 I", 1),
 }
-BY_CHILD = ("create", "create-hooks", "create-userns", "create-idmap", "run", "run-detached")
+# one more process talks to systemd
+ASKS_SYSTEMD = ("create", "run", "delete", "update") if MANAGER == "systemd" else ()
+
+
+def processes(command):
+    return SWEEPS[command][3] + (command.split("-")[0] in ASKS_SYSTEMD)
+
+
+def sweeps(*verbs):
+    return [pytest.param(name, marks=needs("pids") if name == "update" else ())
+            for name in SWEEPS if not verbs or name.split("-")[0] in verbs]
+
+
+def with_children(*verbs):
+    return [row for row in sweeps(*verbs) if processes(row.values[0]) > 1]
 
 
 def needs_command(runtime, word):
@@ -119,8 +136,8 @@ def needs_command(runtime, word):
         pytest.skip(f"this runtime has no command {word}")
 
 
-def words(runtime, command, path, name):
-    return runtime.command(*[{"B": path, "I": name}.get(word, word) for word in command.split()])
+def words(runtime, command, path, name, *under):
+    return runtime.command(*[{"B": path, "I": name}.get(word, word) for word in command.split()], under=under)
 
 
 def mounts():
@@ -152,7 +169,7 @@ def nothing_left(runtime, name, before, where):
 
 def counts(killat, runtime, command, prepare, path):
     name = prepare(runtime, path)
-    result = subprocess.run([killat, "count", *words(runtime, command, path, name)], stdin=subprocess.DEVNULL,
+    result = subprocess.run(words(runtime, command, path, name, killat, "count"), stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=60)
     lines = result.stdout.splitlines()
     assert result.returncode == 0 and lines[-1] == "status 0", result.stdout
@@ -177,7 +194,7 @@ def sweep(killat, runtime, name_of_sweep, process, victim, check):
     for point in chosen(calls[process], seed):
         name = prepare(runtime, bundle.path)
         where = f"{name_of_sweep}: {victim} killed at call {point} of {calls[process]} of process {process}"
-        result = subprocess.run([killat, str(process), str(point), victim, *words(runtime, command, bundle.path, name)],
+        result = subprocess.run(words(runtime, command, bundle.path, name, killat, process, point, victim),
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                 timeout=60)
         assert result.returncode in (0, NEVER_CAME), where
@@ -224,24 +241,41 @@ def test_status_after_start_was_killed(killat, fast):
     sweep(killat, fast, "start", 0, "self", status_is_the_truth)
 
 
-@pytest.mark.parametrize("command", SWEEPS)
+@pytest.mark.parametrize("command", sweeps())
 def test_the_runtime_is_killed(killat, fast, command):
     needs_command(fast, command.split("-")[0])
     sweep(killat, fast, command, 0, "self", deleted_and_made_again)
 
 
-@pytest.mark.parametrize("command", [name for name, row in SWEEPS.items() if row[3] > 1])
+@pytest.mark.parametrize("command", with_children())
 def test_the_runtime_is_killed_while_its_children_work(killat, fast, command):
-    for process in range(1, SWEEPS[command][3]):
+    for process in range(1, processes(command)):
         sweep(killat, fast, command, process, "first", deleted_and_made_again)
 
 
-@pytest.mark.parametrize("command", BY_CHILD)
+@pytest.mark.parametrize("command", with_children("create", "run"))
 def test_a_child_of_the_runtime_is_killed(killat, fast, command):
-    for process in range(1, SWEEPS[command][3]):
+    for process in range(1, processes(command)):
         sweep(killat, fast, command, process, "self", cleaned_by_itself)
 
 
-def test_a_child_of_exec_is_killed(killat, fast):
-    for process in (1, 2):
-        sweep(killat, fast, "exec", process, "self", container_unharmed)
+@pytest.mark.parametrize("command", with_children("exec", "update"))
+def test_a_child_of_a_command_on_a_container_is_killed(killat, fast, command):
+    for process in range(1, processes(command)):
+        sweep(killat, fast, command, process, "self", container_unharmed)
+
+
+@pytest.mark.parametrize("command", with_children("delete"))
+def test_a_child_of_delete_is_killed(killat, fast, command):
+    sweep(killat, fast, command, 1, "self", deleted_and_made_again)
+
+
+@systemd_only
+@pytest.mark.parametrize("victim", ["self", "first"])
+@pytest.mark.parametrize("command", ["create", "run-detached", "start", "exec", "kill", "delete", "pause", "resume"])
+def test_a_users_runtime_or_child_is_killed(killat, session, command, victim):  # noqa: F811
+    """Below the user's own systemd. "first" by itself is "self"."""
+    user_killat = session.directory / "killat"
+    shutil.copy(killat, user_killat)
+    for process in range(victim == "first", processes(command)):
+        sweep(user_killat, session, command, process, victim, deleted_and_made_again)

@@ -5,42 +5,20 @@ guest that is forgotten, because the user has to be known to the machine (test/g
 import os
 import pathlib
 import signal
-import subprocess
 
 import pytest
 from bundle import own_cgroup, systemd_only
-from rootless import USER, user  # noqa: F401
+from rootless import USER, command, session, user, user_manager  # noqa: F401
 
 ROOT = pathlib.Path("/sys/fs/cgroup")
 MEBI = 1 << 20
 MANAGER = ROOT / f"user.slice/user-{USER}.slice/user@{USER}.service"
 
-pytestmark = [systemd_only, pytest.mark.skipif(not os.path.isdir("/run/guest"), reason="not in a guest (test/guest)")]
-
-
-def command(*words):
-    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60).stdout
-
-
-@pytest.fixture(scope="module")
-def manager():
-    """The user's systemd, as a login or lingering starts it."""
-    command("useradd", "-m", "-u", str(USER), "somebody")
-    command("systemctl", "start", f"user@{USER}.service")
-    yield
-    command("systemctl", "stop", f"user@{USER}.service", f"user-runtime-dir@{USER}.service")
-    command("userdel", "-r", "somebody")
+pytestmark = systemd_only
 
 
 @pytest.fixture
-def session(manager, user):  # noqa: F811
-    user.manager = "systemd"
-    user.environment = [f"XDG_RUNTIME_DIR=/run/user/{USER}"]
-    return user
-
-
-@pytest.fixture
-def delegated(session):
+def delegated(session):  # noqa: F811
     if "memory" not in (MANAGER / "cgroup.controllers").read_text().split():
         pytest.skip("no controllers are delegated to users")
     return session
@@ -82,7 +60,7 @@ def test_updates_outlive_a_reload(delegated):
     assert (inside / "memory.max").read_text() == f"{32 * MEBI}\n" and (inside / "pids.max").read_text() == "7\n"
 
 
-def test_paused_resumed_and_seen(session):
+def test_paused_resumed_and_seen(session):  # noqa: F811
     name = session.start(limited(session))
     session.ok("pause", name)
     assert session.state(name)["status"] == "paused"
@@ -102,7 +80,7 @@ def test_a_limit_whose_controller_was_not_delegated_is_refused(delegated):
     assert delegated.left() == []
 
 
-def test_a_slice_of_the_users(session):
+def test_a_slice_of_the_users(session):  # noqa: F811
     bundle = limited(session)
     bundle.config["linux"]["cgroupsPath"] = f"tt-mine.slice:tt:{os.getpid()}"
     name = session.start(bundle)

@@ -162,6 +162,24 @@ def test_the_program_is_missing(guest):
     assert "cannot find tare-systemd" in guest.run("$R run c1")
 
 
+def test_the_program_dies_when_it_shall_stop_a_scope(guest):
+    """The cgroup is left to systemd, or the scope, and its name, would stay for ever. A scope that systemd has seen
+    empty by then is gone, so that the first delete may succeed."""
+    program = guest.directory / "tare-systemd"
+    program.rename(guest.directory / "whole")
+    program.write_text("""#!/bin/bash
+        read -r line
+        [[ $line != *'"stop"'* || ! -e %s/dies ]] || exit 1
+        exec %s/whole < <(echo "$line"; exec cat)""" % (guest.directory, guest.directory))
+    program.chmod(0o755)
+    guest.write()
+    out = guest.run("""for i in 1 2 3 4 5 6 7 8; do
+        $R create c$i; touch ../dies; $R delete -f c$i; rm ../dies; $R delete -f c$i; echo deleted $?
+        $R create c$i; echo again $?; $R delete -f c$i; done; find /sys/fs/cgroup -name '*c1*'; echo end""")
+    kept = [line for line in out.splitlines() if "without a word" not in line]
+    assert kept == ["deleted 0", "again 0"] * 8 + ["end"], out
+
+
 def test_pause_kill_and_a_crash(guest):
     guest.write()
     out = guest.run("""$R run -d c1; $R pause c1; $R state c1 | grep status; $R kill c1 KILL; sleep 0.3; $R delete c1; echo deleted $?
