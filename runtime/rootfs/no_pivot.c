@@ -39,19 +39,52 @@ static int hide(const char *point, Error *err) {
     return error_set_errno(err, errno, "--no-pivot: cannot hide the host's '%s'", point);
 }
 
-int rootfs_hide_host(const char *own, Error *err) {
-    autodone(Text) text = {};
+typedef struct Points {
+    char **all; /* where something is mounted, the older first */
+    size_t n;
+    char **view; /* of these: a whole proc or sysfs */
+    size_t view_n;
+} Points;
+
+static void points_done(Points *points) {
+    free(points->all);
+    free(points->view);
+}
+CLEANUP_DEFINE_DONE(Points, points_done)
+
+static void points_read(char *lines, const char *own, Points *ret) {
     MountLine line;
-    TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err));
-    char *lines = text.data;
     for (char *one; (one = strsep(&lines, "\n"));) {
-        if (!mount_line_cut(one, &line) || strcmp(line.root, "/") != 0 ||
-            (strcmp(line.type, "proc") != 0 && strcmp(line.type, "sysfs") != 0))
+        if (!mount_line_cut(one, &line))
             continue;
         mount_name_unescape(line.point);
         if (own && path_is_within(line.point, own))
             continue;
-        TRY(hide(line.point, err));
+        array_append(ret->all, ret->n, line.point);
+        if (strcmp(line.root, "/") == 0 &&
+            (strcmp(line.type, "proc") == 0 || strcmp(line.type, "sysfs") == 0))
+            array_append(ret->view, ret->view_n, line.point);
     }
+}
+
+/* One that another mount covers counts as well, but has no name: the younger go first. */
+static void detach_above(const Points *points, const char *view, const char *own) {
+    for (size_t i = points->n; i-- > 0;) {
+        const char *point = points->all[i];
+        if (strcmp(point, "/") != 0 && path_is_within(view, point) &&
+            !(own && path_is_within(own, point)))
+            (void)umount2(point, MNT_DETACH | UMOUNT_NOFOLLOW);
+    }
+}
+
+int rootfs_hide_host(const char *own, Error *err) {
+    autodone(Text) text = {};
+    autodone(Points) points = {};
+    TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &text, err));
+    points_read(text.data, own, &points);
+    for (size_t i = 0; i < points.view_n; i++)
+        detach_above(&points, points.view[i], own);
+    for (size_t i = 0; i < points.view_n; i++)
+        TRY(hide(points.view[i], err));
     return 0;
 }

@@ -258,12 +258,15 @@ def test_no_pivot(runtime):
     assert result.code == 0 and "bin" in result.out.split()
 
 
+@pytest.mark.parametrize("covered", [False, True], ids=["seen", "covered"])
 @pytest.mark.parametrize("kind, secret", [("proc", "sysrq-trigger"), ("sysfs", "kernel")])
-def test_no_pivot_and_no_whole_proc_of_the_host(runtime, tmp_path, kind, secret):
+def test_no_pivot_and_no_whole_proc_of_the_host(runtime, tmp_path, kind, secret, covered):
     """Wherever the host has one, a user namespace in the container could mount another, where nothing is masked."""
-    point = tmp_path / "host"
-    point.mkdir()
+    point = tmp_path / "covered/host"
+    point.mkdir(parents=True)
     subprocess.run(["mount", "-t", kind, kind, point], check=True)
+    if covered:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", point.parent], check=True)
     try:
         for hooks in ({}, {"prestart": [{"path": "/bin/true"}]}):
             bundle = runtime.bundle().sh(f"unshare -mnrpf sh -c 'mount -t {kind} none /tmp && ls /tmp'").caps("CAP_SETFCAP")
@@ -272,6 +275,8 @@ def test_no_pivot_and_no_whole_proc_of_the_host(runtime, tmp_path, kind, secret)
             result = runtime.run(bundle, "--no-pivot")
             assert secret not in result.out and "ermission denied" in result.err, result
     finally:
+        if covered:
+            subprocess.run(["umount", point.parent], check=True)
         subprocess.run(["umount", point], check=True)
 
 
