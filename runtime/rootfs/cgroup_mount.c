@@ -104,10 +104,18 @@ static bool is_v2(const Rootfs *rootfs) {
     return rootfs->cgroup_n == 1 && !*rootfs->cgroup[0].name;
 }
 
-/* The hierarchies themselves, or v2, may have to wait for the cgroup namespace. */
+int cgroup_mount_open(RootfsCgroup *cgroup, Error *err) {
+    return cgroup->path && cgroup->tree < 0
+               ? tree_clone(AT_FDCWD, cgroup->path, true, &cgroup->tree, err)
+               : 0;
+}
+
+/* The hierarchies themselves, or v2 when it is mounted anew, may have to wait for the cgroup
+ * namespace. */
 int mount_make_cgroup(const Rootfs *rootfs, RootfsMount *mount, Error *err) {
     char *const data[] = {(char[]){"mode=755"}, rootfs->context, NULL};
-    return is_v2(rootfs) ? 0 : tree_new("tmpfs", "tmpfs", data, v1_attributes, &mount->source, err);
+    return is_v2(rootfs) ? cgroup_mount_open(&rootfs->cgroup[0], err)
+                         : tree_new("tmpfs", "tmpfs", data, v1_attributes, &mount->source, err);
 }
 
 static int mount_v1(Rootfs *rootfs, RootfsMount *mount, Error *err) {

@@ -11,6 +11,9 @@ MountKind mount_cgroup;
 /* Before the container's process exists: which hierarchies its cgroup mounts will show. */
 void cgroup_mounts_choose(Rootfs *rootfs, const Cgroup *cgroup);
 
+/* The host's tree, unless it is open or will be mounted anew. */
+int cgroup_mount_open(RootfsCgroup *cgroup, Error *err);
+
 /* Makes the file system of a mount that is no bind, detached, as mount->source; but not what
  * depends on the place that it will cover. */
 int mount_make(Rootfs *rootfs, RootfsMount *mount, Error *err);

@@ -77,8 +77,7 @@ static int open_null(Rootfs *rootfs, Error *err) {
 
 static int open_cgroups(Rootfs *rootfs, Error *err) {
     for (size_t i = 0; i < rootfs->cgroup_n; i++)
-        if (rootfs->cgroup[i].path)
-            TRY(tree_clone(AT_FDCWD, rootfs->cgroup[i].path, true, &rootfs->cgroup[i].tree, err));
+        TRY(cgroup_mount_open(&rootfs->cgroup[i], err));
     return 0;
 }
 
