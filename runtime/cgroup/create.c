@@ -102,7 +102,7 @@ int cgroup_create(CgroupDirectory *directory, const OciResources *resources, Err
     autotexts char **names = texts_split(inside + strspn(inside, "/"), '/');
     autoclose int at = -1;
     if (create_v1_leaf(directory))
-        return 0;
+        return file_open(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0, &directory->fd, err);
     TRY(file_open(AT_FDCWD, directory->mount, O_RDONLY | O_DIRECTORY, 0, &at, err));
     for (char **name = names; *name; name++) {
         autoclose int next = -1;

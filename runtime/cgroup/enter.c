@@ -81,13 +81,14 @@ static char *first_process_path(const Cgroup *cgroup) {
 }
 
 int cgroup_open_one(CgroupDirectory *directory, Error *err) {
-    if (directory->fd < 0)
-        TRY(file_open(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0, &directory->fd, err));
+    int *fd = &directory->fd;
     if (!*directory->controllers)
-        return 0;
+        return *fd < 0 ? file_open(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0, fd, err)
+                       : 0;
     /* "tasks", not "cgroup.procs": a single thread that moves itself takes no lock over all threads
      * of the machine (cgroup_attach_lock), which costs an RCU grace period */
-    return file_open(directory->fd, "tasks", O_WRONLY, 0, &directory->tasks_fd, err);
+    autofree char *tasks = path_join(directory->path, "tasks");
+    return file_open(AT_FDCWD, tasks, O_WRONLY, 0, &directory->tasks_fd, err);
 }
 
 static int open_where_first_process_is(const Cgroup *cgroup, CgroupDirectory *directory) {

@@ -135,8 +135,7 @@ int container_join(const Container *container, const OciSpec *spec, const OciPro
             .console_socket = -1,
             .hook_output = HOOK_OUTPUT_NONE,
             .is_exec = true}};
-    for (int i = 0; i < NAMESPACE_COUNT; i++)
-        join.namespaces.join_fd[i] = -1;
+    namespaces_clear(&join.namespaces);
     TRY(check_status(container, options, err));
     int r = prepare(&join, container, spec, process, options, err);
     r = r < 0 ? r : run(&join, container, process, options, err);

@@ -67,8 +67,7 @@ static Plan *plan_new(const LaunchOptions *options) {
     plan->agent_socket = plan->pidfd_socket = -1;
     plan->init.hook_output = (HookOutput)HOOK_OUTPUT_NONE;
     plan->init.channel = plan->init.peer = plan->init.listener = plan->init.console_socket = -1;
-    for (int i = 0; i < NAMESPACE_COUNT; i++)
-        plan->namespaces.join_fd[i] = -1;
+    namespaces_clear(&plan->namespaces);
     return plan;
 }
 

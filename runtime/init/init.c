@@ -425,6 +425,7 @@ static const InitStep steps[] = {
     {"enter the cgroup", enter_cgroup},
     {"choose CPUs", choose_cpus},
     {"join namespaces", join_namespaces},
+    {"raise lo", raise_loopback, true}, /* while the runtime writes the mappings */
     {"wait for id mappings", become_mapped},
     {"open the rootfs", open_rootfs, true},
     {"become root", become_root},
@@ -432,7 +433,6 @@ static const InitStep steps[] = {
     {"open a private procfs", open_procfs},
     {"make late namespaces", unshare_late},
     {"join a keyring", join_keyring},
-    {"raise lo", raise_loopback, true},
     {"attach the rootfs", attach_root, true},
     {"mount", mount_all, true},
     {"make devices", make_devices, true},

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -40,6 +41,10 @@ static int type_index(const char *name) {
     return -1;
 }
 
+static bool is_same(const struct stat *a, const struct stat *b) {
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 /* The kernel refuses to enter the user namespace that one is in, so equality must be known. */
 static int is_own(int fd, const char *file, bool *ret, Error *err) {
     char path[64];
@@ -47,7 +52,7 @@ static int is_own(int fd, const char *file, bool *ret, Error *err) {
     snprintf(path, sizeof path, "/proc/self/ns/%s", file);
     if (fstat(fd, &theirs) < 0 || stat(path, &ours) < 0)
         return error_set_errno(err, errno, "cannot compare namespaces with '%s'", path);
-    *ret = theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+    *ret = is_same(&theirs, &ours);
     return 0;
 }
 
@@ -96,8 +101,8 @@ static int add(
     return 0;
 }
 
-static void set_empty(Namespaces *namespaces) {
-    *namespaces = (Namespaces){};
+void namespaces_clear(Namespaces *namespaces) {
+    *namespaces = (Namespaces){.process_fd = -1};
     for (int i = 0; i < NAMESPACE_COUNT; i++)
         namespaces->join_fd[i] = -1;
 }
@@ -105,22 +110,33 @@ static void set_empty(Namespaces *namespaces) {
 int namespaces_init(Namespaces *namespaces, const OciLinux *linux, Error *err) {
     const OciNamespace *wanted = linux->namespaces.item;
     int seen = 0;
-    set_empty(namespaces);
+    namespaces_clear(namespaces);
     for (size_t i = 0; i < linux->namespaces.n; i++)
         TRY(add(namespaces, &wanted[i], i, &seen, err));
     return 0;
 }
 
 int namespaces_init_of_process(Namespaces *namespaces, pid_t pid, Error *err) {
-    set_empty(namespaces);
+    autoclose int theirs = -1, ours = -1;
+    char path[64];
+    namespaces_clear(namespaces);
+    snprintf(path, sizeof path, "/proc/%d/ns", pid);
+    TRY(file_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, &theirs, err));
+    TRY(file_open(AT_FDCWD, "/proc/self/ns", O_PATH | O_DIRECTORY, 0, &ours, err));
     for (int i = 0; i < NAMESPACE_COUNT; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "/proc/%d/ns/%s", pid, namespace_types[i].file);
-        int r = add_join(namespaces, i, path, err);
-        if (r < 0 && err->sys != ENOENT) /* a kernel without this kind */
-            return r;
+        const char *file = namespace_types[i].file;
+        struct stat their, our;
+        bool found = fstatat(theirs, file, &their, 0) == 0 && fstatat(ours, file, &our, 0) == 0;
+        if (!found && errno != ENOENT) /* a kernel without this kind */
+            return error_set_errno(
+                err, errno, "cannot compare namespaces with '%s/%s'", path, file);
+        if (found && !is_same(&their, &our))
+            namespaces->join |= namespace_types[i].flag;
     }
-    return 0;
+    namespaces->process_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return namespaces->process_fd < 0
+               ? error_set_errno(err, errno, "cannot open process %d", (int)pid)
+               : 0;
 }
 
 void namespaces_done(Namespaces *namespaces) {
@@ -129,6 +145,16 @@ void namespaces_done(Namespaces *namespaces) {
             close(namespaces->join_fd[i]);
         namespaces->join_fd[i] = -1;
     }
+    if (namespaces->process_fd >= 0)
+        close(namespaces->process_fd);
+    namespaces->process_fd = -1;
+}
+
+/* A process's own are entered all at once (setns(2), since Linux 5.8). */
+static int enter_all_of_process(const Namespaces *namespaces, Error *err) {
+    if (namespaces->join && setns(namespaces->process_fd, namespaces->join) < 0)
+        return error_set_errno(err, errno, "cannot join the container's namespaces");
+    return 0;
 }
 
 /* A namespace is entered with privileges over it. Those that belong to the host need ours, before
@@ -136,6 +162,8 @@ void namespaces_done(Namespaces *namespaces) {
  * what that one gives. So whatever is refused before is tried again after it. */
 int namespaces_enter(const Namespaces *namespaces, Error *err) {
     int left = namespaces->join;
+    if (namespaces->process_fd >= 0)
+        return enter_all_of_process(namespaces, err);
     for (int i = 0; i < NAMESPACE_COUNT; i++) {
         const NamespaceType *type = &namespace_types[i];
         if (!(left & type->flag))

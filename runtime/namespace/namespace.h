@@ -25,9 +25,12 @@ extern const NamespaceType namespace_types[NAMESPACE_COUNT];
 
 typedef struct Namespaces {
     int create;                   /* CLONE_NEW*: to make */
-    int join;                     /* CLONE_NEW*: to enter by join_fd */
+    int join;                     /* CLONE_NEW*: to enter */
     int join_fd[NAMESPACE_COUNT]; /* by index in namespace_types; -1: none */
+    int process_fd;               /* pidfd of who is in all of them; -1: enter them by join_fd */
 } Namespaces;
+
+void namespaces_clear(Namespaces *namespaces);
 
 /* Opens the paths of namespaces to join; a path to our own namespace becomes "nothing to do".
  * ERROR_INVALID names the field. */
@@ -44,7 +47,8 @@ int namespaces_enter(const Namespaces *namespaces, Error *err);
 /* What is joined as this kind (CLONE_NEW*): borrowed, or -1. */
 int namespaces_joined_fd(const Namespaces *namespaces, int flag);
 
-/* For exec: the namespaces of process `pid` that differ from ours, as join. */
+/* For exec: the namespaces of process `pid` that differ from ours, as join. It must still be there
+ * when they are entered. */
 int namespaces_init_of_process(Namespaces *namespaces, pid_t pid, Error *err);
 
 /* In init: a new time namespace with its offsets, entered. */
