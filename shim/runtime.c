@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "shim/delegate.h"
+#include "shim/safe_program.h"
 
 enum {
     LOG_MAX = 1 << 20,
@@ -137,7 +138,7 @@ static int spawn(const Runtime *runtime, const Arguments *arguments, const int f
     child.directory = runtime->bundle;
     if (fds)
         memcpy(child.fds, fds, sizeof child.fds);
-    return process_spawn(&child, ret_pid, err);
+    return safe_program_spawn(&child, ret_pid, err);
 }
 
 static int wait_for(const Runtime *runtime, pid_t pid, int *ret_status, Error *err) {

@@ -33,6 +33,10 @@ int process_spawn(const ProcessSpawn *spawn, pid_t *ret_pid, Error *err);
 int process_find_program(const char *name, char **ret, Error *err);
 #define PROCESS_ORIGINAL_ENVIRONMENT "TARE_EXECUTABLE" /* the path of what a copy was made from */
 
+/* A program's file, by a read-only mount that is nowhere: what it runs, and what opens it through
+ * /proc/PID/exe, can neither write to it nor change the mount. -1: not with our privileges. */
+int program_open_readonly(const char *path);
+
 /* waitpid(2) status; exit code as a shell has it (128 + signal). timeout in ns, -1 for ever;
  * ERROR_TIMEOUT leaves the child alone. */
 int process_wait(pid_t pid, int64_t timeout, int *ret_status, Error *err);

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -50,4 +53,17 @@ int process_find_program(const char *name, char **ret, Error *err) {
             "cannot find %s beside this program, in ../libexec/tare or in $PATH", name);
     *ret = found;
     return 0;
+}
+
+/* A mount's descriptor only names the file; to be mapped it is opened for reading. Until the
+ * descriptor is closed the mount is in a namespace of its own, where who finds the file by
+ * /proc/PID/exe may change it (mount_setattr(2)): nobody can, yet. */
+int program_open_readonly(const char *path) {
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
+    autoclose int mount = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    char file[64];
+    if (mount < 0 || mount_setattr(mount, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
+        return -1;
+    snprintf(file, sizeof file, "/proc/self/fd/%d", mount);
+    return openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
 }

@@ -22,11 +22,9 @@
 
 /* This program becomes a file of a read-only mount that nobody else can reach: what is opened
  * through it cannot be opened for writing, whoever asks, and the mount cannot be changed because it
- * is nowhere, from when its descriptor is closed. Until then it is in a namespace of its own, and
- * who finds us by /proc/PID/exe may change it (mount_setattr(2)): so that comes before any process
- * of ours can be seen by a container. Where the kernel does not let a running program move there,
- * we run again from it; a sealed copy in memory, the way for users without privileges, costs a copy
- * too. */
+ * is nowhere. A shim starts us from there. Where the kernel does not let a running program move
+ * there, we run again from it; a sealed copy in memory, the way for users without privileges, costs
+ * a copy too. */
 
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
@@ -39,22 +37,6 @@ static bool is_protected(void) {
         return true;
     int seals = fcntl(exe, F_GET_SEALS);
     return seals >= 0 && (seals & SEALS) == SEALS;
-}
-
-static int open_readonly_mount(void) {
-    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE};
-    autoclose int fd = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-    if (fd < 0 || mount_setattr(fd, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)
-        return -1;
-    return take_fd(&fd);
-}
-
-/* A mount's descriptor only names the file; mapping it needs one that is open for reading. */
-static bool move_to(int mount) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", mount);
-    autoclose int file = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
-    return file >= 0 && remap_program(file) && is_protected();
 }
 
 static int open_sealed_copy(void) {
@@ -73,8 +55,8 @@ int executable_protect(char **argv, Error *err) {
         (void)prctl(PR_SET_NAME, "tare-runtime"); /* execveat left a descriptor's number there */
         return 0;
     }
-    autoclose int safe = open_readonly_mount();
-    if (safe >= 0 && move_to(safe)) {
+    autoclose int safe = program_open_readonly("/proc/self/exe");
+    if (safe >= 0 && remap_program(safe) && is_protected()) {
         log_debug("this program is now a file of a read-only mount that nobody else can reach");
         return 0;
     }

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Peers that mean harm, and loads that grow: the shim keeps its container, its memory and its descriptors."""
 
+import contextlib
+import ctypes
 import os
 import pathlib
 import random
@@ -151,3 +153,43 @@ def test_flood_without_a_reader_is_bounded(small):
     client.close()
     assert small.call("Wait", exec_id="e1").exit_status == 0
     assert anonymous_kib(small) <= 500
+
+
+def mounts_of_files(pid):
+    """Ids of the mounts of what a process has open."""
+    found = set()
+    for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.add(re.search(r"^mnt_id:\s+(\d+)", path.read_text(), re.MULTILINE).group(1))
+    return found
+
+
+def test_runtime_runs_from_a_mount_that_nobody_can_change(shim, runtime):
+    """What waits in a created container is the runtime: a way to its file, but not to write to it."""
+    if pathlib.Path(runtime).name != "tare-runtime":
+        pytest.skip("others have other ways to the same end")
+    fd = os.open(f"/proc/{shim.create(spec(['true']))}/exe", os.O_RDONLY)
+    try:
+        assert os.fstatvfs(fd).f_flag & os.ST_RDONLY
+        own = re.search(r"^mnt_id:\s+(\d+)", pathlib.Path(f"/proc/self/fdinfo/{fd}").read_text(), re.MULTILINE).group(1)
+        assert own in mounts_of_files(shim.pid)
+        attributes = struct.pack("4Q", 0, 1, 0, 0)  # clear MOUNT_ATTR_RDONLY; mount_setattr(2), AT_EMPTY_PATH
+        assert ctypes.CDLL(None).syscall(442, fd, b"", 0x1000, attributes, len(attributes)) == -1
+    finally:
+        os.close(fd)
+
+
+def test_a_new_runtime_is_run_from_when_it_is_there(new_shim, runtime, tmp_path):
+    program, used = tmp_path / "tare-runtime", tmp_path / "used"
+    shutil.copy2(runtime, program)
+    shim = new_shim(runtime=program)
+    shim.create(spec(["sleep", "1000"]))
+    shim.call("Start")
+    new = tmp_path / "new"
+    new.write_text(f'#!/bin/sh\ntouch {used}\nexec {runtime} "$@"\n')
+    new.chmod(0o755)
+    new.replace(program)
+    shim.exec("e", ["true"])
+    shim.call("Start", exec_id="e")
+    assert shim.call("Wait", exec_id="e").exit_status == 0
+    assert used.exists()
