@@ -52,6 +52,10 @@ static size_t copy_plain(char *to, const char *from, size_t n) {
         if (plain < WIDTH)
             return at + plain;
     }
+    if (at < n && n >= WIDTH) { /* the last 16 bytes: those that are done are plain */
+        size_t last = n - WIDTH;
+        return last + count_plain(copy_bytes(to + last, from + last));
+    }
     for (; at < n; at++) {
         unsigned char c = (unsigned char)from[at];
         if (c - 0x20U >= 0x60 || c == '"' || c == '\\')
