@@ -59,7 +59,7 @@ static char *find_path(const char *table, const char *controller) {
  * fields 4 and 5; type and super options follow " - "). */
 static char *find_mount(const char *table, const char *controller, char **ret_root) {
     autotexts char **lines = texts_split(table, '\n');
-    for (char **text = lines; *text; text++) {
+    for (char **text = lines; text && *text; text++) {
         MountLine line;
         if (!mount_line_cut(*text, &line) ||
             strcmp(line.type, *controller ? "cgroup" : "cgroup2") != 0 ||
@@ -71,9 +71,27 @@ static char *find_mount(const char *table, const char *controller, char **ret_ro
     return NULL;
 }
 
-static int read_tables(pid_t pid, Text *mounts, Text *cgroups, Error *err) {
+/* The machine's hierarchies, as lines of mountinfo. They are read once and stay where they are: the
+ * table has a line for every container of the machine, too, and the kernel is slow to write it. */
+static int find_hierarchies(const char **ret, Error *err) {
+    static const char kind[] = " - cgroup";
+    static Text known;
+    autodone(Text) mounts = {};
+    if (!known.length)
+        TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &mounts, err));
+    for (const char *line = mounts.data, *next; line && *line; line = next) {
+        const char *end = strchrnul(line, '\n');
+        next = end + (*end == '\n');
+        if (memmem(line, (size_t)(end - line), kind, sizeof kind - 1))
+            text_append_bytes(&known, line, (size_t)(next - line));
+    }
+    *ret = known.data ? known.data : "";
+    return 0;
+}
+
+static int read_tables(pid_t pid, const char **ret_mounts, Text *cgroups, Error *err) {
     autofree char *file = text_format("/proc/%d/cgroup", (int)pid);
-    TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, mounts, err));
+    TRY(find_hierarchies(ret_mounts, err));
     return file_read(AT_FDCWD, file, 1 << 20, cgroups, err);
 }
 
@@ -93,13 +111,13 @@ static int open_directory(const char *mounts, const char *cgroups, const char *c
 
 int cgroup_open_directories(
     pid_t pid, const char *const *controllers, size_t n, int *ret_fds, Error *err) {
-    autodone(Text) mounts = {};
+    const char *mounts;
     autodone(Text) cgroups = {};
     for (size_t i = 0; i < n; i++)
         ret_fds[i] = -1;
     TRY(read_tables(pid, &mounts, &cgroups, err));
     for (size_t i = 0; i < n; i++)
-        ret_fds[i] = open_directory(mounts.data, cgroups.data, controllers[i]);
+        ret_fds[i] = open_directory(mounts, cgroups.data, controllers[i]);
     return 0;
 }
 
@@ -132,11 +150,11 @@ static bool keep(Cgroup *cgroup, int opened, const char *counter_name) {
 }
 
 int cgroup_open(Cgroup *cgroup, pid_t pid, Error *err) {
-    autodone(Text) mounts = {};
+    const char *mounts;
     autodone(Text) cgroups = {};
     TRY(read_tables(pid, &mounts, &cgroups, err));
     for (size_t i = 0; i < array_size(hierarchies); i++)
-        if (keep(cgroup, open_directory(mounts.data, cgroups.data, hierarchies[i].controller),
+        if (keep(cgroup, open_directory(mounts, cgroups.data, hierarchies[i].controller),
                 hierarchies[i].counter)) {
             cgroup->v1 = *hierarchies[i].controller;
             return 0;
@@ -240,11 +258,11 @@ static int enter(const char *point, const char *path, const char *pid, Error *er
 }
 
 int cgroup_enter(const char *path, pid_t pid, Error *err) {
-    autodone(Text) mounts = {};
+    const char *mounts;
     autofree char *clean = path_clean(path), *number = text_format("%d", (int)pid);
     int entered = 0;
-    TRY(file_read(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &mounts, err));
-    autotexts char **lines = texts_split(mounts.data, '\n');
+    TRY(find_hierarchies(&mounts, err));
+    autotexts char **lines = texts_split(mounts, '\n');
     for (char **text = lines; text && *text; text++) {
         MountLine line;
         if (!mount_line_cut(*text, &line) || !text_starts(line.type, "cgroup"))
