@@ -212,8 +212,8 @@ static int write_file(const char *path, const char *text, Error *err) {
     return file_write(AT_FDCWD, target, text, strlen(text), 0600, true, err);
 }
 
-static int change_file(
-    const char *key, const Credentials *credentials, bool *ret_known, Error *err) {
+static int change_file(const char *key, const Credentials *credentials, Error *err) {
+    bool known = false;
     autodone(Text) text = {};
     autofree char *path = config_path();
     if (!path)
@@ -221,8 +221,8 @@ static int change_file(
             "neither $DOCKER_CONFIG nor $HOME says where logins "
             "are kept");
     TRY(read_file(&text, err));
-    autofree char *changed = change(document_of(text.data), key, credentials, ret_known);
-    int code = credentials || *ret_known ? write_file(path, changed, err) : 0;
+    autofree char *changed = change(document_of(text.data), key, credentials, &known);
+    int code = credentials || known ? write_file(path, changed, err) : 0;
     explicit_bzero(changed, strlen(changed));
     TRY(code);
     if (credentials)
@@ -234,21 +234,30 @@ static int change_file(
     return 0;
 }
 
+static bool is_stored(const char *registry, const Credentials *credentials) {
+    autodone(Credentials) old = {};
+    Error ignored;
+    return credentials_find(registry, &old, &ignored) == 0 &&
+           text_equal(old.username, credentials->username) &&
+           text_equal(old.password, credentials->password) &&
+           text_equal(old.identity_token, credentials->identity_token);
+}
+
 int credential_store_save(const char *registry, const Credentials *credentials, Error *err) {
     autofree char *helper = credential_store_helper(registry);
     autofree char *key = credential_store_key(registry);
-    bool known = false;
+    if (!helper && is_stored(registry, credentials))
+        return 0;
     return helper ? save_by_helper(helper, key, credentials, err)
-                  : change_file(key, credentials, &known, err);
+                  : change_file(key, credentials, err);
 }
 
-int credential_store_erase(const char *registry, bool *ret_known, Error *err) {
+int credential_store_erase(const char *registry, Error *err) {
     autofree char *helper = credential_store_helper(registry);
     autofree char *key = credential_store_key(registry);
     autodone(Text) answer = {};
     if (!helper)
-        return change_file(key, NULL, ret_known, err);
+        return change_file(key, NULL, err);
     int code = run_helper(helper, "erase", key, &answer, err);
-    *ret_known = code == 0;
     return code == ERROR_NOT_FOUND ? 0 : code;
 }

@@ -20,5 +20,6 @@ char *credential_store_helper(const char *registry);
 /* ERROR_NOT_FOUND: the helper knows nothing of it. */
 int credential_store_ask(const char *helper, const char *registry, Credentials *ret, Error *err);
 
+/* What is in the file already is not written again, nor warned of. */
 int credential_store_save(const char *registry, const Credentials *credentials, Error *err);
-int credential_store_erase(const char *registry, bool *ret_known, Error *err);
+int credential_store_erase(const char *registry, Error *err); /* none there: success */

@@ -60,8 +60,9 @@ static const char *choose(const FormatNoun *noun, const FormatOptions *options, 
 int format_open(const FormatNoun *noun, const FormatOptions *options, Format **ret, Error *err) {
     autoptr(Format) format = new (Format);
     format->noun = noun;
-    format->view = (FormatView){.whole = options->whole, .now = time_now()};
     autofree char *text = unescape(choose(noun, options, &format->table));
+    bool json = text_equal(text, "{{json .}}");
+    format->view = (FormatView){.whole = options->whole, .json = json, .now = time_now()};
     if (template_parse(text, &format->template, err) < 0)
         return refuse(err);
     *ret = take_ptr(&format);

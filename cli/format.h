@@ -12,6 +12,7 @@
  */
 typedef struct FormatView {
     bool whole; /* --no-trunc */
+    bool json;  /* all fields, for a program */
     int64_t now;
 } FormatView;
 

@@ -26,8 +26,8 @@ static int leave(int code) {
 }
 
 static int usage_error(const char *name, const Command *command, const Error *err) {
-    fprintf(stderr, "%s\n\nUsage:  tare %s%s%s\n\nSee 'tare %s --help'.\n", err->message, name,
-        *command->arguments ? " " : "", command->arguments, name);
+    fprintf(stderr, "%s\n\nUsage:  tare %s%s%s\n\nRun 'tare %s --help' for more information\n",
+        err->message, name, *command->arguments ? " " : "", command->arguments, name);
     return EXIT_ENGINE;
 }
 
@@ -43,6 +43,8 @@ static int count_error(const char *name, const Command *command) {
         fprintf(stderr, "requires %d %s", command->min, plural(command->min));
     else if (command->max < 0)
         fprintf(stderr, "requires at least %d %s", command->min, plural(command->min));
+    else if (command->min == 0)
+        fprintf(stderr, "requires at most %d %s", command->max, plural(command->max));
     else
         fprintf(stderr, "requires at least %d and at most %d %s", command->min, command->max,
             plural(command->max));
@@ -53,7 +55,7 @@ static int count_error(const char *name, const Command *command) {
 
 static void options_done(const Option *options, void *values) {
     for (const Option *option = options; option->name; option++)
-        if (option->kind == OPTION_TEXTS)
+        if (option->kind == OPTION_TEXTS || option->kind == OPTION_FILTERS)
             option_texts_done((OptionTexts *)((char *)values + option->offset));
 }
 
@@ -116,7 +118,8 @@ static int check_log_level(const char *level, Error *err) {
 }
 
 static int program_usage_error(const Error *err) {
-    fprintf(stderr, "%s\n\nUsage:  tare [OPTIONS] COMMAND [ARG...]\n\nSee 'tare --help'.\n",
+    fprintf(stderr,
+        "%s\n\nUsage:  tare [OPTIONS] COMMAND [ARG...]\n\nRun 'tare --help' for more information\n",
         err->message);
     return EXIT_ENGINE;
 }

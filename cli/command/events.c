@@ -159,7 +159,7 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
 
 #define T EventsOptions
 static const Option options[] = {
-    {'f', "filter", OPTION_TEXTS, offsetof(T, filters), "filter",
+    {'f', "filter", OPTION_FILTERS, offsetof(T, filters), "filter",
         "Filter output based on conditions provided"},
     {0, "format", OPTION_TEXT, offsetof(T, format), "string",
         "Format output using a Go template, or as JSON with 'json'"},

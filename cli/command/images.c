@@ -55,7 +55,7 @@ static const Option options[] = {
     {'a', "all", OPTION_FLAG, offsetof(T, all), NULL,
         "Show all images (default hides intermediate images)"},
     {0, "digests", OPTION_FLAG, offsetof(T, digests), NULL, "Show digests"},
-    {'f', "filter", OPTION_TEXTS, offsetof(T, filters), "filter",
+    {'f', "filter", OPTION_FILTERS, offsetof(T, filters), "filter",
         "Filter output based on conditions provided"},
     {0, "format", OPTION_TEXT, offsetof(T, format), "string", FORMAT_HELP},
     {0, "no-trunc", OPTION_FLAG, offsetof(T, no_trunc), NULL, "Don't truncate output"},

@@ -34,25 +34,52 @@ static int read_password(char **ret, Error *err) {
     return 0;
 }
 
+static int no_terminal(Error *err) {
+    return error_set(
+        err, ERROR_INVALID, "Cannot perform an interactive login from a non TTY device");
+}
+
 static int ask_user(const LoginOptions *options, Credentials *ret, Error *err) {
     if (!terminal_is(STDIN_FILENO))
-        return error_set(
-            err, ERROR_INVALID, "Cannot perform an interactive login from a non TTY device");
+        return no_terminal(err);
     if (!options->username)
         TRY(terminal_ask("Username: ", true, &ret->username, err));
     if (text_is_empty(options->username ? options->username : ret->username))
-        return error_set(err, ERROR_INVALID, "username is required");
+        return error_set(err, ERROR_INVALID, "Non-null Username Required");
     TRY(terminal_ask("Password: ", false, &ret->password, err));
-    return text_is_empty(ret->password) ? error_set(err, ERROR_INVALID, "password is required") : 0;
+    return text_is_empty(ret->password) ? error_set(err, ERROR_INVALID, "Password Required") : 0;
+}
+
+static int check(const LoginOptions *options, Error *err) {
+    if (options->password && options->password_stdin)
+        return error_set(err, ERROR_INVALID,
+            "conflicting options: cannot specify both --password and --password-stdin");
+    if (options->password_stdin && text_is_empty(options->username))
+        return error_set(
+            err, ERROR_INVALID, "the --password-stdin option requires --username to be set");
+    if (options->username && !*options->username)
+        return error_set(err, ERROR_INVALID, "username is empty");
+    if (options->password && !*options->password)
+        return error_set(err, ERROR_INVALID, "password is empty");
+    return 0;
+}
+
+/* What an earlier login has left; 1: there is something. */
+static int find_stored(const char *registry, Credentials *ret, Error *err) {
+    TRY(credentials_find(registry, ret, err));
+    if (!ret->username && !ret->identity_token)
+        return 0;
+    fprintf(stderr,
+        "Authenticating with existing credentials... [Username: %s]\n\n"
+        " Info -> To login with a different account, run 'tare logout' followed by 'tare login'"
+        "\n\n\n",
+        ret->username ? ret->username : "");
+    return 1;
 }
 
 /* Options first, then what an earlier login has left, then the user. */
 static int find(const LoginOptions *options, const char *registry, Credentials *ret, Error *err) {
-    if (options->password && options->password_stdin)
-        return error_set(
-            err, ERROR_INVALID, "--password and --password-stdin are mutually exclusive");
-    if (options->password_stdin && text_is_empty(options->username))
-        return error_set(err, ERROR_INVALID, "Must provide --username with --password-stdin");
+    TRY(check(options, err));
     if (options->password)
         fprintf(
             stderr, "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n");
@@ -60,12 +87,12 @@ static int find(const LoginOptions *options, const char *registry, Credentials *
         TRY(read_password(&ret->password, err));
     else
         ret->password = text_copy(options->password);
+    if (options->password_stdin && !*ret->password)
+        return no_terminal(err);
     if (!options->username && !ret->password) {
-        TRY(credentials_find(registry, ret, err));
-        if (ret->username || ret->identity_token) {
-            printf("Authenticating with existing credentials...\n");
-            return 0;
-        }
+        int stored = find_stored(registry, ret, err);
+        if (stored)
+            return stored < 0 ? stored : 0;
     }
     if (!ret->password)
         TRY(ask_user(options, ret, err));

@@ -8,12 +8,11 @@
 static int run(Cli *cli, const void *values, int argc, char **argv) {
     (void)values;
     Error err = {};
-    bool known = false;
     autofree char *registry = credential_store_registry(argc ? argv[0] : "");
     autofree char *key = credential_store_key(registry);
-    if (credential_store_erase(registry, &known, &err) < 0)
+    if (credential_store_erase(registry, &err) < 0)
         return cli_report(cli, &err);
-    printf(known ? "Removing login credentials for %s\n" : "Not logged in to %s\n", key);
+    printf("Removing login credentials for %s\n", key);
     return 0;
 }
 

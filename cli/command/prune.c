@@ -128,7 +128,7 @@ static int run_system(Cli *cli, const void *values, int argc, char **argv) {
 
 #define T PruneOptions
 #define FILTER_ROW(help)                                                                           \
-    { 0, "filter", OPTION_TEXTS, offsetof(T, filters), "filter", help }
+    { 0, "filter", OPTION_FILTERS, offsetof(T, filters), "filter", help }
 #define FORCE_ROW                                                                                  \
     { 'f', "force", OPTION_FLAG, offsetof(T, force), NULL, "Do not prompt for confirmation" }
 static const Option container_options[] = {

@@ -54,7 +54,7 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
 static const Option options[] = {
     {'a', "all", OPTION_FLAG, offsetof(T, all), NULL,
         "Show all containers (default shows just running)"},
-    {'f', "filter", OPTION_TEXTS, offsetof(T, filters), "filter",
+    {'f', "filter", OPTION_FILTERS, offsetof(T, filters), "filter",
         "Filter output based on conditions provided"},
     {0, "format", OPTION_TEXT, offsetof(T, format), "string", FORMAT_HELP},
     {'n', "last", OPTION_INT, offsetof(T, last), "int",

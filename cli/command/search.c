@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -32,14 +31,16 @@ static char *description(const void *item, const FormatView *view) {
     return view->whole ? take_ptr(&text) : text_ellipsis(text, DESCRIPTION_WIDTH);
 }
 
+static char *mark(bool value, const FormatView *view) {
+    return text_copy(view->json ? value ? "true" : "false" : value ? "[OK]" : "");
+}
+
 static char *is_automated(const void *item, const FormatView *view) {
-    (void)view;
-    return text_copy(((const Result *)item)->automated ? "[OK]" : "");
+    return mark(((const Result *)item)->automated, view);
 }
 
 static char *is_official(const void *item, const FormatView *view) {
-    (void)view;
-    return text_copy(((const Result *)item)->official ? "[OK]" : "");
+    return mark(((const Result *)item)->official, view);
 }
 
 static char *name(const void *item, const FormatView *view) {
@@ -62,15 +63,10 @@ static const FormatField fields[] = {
 };
 
 static const FormatNoun search_noun = {
-    .type = "*search.searchContext",
+    .type = "*registry.searchContext",
     .table = "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
     .fields = fields,
 };
-
-static int compare_stars(const void *a, const void *b) {
-    int64_t x = (*(Result *const *)a)->stars, y = (*(Result *const *)b)->stars;
-    return (x < y) - (x > y);
-}
 
 static int search(Cli *cli, const SearchOptions *options, const char *term, Error *err) {
     autoptr(Format) format = NULL;
@@ -85,8 +81,6 @@ static int search(Cli *cli, const SearchOptions *options, const char *term, Erro
     request.n_filters = options->filters.n;
     TRY(cli_client(cli, &client, err));
     TRY(client_call(client, &tare__v1__system__descriptor, "Search", &request, &reply, err));
-    if (reply->n_results)
-        qsort(reply->results, reply->n_results, sizeof *reply->results, compare_stars);
     for (size_t i = 0; i < reply->n_results; i++)
         TRY(format_add(format, reply->results[i], err));
     return format_print(format, stdout, err);
@@ -100,7 +94,7 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
 
 #define T SearchOptions
 static const Option options[] = {
-    {'f', "filter", OPTION_TEXTS, offsetof(T, filters), "filter",
+    {'f', "filter", OPTION_FILTERS, offsetof(T, filters), "filter",
         "Filter output based on conditions provided"},
     {0, "format", OPTION_TEXT, offsetof(T, format), "string",
         "Pretty-print search using a Go template"},

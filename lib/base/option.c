@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/option.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,12 @@ static const Option *find_letter(const Option *options, char letter) {
     return NULL;
 }
 
+static int refuse(const Option *option, const char *value, const char *why, Error *err) {
+    const char letter[] = {'-', option->letter, ',', ' ', '\0'};
+    return error_set(err, ERROR_INVALID, "invalid argument \"%s\" for \"%s--%s\" flag: %s", value,
+        option->letter ? letter : "", option->name, why);
+}
+
 static int store_flag(const Option *option, const char *value, bool *ret, Error *err) {
     static const char *const yes[] = {"true", "1", "t", "T", "TRUE", "True", NULL};
     static const char *const no[] = {"false", "0", "f", "F", "FALSE", "False", NULL};
@@ -30,14 +37,23 @@ static int store_flag(const Option *option, const char *value, bool *ret, Error 
         if (strcmp(value, no[i]) == 0)
             return *ret = false, 0;
     }
-    return error_set(err, ERROR_INVALID, "invalid argument \"%s\" for \"--%s\" flag: not a boolean",
-        value, option->name);
+    return refuse(option, value, "not a boolean", err);
 }
 
 static void texts_add(OptionTexts *texts, const char *value) {
     texts->item = memory_resize(texts->item, texts->n + 2, sizeof *texts->item);
     texts->item[texts->n++] = value;
     texts->item[texts->n] = NULL;
+}
+
+/* docker's users write -f=STARS=3 as well. The words of argv may be written to. */
+static int add_filter(const Option *option, const char *value, OptionTexts *ret, Error *err) {
+    if (!strchr(value, '='))
+        return refuse(option, value, "bad format of filter (expected name=value)", err);
+    for (char *p = (char *)(uintptr_t)value; *p != '='; p++)
+        *p = (char)tolower((unsigned char)*p);
+    texts_add(ret, value);
+    return 0;
 }
 
 static int store(const Option *option, const char *value, void *ret, Error *err) {
@@ -52,6 +68,8 @@ static int store(const Option *option, const char *value, void *ret, Error *err)
     case OPTION_TEXTS:
         texts_add(at, value);
         return 0;
+    case OPTION_FILTERS:
+        return add_filter(option, value, at, err);
     case OPTION_INT:
         ((OptionInt *)at)->set = true;
         r = text_parse_int(value, option->value, &((OptionInt *)at)->value, err);
@@ -61,9 +79,10 @@ static int store(const Option *option, const char *value, void *ret, Error *err)
         r = text_parse_size(value, "size", &((OptionSize *)at)->value, err);
         break;
     }
-    return r < 0
-               ? error_prefix(err, "invalid argument \"%s\" for \"--%s\" flag", value, option->name)
-               : 0;
+    if (r == 0)
+        return 0;
+    autofree char *why = text_copy(err->message);
+    return refuse(option, value, why, err);
 }
 
 /* argv[*at] is the option; *at moves onto its value when that is a word of its own. */

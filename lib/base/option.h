@@ -11,11 +11,12 @@
  * --name=value, -n value, -nvalue, -n=value, -itd, --flag=false, "--" ends. The struct that rows
  * point into is zeroed and owned by the caller; texts borrow argv. */
 typedef enum OptionKind {
-    OPTION_FLAG,  /* bool */
-    OPTION_TEXT,  /* const char * */
-    OPTION_INT,   /* OptionInt */
-    OPTION_SIZE,  /* OptionSize: bytes, "64m" */
-    OPTION_TEXTS, /* OptionTexts: may be repeated */
+    OPTION_FLAG,    /* bool */
+    OPTION_TEXT,    /* const char * */
+    OPTION_INT,     /* OptionInt */
+    OPTION_SIZE,    /* OptionSize: bytes, "64m" */
+    OPTION_TEXTS,   /* OptionTexts: may be repeated */
+    OPTION_FILTERS, /* OptionTexts: name=value; the name comes out in small letters */
 } OptionKind;
 
 typedef struct OptionInt {

@@ -44,12 +44,27 @@ def test_what_the_registry_accepts_is_kept_for_the_owner_alone(own, registry_aut
     assert config(tmp_path) == {"psFormat": "x", "auths": {"other": {"auth": "YTpi"}, address: {"auth": entry}}}
     assert stat.S_IMODE(os.stat(tmp_path / "docker/config.json").st_mode) == 0o600
     own.tare("pull", "-q", registry_auth.reference("busybox"))
-    again = own.output("login", address)
-    assert again == "Authenticating with existing credentials...\nLogin Succeeded"
-    assert "insecure" in own.tare("login", "-u", "alice", "-p", "secret", address).stderr
-    assert own.output("logout", address) == f"Removing login credentials for {address}"
-    assert config(tmp_path)["auths"].keys() == {"other"}
-    assert own.output("logout", address) == f"Not logged in to {address}"
+    again = own.tare("login", address)
+    assert again.stdout == "Login Succeeded\n"
+    assert again.stderr.startswith("Authenticating with existing credentials... [Username: alice]\n\n Info -> To login with a different account, run")
+    # what is there already is no news
+    assert own.tare("login", "-u", "alice", "-p", "secret", address).stderr == "WARNING! Using --password via the CLI is insecure. Use --password-stdin.\n"
+    for _ in range(2):
+        assert own.output("logout", address) == f"Removing login credentials for {address}"
+        assert config(tmp_path)["auths"].keys() == {"other"}
+    with own.terminal("login", address) as terminal:
+        terminal.expect("Username: ")
+        terminal.send("alice\n")
+        terminal.expect("Password: ")
+        terminal.send("secret\n")
+        terminal.expect("WARNING! Your credentials are stored unencrypted(.|\n)*Login Succeeded")
+        assert terminal.wait(60) == 0 and "secret" not in terminal.seen
+    with own.terminal("login", "-u", "bob", address) as terminal:
+        terminal.expect("Password: ")
+        terminal.send("\n")
+        terminal.expect("tare: Password Required")
+        assert terminal.wait(60) == 1
+    assert config(tmp_path)["auths"][address] == {"auth": entry}
 
 
 def test_a_credential_helper_keeps_it_instead(own, registry_auth, tmp_path):
@@ -71,9 +86,15 @@ def test_a_credential_helper_keeps_it_instead(own, registry_auth, tmp_path):
 
 
 def test_login_options_that_contradict(own):
-    assert "mutually exclusive" in own.tare("login", "-p", "x", "--password-stdin", code=1).stderr
-    assert "Must provide --username with --password-stdin" in own.tare("login", "--password-stdin", code=1).stderr
-    assert "non TTY device" in own.tare("login", "-u", "x", "localhost:1", code=1).stderr
+    for words, text in {
+        ("-p", "x", "--password-stdin"): "conflicting options: cannot specify both --password and --password-stdin",
+        ("--password-stdin",): "the --password-stdin option requires --username to be set",
+        ("-u", ""): "username is empty",
+        ("-u", "x", "-p", ""): "password is empty",
+        ("-u", "x"): "Cannot perform an interactive login from a non TTY device",
+        ("-u", "x", "--password-stdin"): "Cannot perform an interactive login from a non TTY device",
+    }.items():
+        own.fails(1, f"^tare: {text}$", "login", *words, "localhost:1")
 
 
 def test_a_token_server_decides(own, tmp_path):
@@ -111,13 +132,15 @@ def test_search_asks_an_index(own):
         lines = own.output("search", term).splitlines()
         assert fake.requests[-1][0] == "/v1/search?q=red%20is&n=25"
         assert lines[0].split() == ["NAME", "DESCRIPTION", "STARS", "OFFICIAL"]
-        assert lines[1].split() == ["redis", "A", "data", "store", "12000", "[OK]"]
-        assert lines[2].startswith("small") and "…" in lines[2] and "\x1b" not in lines[2] and len(lines) == 3
-        assert own.output("search", "-f=stars=3000", "--limit", "7", "--format", "{{.Name}} {{.StarCount}}", term) == "redis 12000"
+        assert lines[2].split() == ["redis", "A", "data", "store", "12000", "[OK]"]
+        assert lines[1].startswith("small") and "…" in lines[1] and "\x1b" not in lines[1] and len(lines) == 3
+        assert [json.loads(line)["IsOfficial"] for line in own.output("search", "--format", "json", term).splitlines()] == ["false", "true"]
+        assert own.output("search", "-f=STARS=3000", "--limit", "7", "--format", "{{.Name}} {{.StarCount}}", term) == "redis 12000"
         assert fake.requests[-1][0].endswith("&n=7")
         assert own.output("search", "-f", "is-automated=true", "--format", "{{.Name}}", term) == "small"
         assert "x" * 60 in own.output("search", "--no-trunc", term)
         assert "outside the range" in own.tare("search", "--limit", "101", term, code=1).stderr
         assert "invalid filter" in own.tare("search", "-f", "stars=many", term, code=1).stderr
+        assert 'invalid argument "stars" for "-f, --filter" flag: bad format of filter (expected name=value)' in own.tare("search", "-f", "stars", term, code=125).stderr
     finally:
         fake.close()

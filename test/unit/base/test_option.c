@@ -109,6 +109,25 @@ static void a_lone_dash_is_a_word(void **state) {
     assert_string_equal(rest[0], "-");
 }
 
+static void a_filters_name_is_in_small_letters(void **state) {
+    const Option filters[] = {
+        {'f', "filter", OPTION_FILTERS, offsetof(Values, environment), "filter", "Filter"}, {}};
+    char stars[] = "-f=STARS=ABC", label[] = "Label=X=Y", nothing[] = "stars";
+    char *argv[] = {"search", stars, "--filter", label, "-f", nothing, NULL};
+    OptionParse how = {filters, OPTION_ANYWHERE, false};
+    Values v = {};
+    int first;
+    Error err = {};
+    assert_int_equal(option_parse(&how, 4, argv, &v, &first, &err), 0);
+    assert_int_equal(v.environment.n, 2);
+    assert_string_equal(v.environment.item[0], "stars=ABC");
+    assert_string_equal(v.environment.item[1], "label=X=Y");
+    assert_failed(option_parse(&how, 6, argv, &v, &first, &err), err, ERROR_INVALID,
+        "invalid argument \"stars\" for \"-f, --filter\" flag: bad format of filter (expected "
+        "name=value)");
+    option_texts_done(&v.environment);
+}
+
 static void says_what_is_wrong_in_pflags_words(void **state) {
     static const struct {
         const char *words[3];
@@ -119,7 +138,7 @@ static void says_what_is_wrong_in_pflags_words(void **state) {
         {{"-dx"}, "unknown shorthand flag: 'x' in -dx"},
         {{"--name"}, "flag needs an argument: --name"},
         {{"-e"}, "flag needs an argument: 'e' in -e"},
-        {{"--detach=maybe"}, "invalid argument \"maybe\" for \"--detach\" flag: not a boolean"},
+        {{"--detach=maybe"}, "invalid argument \"maybe\" for \"-d, --detach\" flag: not a boolean"},
     };
     for (size_t i = 0; i < array_size(rows); i++) {
         Values v;
@@ -173,6 +192,7 @@ int main(void) {
         TEST(the_containers_own_options_are_left_alone),
         TEST(options_after_positionals_count_too),
         TEST(a_lone_dash_is_a_word),
+        TEST(a_filters_name_is_in_small_letters),
         TEST(says_what_is_wrong_in_pflags_words),
         TEST(numbers_and_sizes_are_checked),
         TEST(one_dash_for_go_programs),
