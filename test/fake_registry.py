@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import json
 import os
+import socketserver
 import subprocess
 import threading
 import urllib.parse
@@ -52,8 +53,12 @@ class Fake:
             def do_HEAD(self):
                 if self.begin():
                     return
-                body = fake.blobs.get(self.path.removeprefix("/v2/repo/blobs/"))
+                kind, _, name = self.path.removeprefix("/v2/repo/").partition("/")
+                media_type, body = fake.manifests.get(name, (None, None)) if kind == "manifests" else (None, fake.blobs.get(name))
                 self.send_response(404 if body is None else 200)
+                if media_type:
+                    self.send_header("Content-Type", media_type)
+                    self.send_header("Docker-Content-Digest", "sha256:" + hashlib.sha256(body).hexdigest())
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
 
@@ -133,6 +138,8 @@ class Fake:
                 if kind == "manifests" and name in fake.manifests:
                     media_type, body = fake.manifests[name]
                     self.answer(200, body, Content_Type=media_type)
+                elif self.path == "/v2/":
+                    self.answer(200, b"{}")
                 elif kind == "blobs" and name in fake.blobs:
                     self.blob(fake.blobs[name])
                 else:
@@ -165,13 +172,16 @@ class Fake:
         class Server(http.server.ThreadingHTTPServer):
             daemon_threads = True
 
+            def server_bind(self):  # without asking for the name of the address
+                socketserver.TCPServer.server_bind(self)
+
             def handle_error(self, *_):
                 pass
 
         self.server = Server((address, 0), Handler)
         self.port = self.server.server_address[1]
         self.address = f"127.0.0.1:{self.port}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self):
         self.server.shutdown()

@@ -3,7 +3,9 @@
 refused, or None when it is harmless once it stays inside. CANARY stands for a host directory that no layer
 may read, write or name; it is the tree's parent as well as an absolute path."""
 
+import hashlib
 import io
+import json
 import tarfile
 
 import images
@@ -119,3 +121,41 @@ def huge_header():
     info.type = b"x"
     info.size = 2**40
     return info.tobuf(tarfile.GNU_FORMAT) + b"a" * 4096
+
+
+def compressed_zeros(how, mebibytes):
+    """A layer of nothing but its end, which goes on and on."""
+    return images.compress(b"\0" * (64 << 20), how)[1] * (mebibytes // 64)
+
+
+def digest(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def saved(path, layers, name="hostile:1"):
+    """A docker-archive of one image with these layers."""
+    config = {"architecture": images.MACHINE, "os": "linux", "config": {},
+              "rootfs": {"type": "layers", "diff_ids": [digest(layer) for layer in layers]}}
+    names = [f"{i}/layer.tar" for i in range(len(layers))]
+    manifest = [{"Config": "config.json", "RepoTags": [name], "Layers": names}]
+    path.write_bytes(images.tar_bytes(
+        [("config.json", json.dumps(config)), ("manifest.json", json.dumps(manifest))] + list(zip(names, layers))))
+    return path
+
+
+# entries of archives that hold no image
+ARCHIVES = [
+    [symlink("manifest.json", "/etc/passwd")],
+    [symlink("manifest.json", "../../../../../../../../etc/passwd")],
+    [device("manifest.json", 1, 5)],
+    [("manifest.json", {"type": tarfile.FIFOTYPE}, None)],
+    [directory("manifest.json")],
+    [("manifest.json", " " * (5 << 20))],
+    [("manifest.json", '[{"Config":"/etc/passwd","Layers":[]}]')],
+    [("manifest.json", '[{"Config":"c","Layers":["../../../../etc/passwd"]}]'), ("c", "{}")],
+    [("manifest.json", "[" * 100000)],
+    [("index.json", '{"manifests":[{"digest":"sha256:../../../../etc/passwd","size":5}]}')],
+    [("index.json", '{"manifests":[{"digest":"sha256:%s","size":5}]}' % ("0" * 64))],
+    [("index.json", "{}")],
+    [("nothing", "x")],
+]

@@ -3,7 +3,6 @@
 
 import gzip
 import hashlib
-import json
 import os
 import pathlib
 import random
@@ -355,19 +354,14 @@ def test_files_of_holes_are_bounded(programs, place):
     assert error == f"'/x' has more than {1 << 40} bytes"
 
 
-def compressed_zeros(how, mebibytes):
-    """A layer of nothing but its end, which goes on and on."""
-    return images.compress(b"\0" * (64 << 20), how)[1] * (mebibytes // 64)
-
-
 def test_what_grows_without_measure_is_refused(programs, place):
-    error, _ = unpack_confined(programs, compressed_zeros("zstd", 1200), place.tree, "sha256:" + "0" * 64)
+    error, _ = unpack_confined(programs, layer_corpus.compressed_zeros("zstd", 1200), place.tree, "sha256:" + "0" * 64)
     assert error == "the layer's content is more than 2000 times as large as its compressed form"
 
 
 def test_time_is_bounded(tool, place, tmp_path):
     """With two seconds of processor time, the last of which belongs to the kernel."""
-    archive = saved(tmp_path / "image.tar", [compressed_zeros("gzip", 3200)])
+    archive = layer_corpus.saved(tmp_path / "image.tar", [layer_corpus.compressed_zeros("gzip", 3200)])
     done = tool("load", archive, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (2, 2)))
     assert done.returncode != 0 and "took more than 3600 s of processor time" in done.stderr, done.stderr
 
@@ -448,17 +442,6 @@ def test_random_damage_never_ends_the_program_otherwise(programs, place):
         place.check()
 
 
-def saved(path, layers):
-    """A docker-archive of one image with these layers."""
-    config = {"architecture": images.MACHINE, "os": "linux", "config": {},
-              "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]}}
-    names = [f"{i}/layer.tar" for i in range(len(layers))]
-    manifest = [{"Config": "config.json", "RepoTags": ["hostile:1"], "Layers": names}]
-    path.write_bytes(images.tar_bytes(
-        [("config.json", json.dumps(config)), ("manifest.json", json.dumps(manifest))] + list(zip(names, layers))))
-    return path
-
-
 @pytest.fixture
 def tool(programs, tmp_path):
     def run(*arguments, code=None, **more):
@@ -471,7 +454,7 @@ def tool(programs, tmp_path):
 @pytest.mark.parametrize("name", [name for name, _, words in layer_corpus.corpus("/canary") if words])
 def test_a_refused_layer_leaves_no_image_and_no_directory(tool, place, tmp_path, name):
     _, entries, words = next(row for row in layer_corpus.corpus(str(place.canary)) if row[0] == name)
-    done = tool("load", saved(tmp_path / "image.tar", [layer_corpus.tar([("base", "x")]), layer_corpus.tar(entries)]))
+    done = tool("load", layer_corpus.saved(tmp_path / "image.tar", [layer_corpus.tar([("base", "x")]), layer_corpus.tar(entries)]))
     assert done.returncode != 0 and words in done.stderr and done.stderr.count("\n") == 1, done.stderr
     place.check()
     assert tool("list", code=0).stdout == ""
@@ -479,21 +462,7 @@ def test_a_refused_layer_leaves_no_image_and_no_directory(tool, place, tmp_path,
         assert not list((tmp_path / "root" / left).glob("*")), left
 
 
-@pytest.mark.parametrize("entries", [
-    [images.symlink("manifest.json", "/etc/passwd")],
-    [images.symlink("manifest.json", "../../../../../../../../etc/passwd")],
-    [layer_corpus.device("manifest.json", 1, 5)],
-    [("manifest.json", {"type": tarfile.FIFOTYPE}, None)],
-    [images.directory("manifest.json")],
-    [("manifest.json", " " * (5 << 20))],
-    [("manifest.json", '[{"Config":"/etc/passwd","Layers":[]}]')],
-    [("manifest.json", '[{"Config":"c","Layers":["../../../../etc/passwd"]}]'), ("c", "{}")],
-    [("manifest.json", "[" * 100000)],
-    [("index.json", '{"manifests":[{"digest":"sha256:../../../../etc/passwd","size":5}]}')],
-    [("index.json", '{"manifests":[{"digest":"sha256:%s","size":5}]}' % ("0" * 64))],
-    [("index.json", "{}")],
-    [("nothing", "x")],
-], ids=map(str, range(13)))
+@pytest.mark.parametrize("entries", layer_corpus.ARCHIVES, ids=range(len(layer_corpus.ARCHIVES)))
 def test_hostile_archives_are_refused(tool, place, tmp_path, entries):
     archive = tmp_path / "image.tar"
     archive.write_bytes(images.tar_bytes(entries))
@@ -506,7 +475,7 @@ def test_hostile_archives_are_refused(tool, place, tmp_path, entries):
 def test_implied_directories_look_like_those_below(tool, tmp_path):
     base = images.tar_bytes([("d", {"type": tarfile.DIRTYPE, "mode": 0o1777, "uid": 5, "gid": 6, "mtime": 77}, None), ("d/a", "x"), images.directory("gone"), ("gone/x", "x")])
     upper = images.tar_bytes([("d/b", "y"), layer_corpus.whiteout("gone/.wh..wh..opq"), images.directory("gone")])
-    tool("load", saved(tmp_path / "image.tar", [base, upper]), code=0)
+    tool("load", layer_corpus.saved(tmp_path / "image.tar", [base, upper]), code=0)
     options = tool("prepare", "hostile:1", "c1", code=0).stdout.split()[2]
     target = tmp_path / "mnt"
     target.mkdir()

@@ -10,12 +10,11 @@ import threading
 
 import images
 import pytest
+from attack.registry_corpus import DIGEST, DIGESTS, DOCUMENTS, PLACES, PLATFORM, endless, put_digest
 from fake_registry import fake, other, pulled, refused, tool  # noqa: F401
 from harness import wait_until
 
 SECRET = {"REGISTRY_USER": "alice", "REGISTRY_PASSWORD": "secret"}
-DIGEST = "sha256:" + "0" * 64
-PLATFORM = {"platform": {"os": "linux", "architecture": images.MACHINE}}
 
 
 def untouched(tool, tmp_path):
@@ -24,48 +23,18 @@ def untouched(tool, tmp_path):
     assert not list((tmp_path / "root/snapshots/overlay").glob("*"))
 
 
-@pytest.mark.parametrize("document, words", [
-    (b"", "damaged manifest"),
-    (b"null", "damaged manifest"),
-    (b"[]", "damaged manifest"),
-    (b"[" * 100_000, "damaged manifest"),
-    (b'{"config":' * 1000, "damaged manifest"),
-    (b'{"schemaVersion":2,"config":{},"layers":[]', "damaged manifest"),
-    (b'{"schemaVersion":2,"config":"x","layers":5}', ""),
-    (b'{"schemaVersion":2,"config":{"digest":"%s","size":-1},"layers":[]}' % DIGEST.encode(), ""),
-    (b'{"schemaVersion":2,"config":{"digest":"%s","size":1e300},"layers":[]}' % DIGEST.encode(), ""),
-    (b'{"schemaVersion":2,"config":{"digest":"%s","size":99999999},"layers":[]}' % DIGEST.encode(), "more than is allowed"),
-    (b'{"schemaVersion":1,"fsLayers":[]}', "version 1"),
-    (b'{"schemaVersion":2,"config":{"digest":"%s","size":2},"layers":[],"manifests":[]}' % DIGEST.encode(), "an index as well"),
-    (b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","config":{},"layers":[]}', "calls itself"),
-    (b'{"schemaVersion":2,"mediaType":"text/html"}', "unsupported media type"),
-    (b'\xff\xfe{\x00}\x00', "damaged manifest"),
-    (b'{"schemaVersion":2,"config":{"digest":"sha256:\x00"}}', "damaged manifest"),
-], ids=range(16))
+@pytest.mark.parametrize("document, words", DOCUMENTS, ids=range(len(DOCUMENTS)))
 def test_documents_that_are_none(fake, tool, tmp_path, document, words):
     fake.manifest("latest", document)
     refused(tool("pull", f"{fake.address}/repo"), words)
     untouched(tool, tmp_path)
 
 
-@pytest.mark.parametrize("digest", [
-    "", "sha256:", "sha256:../../../../etc/passwd", "sha256:" + "A" * 64, "sha256:" + "0" * 63, "sha256:" + "0" * 65, "md5:" + "0" * 32,
-    "sha256:" + "0" * 62 + "/x", "../" * 20 + "etc/passwd", "sha256:" + "0" * 64 + "\n", "x" * 100_000,
-], ids=range(11))
-@pytest.mark.parametrize("place", ["config", "layer", "index", "diff id"])
+@pytest.mark.parametrize("digest", DIGESTS, ids=range(len(DIGESTS)))
+@pytest.mark.parametrize("place", PLACES)
 def test_digests_that_are_none(fake, tool, tmp_path, digest, place):
     """CVE-2024-3727: what is not a digest is never a part of a path or URL."""
-    descriptor, manifest = fake.image()
-    if place == "index":
-        fake.manifest("latest", {"schemaVersion": 2, "manifests": [descriptor | PLATFORM | {"digest": digest}]}, images.OCI_INDEX)
-    elif place == "diff id":
-        config = json.loads(fake.blobs[manifest["config"]["digest"]])
-        config["rootfs"]["diff_ids"] = [digest]
-        manifest["config"] |= fake.add(json.dumps(config).encode())
-        fake.manifest("latest", manifest)
-    else:
-        (manifest["config"] if place == "config" else manifest["layers"][0])["digest"] = digest
-        fake.manifest("latest", manifest)
+    put_digest(fake, digest, place)
     done = tool("pull", f"{fake.address}/repo")
     refused(done, "")
     assert len(done.stderr) < 1000 and done.stderr.rstrip("\n").isprintable()
@@ -135,22 +104,6 @@ def test_an_answer_has_the_digest_that_was_asked_for_whatever_its_header_says(fa
         200, b'{"schemaVersion":2}', Content_Type=images.OCI_MANIFEST, Docker_Content_Digest=descriptor["digest"])
     refused(tool("pull", reference), "wrong digest")
     untouched(tool, tmp_path)
-
-
-def endless(handler, status=200, **headers):
-    """An answer without an end; returns how much went out before the other side had enough."""
-    handler.send_response(status)
-    for name, value in headers.items():
-        handler.send_header(name.replace("_", "-"), value)
-    handler.end_headers()
-    sent = 0
-    try:
-        while sent < 1 << 30:
-            sent += handler.wfile.write(b" " * 65536)
-    except OSError:
-        pass
-    handler.close_connection = True
-    return sent
 
 
 @pytest.mark.parametrize("what, bound", [("manifests", 4 << 20), ("config", 8 << 20), ("layer", 1 << 20), ("token", 1 << 16), ("refusal", 1 << 16)])
