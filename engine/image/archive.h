@@ -12,8 +12,8 @@ typedef int ArchiveVisit(void *user, int tree, Error *err);
 int archive_unpack(Images *images, ImageReader *reader, void *reader_user, ArchiveVisit *visit,
     void *user, Error *err);
 
-/* index.json of an OCI layout. ERROR_NOT_FOUND: it is none. */
-int archive_read_index(int tree, OciIndex *ret, Error *err);
+/* index.json of an OCI layout, and its bytes. ERROR_NOT_FOUND: it is none. */
+int archive_read_index(int tree, OciIndex *ret, Text *ret_body, Error *err);
 
 /* For an archive with docker's manifest.json alone: makes an OCI layout of it, in a directory
  * below, of links to its files. Names are canonical, each with a row of its own. ERROR_NOT_FOUND:

@@ -59,8 +59,14 @@ static int add_children(Writing *writing, const Text *body, int depth, Error *er
     autodone(OciIndex) index = {};
     TRY(document_decode_index(body, &index, err));
     const OciDescriptor *child = index.manifests.item;
+    const OciDescriptor *chosen = platform_choose(&writing->platform, &index);
+    if (writing->archive->choice == ARCHIVE_ONE_PLATFORM)
+        return chosen
+                   ? add_tree(writing, chosen->digest, depth + 1, err)
+                   : error_set(err, ERROR_NOT_FOUND, "no manifest found for platform: not found");
     for (size_t i = 0; i < index.manifests.n; i++)
-        if (!writing->archive->partial || send_is_whole(writing->archive->content, child[i].digest))
+        if (writing->archive->choice == ARCHIVE_WHOLE ||
+            send_is_whole(writing->archive->content, child[i].digest))
             TRY(add_tree(writing, child[i].digest, depth + 1, err));
     return 0;
 }
@@ -78,14 +84,17 @@ static int add_tree(Writing *writing, const char *digest, int depth, Error *err)
 }
 
 /* One row of index.json for each name. */
-static void describe(
-    Writing *writing, const char *digest, const char *media_type, size_t size, const char *name) {
+static void describe(Writing *writing, const ArchiveImage *image, const char *media_type,
+    size_t size, const char *name) {
     OciDescriptor *descriptor = json_objects_add(&writing->index.manifests, &oci_descriptor_type);
     autodone(Reference) reference = {};
     Error ignored;
     descriptor->media_type = text_copy(media_type);
-    descriptor->digest = text_copy(digest);
+    descriptor->digest = text_copy(image->target);
     descriptor->size = (JsonUint){true, size};
+    for (size_t i = 0; i < image->annotations.n; i++)
+        json_map_set(
+            &descriptor->annotations, image->annotations.key[i], image->annotations.value[i]);
     if (!name)
         return;
     json_map_set(&descriptor->annotations, "io.containerd.image.name", name);
@@ -100,9 +109,9 @@ static int list_in_index(Writing *writing, const ArchiveImage *image, Error *err
     TRY(document_classify(NULL, &body, &kind, err));
     autofree char *media_type = document_media_type(&body, kind);
     for (size_t i = 0; i < image->names.n; i++)
-        describe(writing, image->target, media_type, body.length, image->names.item[i]);
+        describe(writing, image, media_type, body.length, image->names.item[i]);
     if (image->names.n == 0)
-        describe(writing, image->target, media_type, body.length, NULL);
+        describe(writing, image, media_type, body.length, NULL);
     return 0;
 }
 

@@ -170,16 +170,16 @@ static int load_described(Images *images, int tree, const Platform *platform,
     return code;
 }
 
-int archive_read_index(int tree, OciIndex *ret, Error *err) {
-    autodone(Text) body = {};
-    TRY(archive_read_document(tree, "index.json", DOCUMENT_MAX, &body, err));
-    return document_decode_index(&body, ret, err);
+int archive_read_index(int tree, OciIndex *ret, Text *ret_body, Error *err) {
+    TRY(archive_read_document(tree, "index.json", DOCUMENT_MAX, ret_body, err));
+    return document_decode_index(ret_body, ret, err);
 }
 
 static int load_layout(
     Images *images, int tree, const Platform *platform, ImageLoaded *ret, Error *err) {
     autodone(OciIndex) index = {};
-    TRY(archive_read_index(tree, &index, err));
+    autodone(Text) body = {};
+    TRY(archive_read_index(tree, &index, &body, err));
     const OciDescriptor *descriptor = index.manifests.item;
     for (size_t i = 0; i < index.manifests.n; i++)
         TRY(load_described(images, tree, platform, &descriptor[i], ret, err));

@@ -20,15 +20,23 @@ int image_save(Images *images, const ImageSave *save, Error *err);
 typedef struct ArchiveImage {
     char target[DIGEST_TEXT_SIZE]; /* a manifest, or an index */
     JsonTexts names;               /* canonical; none: only the id tells it */
+    JsonMap annotations;           /* of its rows, besides its name */
 } ArchiveImage;
+
+/* What of an index's images is written. */
+typedef enum ArchiveChoice {
+    ARCHIVE_WHOLE,
+    ARCHIVE_WHAT_IS_HERE,
+    ARCHIVE_ONE_PLATFORM,
+} ArchiveChoice;
 
 typedef struct Archive {
     Content *content;
     ArchiveImage *image;
     size_t n;
     const char *platform; /* whose manifest docker's list names; NULL: this machine's */
-    bool partial;         /* what an index names and is not here is left out */
-    bool plain;           /* no manifest.json of docker's */
+    ArchiveChoice choice;
+    bool plain; /* no manifest.json of docker's */
     ImageWriter *writer;
     void *user;
 } Archive;

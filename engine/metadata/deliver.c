@@ -49,7 +49,7 @@ static int choose(
     const Delivery *delivery, const MetadataRecord *image, char ret[DIGEST_TEXT_SIZE], Error *err) {
     Platform platform;
     snprintf(ret, DIGEST_TEXT_SIZE, "%s", image->digest);
-    if (!delivery->platform)
+    if (delivery->all_platforms)
         return 0;
     TRY(platform_parse(delivery->platform, &platform, err));
     return send_choose(images_content(delivery->images), image->digest, &platform, ret, err);
@@ -89,14 +89,27 @@ int deliver_push(const Delivery *delivery, const DeliveryPush *push, Error *err)
     return code;
 }
 
+/* Where it came from: containerd's labels are annotations in an archive. */
+static void list_sources(const Delivery *delivery, const char *digest, JsonMap *ret) {
+    autoptr(MetadataRecord) record = NULL;
+    Error ignored;
+    if (metadata_find(
+            delivery->metadata, METADATA_CONTENT, delivery->space, digest, &record, &ignored) < 0)
+        return;
+    for (size_t i = 0; i < record->labels.n; i++)
+        if (text_starts(record->labels.key[i], LABEL_SOURCE))
+            json_map_set(ret, record->labels.key[i], record->labels.value[i]);
+}
+
 static int list(
     const Delivery *delivery, char *const *names, size_t n, ArchiveImage *images, Error *err) {
     for (size_t i = 0; i < n; i++) {
         autoptr(MetadataRecord) image = NULL;
         TRY(metadata_find(
             delivery->metadata, METADATA_IMAGE, delivery->space, names[i], &image, err));
-        TRY(choose(delivery, image, images[i].target, err));
+        snprintf(images[i].target, sizeof(images[i].target), "%s", image->digest);
         json_texts_add(&images[i].names, names[i]);
+        list_sources(delivery, image->digest, &images[i].annotations);
     }
     return 0;
 }
@@ -109,7 +122,7 @@ int deliver_archive(const Delivery *delivery, char *const *names, size_t n, bool
         .image = images,
         .n = n,
         .platform = delivery->platform,
-        .partial = true,
+        .choice = delivery->all_platforms ? ARCHIVE_WHAT_IS_HERE : ARCHIVE_ONE_PLATFORM,
         .plain = plain,
         .writer = writer,
         .user = user,
@@ -117,7 +130,9 @@ int deliver_archive(const Delivery *delivery, char *const *names, size_t n, bool
     int code = list(delivery, names, n, images, err);
     if (code == 0)
         code = archive_write(&archive, err);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         json_texts_done(&images[i].names);
+        json_map_done(&images[i].annotations);
+    }
     return code;
 }

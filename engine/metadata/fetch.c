@@ -24,7 +24,7 @@ typedef struct Session {
     Registry *registry;
     Reference reference;
     Platform platform;
-    char lease[40];
+    char lease[FETCH_LEASE_SIZE];
     OciManifest manifest;
     OciImage config;
 } Session;
@@ -35,12 +35,12 @@ static void tell(
         session->fetch->listener(session->fetch->user, event, name, done, total);
 }
 
-static int make_lease(Session *session, Error *err) {
+int fetch_make_lease(
+    const Trees *trees, const char *space, char ret[FETCH_LEASE_SIZE], Error *err) {
     char id[17];
     text_random_hex(id, 8);
-    snprintf(session->lease, sizeof(session->lease), "transfer-%s", id);
-    return metadata_create(session->metadata,
-        metadata_record_new(METADATA_LEASE, session->fetch->space, session->lease), err);
+    snprintf(ret, FETCH_LEASE_SIZE, "transfer-%s", id);
+    return metadata_create(trees->metadata, metadata_record_new(METADATA_LEASE, space, ret), err);
 }
 
 /* What the namespace has already only gets its labels. */
@@ -143,8 +143,8 @@ static int record_index(
     return record(session, &blob, err);
 }
 
-static int bring_manifest(Session *session, const RegistryManifest *document, Error *err) {
-    OciManifest *manifest = &session->manifest;
+static int bring_manifest(Session *session, const RegistryManifest *document, bool layers,
+    OciManifest *manifest, Error *err) {
     TRY(document_decode_manifest(&document->body, manifest, err));
     const OciDescriptor *layer = manifest->layers.item;
     Blob blob = {document->digest, (int64_t)document->body.length, {}};
@@ -153,12 +153,19 @@ static int bring_manifest(Session *session, const RegistryManifest *document, Er
         refer_numbered(&blob.labels, "l", i, layer[i].digest);
     TRY(record(session, &blob, err));
     TRY(bring_blob(session, manifest->config, "config", err));
-    for (size_t i = 0; i < manifest->layers.n; i++) {
+    for (size_t i = 0; layers && i < manifest->layers.n; i++) {
         Blob layer_blob = {layer[i].digest, (int64_t)layer[i].size.value, {}};
         TRY(bring_blob(session, &layer[i], "layer", err));
         TRY(record(session, &layer_blob, err));
     }
+    return 0;
+}
+
+/* The one that is unpacked; its config is recorded then. */
+static int bring_chosen(Session *session, const RegistryManifest *document, Error *err) {
+    const OciManifest *manifest = &session->manifest;
     autodone(Text) text = {};
+    TRY(bring_manifest(session, document, true, &session->manifest, err));
     TRY(content_read(session->content, manifest->config->digest, DOCUMENT_CONFIG_MAX, &text, err));
     return document_decode_config(&text, manifest->layers.n, &session->config, err);
 }
@@ -179,23 +186,57 @@ static int get_document(
     return 0;
 }
 
+enum {
+    DEPTH_MAX = 4
+};
+
+/* What an index has besides: for other platforms, or about its images. */
+static int bring_other(Session *session, const OciDescriptor *other, int depth, Error *err) {
+    autodone(RegistryManifest) document = {};
+    DocumentKind kind;
+    TRY(get_document(session, other, &document, err));
+    TRY(document_classify(document.media_type, &document.body, &kind, err));
+    TRY(keep_document(session, &document, err));
+    if (kind == DOCUMENT_MANIFEST) {
+        autodone(OciManifest) manifest = {};
+        TRY(bring_manifest(session, &document, session->fetch->all_platforms, &manifest, err));
+        Blob config = {manifest.config->digest, (int64_t)manifest.config->size.value, {}};
+        return record(session, &config, err);
+    }
+    autodone(OciIndex) index = {};
+    TRY(document_decode_index(&document.body, &index, err));
+    TRY(record_index(session, &document, &index, err));
+    const OciDescriptor *child = index.manifests.item;
+    for (size_t i = 0; depth < DEPTH_MAX && i < index.manifests.n; i++)
+        TRY(bring_other(session, &child[i], depth + 1, err));
+    return 0;
+}
+
+static int bring_others(
+    Session *session, const OciIndex *index, const OciDescriptor *chosen, int depth, Error *err) {
+    const Fetch *fetch = session->fetch;
+    const OciDescriptor *child = index->manifests.item;
+    for (size_t i = 0; (fetch->all_platforms || fetch->all_metadata) && i < index->manifests.n; i++)
+        if (&child[i] != chosen)
+            TRY(bring_other(session, &child[i], depth + 1, err));
+    return 0;
+}
+
 /* Follows indexes to the manifest for the platform. */
 static int bring_documents(Session *session, RegistryManifest *document, Error *err) {
-    enum {
-        DEPTH_MAX = 4
-    };
     for (int depth = 0;; depth++) {
         DocumentKind kind;
         TRY(document_classify(document->media_type, &document->body, &kind, err));
         TRY(keep_document(session, document, err));
         if (kind == DOCUMENT_MANIFEST)
-            return bring_manifest(session, document, err);
+            return bring_chosen(session, document, err);
         autodone(OciIndex) index = {};
         TRY(document_decode_index(&document->body, &index, err));
         TRY(record_index(session, document, &index, err));
         const OciDescriptor *child = platform_choose(&session->platform, &index);
         if (!child || depth == DEPTH_MAX)
             return error_set(err, ERROR_NOT_FOUND, "no match for platform in manifest: not found");
+        TRY(bring_others(session, &index, child, depth, err));
         RegistryManifest next = {};
         int code = get_document(session, child, &next, err);
         registry_manifest_done(document);
@@ -295,6 +336,23 @@ int image_point(Metadata *metadata, const char *space, const char *name,
                                 : code;
 }
 
+static MetadataRecord *target_of(const Fetch *fetch, const RegistryManifest *document) {
+    MetadataRecord *target = metadata_record_new(METADATA_IMAGE, fetch->space, fetch->name);
+    target->digest = text_copy(document->digest);
+    target->media_type = text_copy(document->media_type);
+    target->size = (JsonInt){true, (int64_t)document->body.length};
+    return target;
+}
+
+static int name(const Session *session, const MetadataRecord *target, Error *err) {
+    const Fetch *fetch = session->fetch;
+    if (!fetch->name)
+        return 0;
+    TRY(image_point(session->metadata, fetch->space, fetch->name, target, &fetch->labels, err));
+    tell(session, "saved", fetch->name, 1, 1);
+    return 0;
+}
+
 static int bring(Session *session, Error *err) {
     const Fetch *fetch = session->fetch;
     autodone(RegistryManifest) document = {};
@@ -302,16 +360,11 @@ static int bring(Session *session, Error *err) {
     const char *version = reference->digest ? reference->digest : reference->tag;
     TRY(fetch->from ? get_document(session, fetch->from, &document, err)
                     : registry_get_manifest(session->registry, version, &document, err));
-    autoptr(MetadataRecord) target = metadata_record_new(METADATA_IMAGE, fetch->space, fetch->name);
-    target->digest = text_copy(document.digest);
-    target->media_type = text_copy(document.media_type);
-    target->size = (JsonInt){true, (int64_t)document.body.length};
+    autoptr(MetadataRecord) target = target_of(fetch, &document);
     tell(session, "fetching image content", "", 0, 0);
     TRY(bring_documents(session, &document, err));
     TRY(unpack(session, err));
-    TRY(image_point(session->metadata, fetch->space, fetch->name, target, &fetch->labels, err));
-    tell(session, "saved", fetch->name, 1, 1);
-    return 0;
+    return name(session, target, err);
 }
 
 static int run(Session *session, Error *err) {
@@ -322,19 +375,39 @@ static int run(Session *session, Error *err) {
         TRY(registry_open(
             fetch->registry, &session->reference, fetch->credentials, &session->registry, err));
     }
-    TRY(make_lease(session, err));
+    if (fetch->lease)
+        return bring(session, err);
+    TRY(fetch_make_lease(fetch->trees, fetch->space, session->lease, err));
     Error ignored;
     int code = bring(session, err);
     metadata_remove(session->metadata, METADATA_LEASE, fetch->space, session->lease, &ignored);
     return code;
 }
 
-int fetch_image(const Fetch *fetch, Error *err) {
+static Session session_of(const Fetch *fetch) {
     Session session = {
         .fetch = fetch,
         .metadata = fetch->trees->metadata,
         .content = images_content(fetch->images),
     };
+    snprintf(session.lease, sizeof(session.lease), "%s", fetch->lease ? fetch->lease : "");
+    return session;
+}
+
+int fetch_index(const Fetch *fetch, const Text *body, Error *err) {
+    Session session = session_of(fetch);
+    RegistryManifest document = {.media_type = (char[]){OCI_MEDIA_INDEX}, .body = *body};
+    autodone(OciIndex) index = {};
+    digest_of(body->data, body->length, document.digest);
+    TRY(document_decode_index(body, &index, err));
+    TRY(keep_document(&session, &document, err));
+    TRY(record_index(&session, &document, &index, err));
+    autoptr(MetadataRecord) target = target_of(fetch, &document);
+    return name(&session, target, err);
+}
+
+int fetch_image(const Fetch *fetch, Error *err) {
+    Session session = session_of(fetch);
     int code = run(&session, err);
     registry_close(session.registry);
     reference_done(&session.reference);

@@ -13,6 +13,10 @@
 typedef void FetchListener(void *user, const char *event, const char *name, int64_t done,
     int64_t total); /* name "": about the whole */
 
+enum {
+    FETCH_LEASE_SIZE = 40
+};
+
 typedef struct Fetch {
     const Trees *trees;
     Images *images;
@@ -21,15 +25,25 @@ typedef struct Fetch {
     const char *space, *reference;
     const OciDescriptor *from; /* NULL: the registry's; else what is in `archive`, a directory */
     int archive;
-    const char *name;     /* of the image's record */
-    const char *platform; /* "linux/arm64"; NULL: this machine's */
+    const char *name;     /* of the image's record; NULL: it gets none */
+    const char *platform; /* that is unpacked: "linux/arm64"; NULL: this machine's */
     bool unpack;
-    JsonMap labels; /* of the image's record */
+    bool all_platforms; /* their content, too */
+    bool all_metadata;  /* at least their manifests and configs */
+    const char *lease;  /* the caller's, which holds on to it; NULL: one of its own */
+    JsonMap labels;     /* of the image's record */
     FetchListener *listener;
     void *user;
 } Fetch;
 
 int fetch_image(const Fetch *fetch, Error *err);
+
+/* An index whose manifests have been fetched under the same lease, which the caller names: a
+ * record's target by its own name. */
+int fetch_index(const Fetch *fetch, const Text *body, Error *err);
+
+/* The lease of a fetch, or of several; metadata_remove() ends it. */
+int fetch_make_lease(const Trees *trees, const char *space, char ret[FETCH_LEASE_SIZE], Error *err);
 
 /* The name becomes, or comes to mean, what the record points at. */
 int image_point(Metadata *metadata, const char *space, const char *name,

@@ -9,6 +9,7 @@ typedef struct Import {
     const char *prefix; /* for names that are only a tag; or what whole names must begin with */
     bool any_name;      /* whole names need not begin so */
     bool digests, unless_named; /* "PREFIX@DIGEST" too; only for those without a name */
+    const char *index_name;     /* of the archive's own index; NULL or "": none */
     ImageReader *reader;
     void *user;
 } Import;

@@ -16,6 +16,7 @@ import tarfile
 
 import pytest
 
+import images
 from harness import processes_with, wait_until
 
 NEWER = os.environ.get("TARE_TEST_CONTAINERD", "/nowhere")
@@ -320,6 +321,52 @@ def test_the_engine_imports_for_the_client(ctr, image, registry, tmp_path):
     (tmp_path / "bad.tar").write_bytes((tmp_path / "image.tar").read_bytes()[:70000])
     assert ctr("images", "import", tmp_path / "bad.tar", code=1)
     assert ctr("leases", "ls", "-q") == ""
+
+
+def blobs_in(archive):
+    with tarfile.open(archive) as tar:
+        return {f"sha256:{name[len('blobs/sha256/'):]}" for name in tar.getnames() if name.startswith("blobs/sha256/")}
+
+
+def test_images_for_several_platforms_travel_whole_or_in_part(ctr, registry, tmp_path):
+    multi = registry.reference("multi:latest")
+    ours, other = ("linux/amd64", "linux/arm64") if images.MACHINE == "amd64" else ("linux/arm64", "linux/amd64")
+
+    def pull(*options):
+        ctr("images", "pull", "--plain-http", *options, multi)
+        return set(ctr("content", "ls", "-q").split())
+
+    def remove():
+        ctr("images", "rm", "--sync", *ctr("images", "ls", "-q").split())
+        assert ctr("content", "ls", "-q") == "" and ctr.names("snapshots", "ls") == []
+
+    part = pull("--platform", other)
+    # documents of the others are there, so that what is missing can be told
+    assert " incomplete (" in ctr("images", "check") if ctr.newer else True
+    remove()
+    everything = pull("--all-platforms")
+    assert len(everything) == 8 and part < everything
+    parts = {}
+    for name, *options in (("whole", "--all-platforms"), ("ours", "--platform", ours), ("other", "--platform", other), ("default",)):
+        archive = tmp_path / f"{name}.tar"
+        ctr("images", "export", *options, archive, multi)
+        parts[name] = blobs_in(archive)
+    assert parts["whole"] == everything and parts["default"] == parts["ours"]
+    index = {row[0]: row[2] for row in ctr.rows("images", "ls")}[multi]
+    assert parts["ours"] & parts["other"] == {index} and parts["ours"] | parts["other"] == everything
+    assert "no manifest" in ctr("images", "export", "--platform", "linux/s390x", tmp_path / "none.tar", multi, code=1)
+    remove()
+    ctr("images", "import", "--all-platforms", tmp_path / "whole.tar")
+    assert set(ctr("content", "ls", "-q").split()) >= everything and "complete" in ctr("images", "check")
+    remove()
+    ctr("images", "import", "--index-name", "example.org/index:1", tmp_path / "ours.tar")
+    rows = {row[0]: row[2] for row in ctr.rows("images", "ls")}
+    with tarfile.open(tmp_path / "ours.tar") as tar:
+        named = hashlib.sha256(tar.extractfile("index.json").read()).hexdigest()
+    assert rows == {multi: index, "example.org/index:1": f"sha256:{named}"}
+    ctr("images", "rm", "--sync", multi)
+    assert len(ctr.names("snapshots", "ls")) == 2, "the index holds what it names"
+    remove()
 
 
 def old_archive(new, old, *changes):

@@ -80,6 +80,12 @@ static char *platform_of(Containerd__Types__Platform *const *platforms, size_t n
         text_is_empty(platform->variant) ? "" : "/", platform->variant);
 }
 
+static char *platform_to_unpack(const ImageStore *store) {
+    return store->n_unpacks > 0 && store->unpacks[0]->platform
+               ? platform_of(&store->unpacks[0]->platform, 1)
+               : platform_of(store->platforms, store->n_platforms);
+}
+
 /* Who is asked for, when the client has named a stream for that. */
 typedef struct Login {
     RegistryCredentials credentials;
@@ -104,7 +110,7 @@ static int log_in(const Caller *caller, const OciRegistry *registry, Login *ret,
 
 static int pull(RpcCall *call, const Caller *caller, const OciRegistry *source,
     const ImageStore *store, LentStream *progress, Error *err) {
-    autofree char *platform = platform_of(store->platforms, store->n_platforms);
+    autofree char *platform = platform_to_unpack(store);
     autodone(Login) login = {};
     TRY(log_in(caller, source, &login, err));
     RegistryConfig registry = registry_of(caller->services, source);
@@ -118,6 +124,8 @@ static int pull(RpcCall *call, const Caller *caller, const OciRegistry *source,
         .name = store->name,
         .platform = platform,
         .unpack = store->n_unpacks > 0,
+        .all_platforms = store->n_platforms == 0,
+        .all_metadata = store->all_metadata,
         .labels = message_take_map(call, store->labels, store->n_labels),
         .listener = tell,
         .user = progress,
@@ -152,7 +160,7 @@ static int push(const Caller *caller, const ImageStore *source, const OciRegistr
     TRY(log_in(caller, target, &login, err));
     RegistryConfig registry = registry_of(caller->services, target);
     const Delivery delivery = {
-        caller->services->metadata, caller->services->images, caller->space, platform};
+        caller->services->metadata, caller->services->images, caller->space, platform, !platform};
     const DeliveryPush what = {
         .registry = &registry,
         .credentials = &login.credentials,
@@ -185,8 +193,8 @@ static int export(RpcCall *call, const Caller *caller, const ImageStore *source,
     autofree char *platform = platform_of(target->platforms, target->n_platforms);
     size_t n;
     char **names = names_of(call, source, &n);
-    const Delivery delivery = {
-        caller->services->metadata, caller->services->images, caller->space, platform};
+    const Delivery delivery = {caller->services->metadata, caller->services->images, caller->space,
+        platform, target->all_platforms};
     TRY(stream_borrow(caller, target->stream, &stream, err));
     if (!stream || n == 0)
         return error_set(
@@ -205,10 +213,9 @@ static int import(RpcCall *call, const Caller *caller,
     LentStream *progress, Error *err) {
     autoptr(LentStream) stream = NULL;
     autodone(ByteStream) bytes = {};
-    autofree char *platform = platform_of(store->platforms, store->n_platforms);
+    autofree char *platform = platform_to_unpack(store);
     TRY(stream_borrow(caller, source->stream, &stream, err));
-    if (!stream || store->n_extra_references != 1 || !text_is_empty(store->name) ||
-        !store->extra_references[0]->is_prefix)
+    if (!stream || store->n_extra_references != 1 || !store->extra_references[0]->is_prefix)
         return error_set(err, ERROR_UNSUPPORTED,
             "an import needs a stream and one prefix for names: not implemented");
     const Containerd__Transfer__ImageReference *names = store->extra_references[0];
@@ -221,6 +228,7 @@ static int import(RpcCall *call, const Caller *caller,
                 .space = caller->space,
                 .platform = platform,
                 .unpack = store->n_unpacks > 0,
+                .all_platforms = store->n_platforms == 0,
                 .labels = message_take_map(call, store->labels, store->n_labels),
                 .listener = tell,
                 .user = progress,
@@ -229,6 +237,7 @@ static int import(RpcCall *call, const Caller *caller,
         .any_name = names->allow_overwrite,
         .digests = names->add_digest,
         .unless_named = names->skip_named_digest,
+        .index_name = store->name,
         .reader = byte_stream_read,
         .user = &bytes,
     };
