@@ -53,8 +53,10 @@ static size_t copy_plain(char *to, const char *from, size_t n) {
             return at + plain;
     }
     if (at < n && n >= WIDTH) { /* the last 16 bytes: those that are done are plain */
-        size_t last = n - WIDTH;
-        return last + count_plain(copy_bytes(to + last, from + last));
+        size_t last = n - WIDTH, plain = count_plain(copy_bytes(to + last, from + last));
+        if (plain == WIDTH) /* is foreseen, where a sum would be waited for */
+            return n;
+        return last + plain;
     }
     for (; at < n; at++) {
         unsigned char c = (unsigned char)from[at];
