@@ -107,6 +107,11 @@ const CommandRow command_rows[] = {
     {"task", "rm", "remove", &command_task_rm},
     {"task", "start", NULL, &command_task_start},
     {"task", "wait", NULL, &command_task_wait},
+    {"volume", "create", NULL, &command_volume_create},
+    {"volume", "inspect", NULL, &command_volume_inspect},
+    {"volume", "ls", "list", &command_volume_ls},
+    {"volume", "prune", NULL, &command_volume_prune},
+    {"volume", "rm", "remove", &command_volume_rm},
     {},
 };
 
@@ -119,6 +124,7 @@ const CommandGroup command_groups[] = {
     {"snapshot", "Manage snapshots"},
     {"system", "Manage Tare"},
     {"task", "Manage tasks of containerd's clients"},
+    {"volume", "Manage volumes"},
     {},
 };
 

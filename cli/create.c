@@ -10,9 +10,9 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "cli/bind.h"
 #include "cli/client.h"
 #include "cli/environment.h"
+#include "cli/mount.h"
 #include "cli/port.h"
 #include "cli/pull.h"
 #include "cli/reference.h"
@@ -77,23 +77,50 @@ static int add_ports(const OptionTexts *texts, CreateRequest *request, Error *er
     return 0;
 }
 
-static int add_mounts(const OptionTexts *texts, CreateRequest *request, Error *err) {
-    request->mounts = new_array(Tare__V1__BindMount *, texts->n + 1);
-    for (size_t i = 0; i < texts->n; i++) {
-        Bind bind = {};
-        TRY(bind_parse(texts->item[i], &bind, err));
-        Tare__V1__BindMount *mount = new (Tare__V1__BindMount);
-        tare__v1__bind_mount__init(mount);
-        mount->source = take_ptr(&bind.source);
-        mount->target = take_ptr(&bind.target);
-        mount->mode = take_ptr(&bind.mode);
-        mount->propagation = text_copy(bind.propagation);
-        mount->read_only = bind.read_only;
-        request->mounts[request->n_mounts++] = mount;
-        for (size_t k = 0; k + 1 < request->n_mounts; k++)
-            if (text_equal(request->mounts[k]->target, mount->target))
-                return error_set(err, ERROR_INVALID, "duplicate mount point: %s", mount->target);
-    }
+/* Takes what the mount owns. */
+static int add_mount(Mount *from, CreateRequest *request, Error *err) {
+    Tare__V1__Mount *mount = new (Tare__V1__Mount);
+    tare__v1__mount__init(mount);
+    mount->type = text_copy(from->type);
+    mount->origin = text_copy(from->origin);
+    mount->propagation = text_copy(from->propagation);
+    mount->source = copy(from->source);
+    mount->volume = copy(from->volume);
+    mount->target = take_ptr(&from->target);
+    mount->mode = copy(from->mode);
+    mount->options = copy(from->options);
+    mount->driver = copy(from->driver);
+    mount->read_only = from->read_only;
+    mount->no_copy = from->no_copy;
+    mount->strict = from->strict;
+    copy_list(&(OptionTexts){from->volume_labels.n, (const char **)from->volume_labels.item},
+        &mount->volume_labels, &mount->n_volume_labels);
+    copy_list(&(OptionTexts){from->volume_options.n, (const char **)from->volume_options.item},
+        &mount->volume_options, &mount->n_volume_options);
+    request->mounts[request->n_mounts++] = mount;
+    for (size_t k = 0; k + 1 < request->n_mounts; k++)
+        if (text_equal(request->mounts[k]->target, mount->target))
+            return error_set(err, ERROR_INVALID, "duplicate mount point: %s", mount->target);
+    return 0;
+}
+
+static int add_mounts(const CreateOptions *options, CreateRequest *request, Error *err) {
+    const struct {
+        const OptionTexts *texts;
+        int (*parse)(const char *text, Mount *ret, Error *err);
+    } kinds[] = {{&options->volumes, mount_parse_volume}, {&options->mounts, mount_parse_option},
+        {&options->tmpfs, mount_parse_tmpfs}};
+    request->mounts =
+        new_array(Tare__V1__Mount *, options->volumes.n + options->mounts.n + options->tmpfs.n + 1);
+    for (size_t i = 0; i < array_size(kinds); i++)
+        for (size_t k = 0; k < kinds[i].texts->n; k++) {
+            autodone(Mount) mount = {};
+            TRY(kinds[i].parse(kinds[i].texts->item[k], &mount, err));
+            if (options->volume_driver && text_equal(mount.type, "volume") && !mount.driver)
+                mount.driver = text_copy(options->volume_driver);
+            TRY(add_mount(&mount, request, err));
+        }
+    copy_list(&options->volumes_from, &request->volumes_from, &request->n_volumes_from);
     return 0;
 }
 
@@ -171,7 +198,7 @@ static int fill(const CreateOptions *options, CreateRequest *request, Error *err
         &options->environment_files, &options->environment, &request->environment, err));
     request->n_environment = texts_count(request->environment);
     TRY(add_ports(&options->ports, request, err));
-    return add_mounts(&options->volumes, request, err);
+    return add_mounts(options, request, err);
 }
 
 int create_request_new(

@@ -13,6 +13,8 @@ typedef struct CreateOptions {
     const char *cpus, *pull, *restart, *runtime;
     bool interactive, terminal, remove, read_only, privileged, quiet;
     OptionTexts environment, environment_files, volumes, ports, labels;
+    OptionTexts mounts, tmpfs, volumes_from;
+    const char *volume_driver;
     OptionTexts capabilities_add, capabilities_drop, attach;
     OptionSize memory;
     OptionInt pids_limit, stop_timeout;
@@ -45,6 +47,8 @@ typedef struct CreateOptions {
             "Logging driver for the container"},                                                   \
         {0, "log-opt", OPTION_TEXTS, CREATE_AT(log_options), "list", "Log driver options"},        \
         {'m', "memory", OPTION_SIZE, CREATE_AT(memory), "bytes", "Memory limit"},                  \
+        {0, "mount", OPTION_TEXTS, CREATE_AT(mounts), "mount",                                     \
+            "Attach a filesystem mount to the container"},                                         \
         {0, "name", OPTION_TEXT, CREATE_AT(name), "string", "Assign a name to the container"},     \
         {0, "net", OPTION_TEXT, CREATE_AT(network), "network", NULL},                              \
         {0, "network", OPTION_TEXT, CREATE_AT(network), "network",                                 \
@@ -73,10 +77,16 @@ typedef struct CreateOptions {
             "Seconds to wait for the container when it is stopped, -1: for ever (default 10)"},    \
         {0, "storage-opt", OPTION_TEXTS, CREATE_AT(storage_options), "list",                       \
             "Storage driver options for the container: size=1G bounds what it writes"},            \
+        {0, "tmpfs", OPTION_TEXTS, CREATE_AT(tmpfs), "list", "Mount a tmpfs directory"},           \
         {'t', "tty", OPTION_FLAG, CREATE_AT(terminal), NULL, "Allocate a pseudo-TTY"},             \
         {'u', "user", OPTION_TEXT, CREATE_AT(user), "string",                                      \
             "Username or UID (format: <name|uid>[:<group|gid>])"},                                 \
-        {'v', "volume", OPTION_TEXTS, CREATE_AT(volumes), "list", "Bind mount a volume"}, {        \
+        {'v', "volume", OPTION_TEXTS, CREATE_AT(volumes), "list", "Bind mount a volume"},          \
+        {0, "volume-driver", OPTION_TEXT, CREATE_AT(volume_driver), "string",                      \
+            "Optional volume driver for the container"},                                           \
+        {0, "volumes-from", OPTION_TEXTS, CREATE_AT(volumes_from), "list",                         \
+            "Mount volumes from the specified container(s)"},                                      \
+    {                                                                                              \
         'w', "workdir", OPTION_TEXT, CREATE_AT(directory), "string",                               \
             "Working directory inside the container"                                               \
     }

@@ -29,6 +29,7 @@
 #include "engine/rpc/server.h"
 #include "engine/shim/news.h"
 #include "engine/shim/shim.h"
+#include "engine/volume/volume.h"
 #include "version.h"
 
 #define META_ID "id"
@@ -42,6 +43,7 @@ struct Engine {
     Snapshots *snapshots;
     Events *events;
     Images *images;
+    Volumes *volumes;
     Network *network;
     Containers *containers;
     TareServices services;
@@ -181,6 +183,14 @@ static void end_images(Engine *engine) {
         images_close(engine->images);
 }
 
+static int start_volumes(Engine *engine, Error *err) {
+    return volumes_open(engine->config->root, engine->store, engine->events, &engine->volumes, err);
+}
+
+static void end_volumes(Engine *engine) {
+    volumes_close(engine->volumes);
+}
+
 static const char *const *texts_of(const JsonTexts *texts) {
     return texts->n ? (const char *const *)texts->item : NULL;
 }
@@ -217,6 +227,7 @@ static int start_containers(Engine *engine, Error *err) {
         .store = engine->store,
         .snapshots = engine->snapshots,
         .images = engine->images,
+        .volumes = engine->volumes,
         .network = engine->network,
         .events = engine->events,
         .task_events = engine->client_events,
@@ -258,6 +269,7 @@ static int start_server(Engine *engine, Error *err) {
     engine->services.id = engine->id;
     engine->services.snapshots = engine->snapshots;
     engine->services.images = engine->images;
+    engine->services.volumes = engine->volumes;
     engine->services.containers = engine->containers;
     engine->services.events = engine->events;
     engine->server = rpc_server_new(&(RpcServerOptions){});
@@ -366,6 +378,7 @@ static const struct {
     {"metadata", start_metadata, end_metadata},
     {"shims", start_shims, end_shims},
     {"images", start_images, end_images},
+    {"volumes", start_volumes, end_volumes},
     {"network", start_network, end_network},
     {"containers", start_containers, end_containers},
     {"bridge", start_bridge, end_bridge},

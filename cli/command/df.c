@@ -8,6 +8,7 @@
 #include "cli/container_fields.h"
 #include "cli/human.h"
 #include "cli/image_fields.h"
+#include "cli/volume_fields.h"
 #include "proto/tare/v1/system.pb-c.h"
 
 enum {
@@ -106,11 +107,21 @@ static Row count_containers(const Tare__V1__DiskUsageResponse *usage) {
     return row;
 }
 
+/* Nobody's: no container is left that wants it. */
+static Row count_volumes(const Tare__V1__DiskUsageResponse *usage) {
+    Row row = {.type = "Local Volumes", .total = usage->n_volumes, .size = usage->volumes_size};
+    for (size_t i = 0; i < usage->n_volumes; i++) {
+        row.active += usage->volumes[i]->links > 0;
+        row.reclaimable += usage->volumes[i]->links > 0 ? 0 : usage->volumes[i]->size;
+    }
+    return row;
+}
+
 static int print_brief(
     const Tare__V1__DiskUsageResponse *usage, const DfOptions *options, Error *err) {
     autoptr(Format) format = NULL;
     /* After Docker's rows what else is on the disk, so that the sum is all of it. */
-    const Row rows[] = {count_images(usage), count_containers(usage), {.type = "Local Volumes"},
+    const Row rows[] = {count_images(usage), count_containers(usage), count_volumes(usage),
         {.type = "Build Cache"}, {.type = "Client Snapshots", .size = usage->clients_size},
         {.type = "Other", .size = usage->other_size}};
     TRY(format_open(&usage_noun, &(FormatOptions){.format = options->format}, &format, err));
@@ -146,11 +157,21 @@ static int print_containers(const Tare__V1__DiskUsageResponse *usage, Error *err
     return format_print(format, stdout, err);
 }
 
+static int print_volumes(const Tare__V1__DiskUsageResponse *usage, Error *err) {
+    autoptr(Format) format = NULL;
+    const FormatOptions view = {.format = "table {{.Name}}\t{{.Links}}\t{{.Size}}"};
+    TRY(format_open(&volume_noun, &view, &format, err));
+    for (size_t i = 0; i < usage->n_volumes; i++)
+        TRY(format_add(format, usage->volumes[i], err));
+    printf("\nLocal Volumes space usage:\n\n");
+    return format_print(format, stdout, err);
+}
+
 static int print_verbose(const Tare__V1__DiskUsageResponse *usage, Error *err) {
     TRY(print_images(usage, err));
     TRY(print_containers(usage, err));
-    printf("\nLocal Volumes space usage:\n\nVOLUME NAME   LINKS     SIZE\n\n"
-           "Build cache usage: 0B\n\n"
+    TRY(print_volumes(usage, err));
+    printf("\nBuild cache usage: 0B\n\n"
            "CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n");
     return 0;
 }
@@ -188,7 +209,7 @@ const Command command_system_df = {
     .more =
         "Sizes are what the disk holds, as du counts it. Images are their unpacked layers, each "
         "once, and the blobs that they came as; containers are what they wrote, and their "
-        "logs. Client Snapshots are those of containerd's clients, Other is the engine's "
+        "logs; volumes are what lies in directories of the engine's. Client Snapshots are those of containerd's clients, Other is the engine's "
         "database and what is being made or removed.\n\n"
         "Fields of templates: .Active, .Reclaimable, .Size, .TotalCount, .Type.",
     .options = options,

@@ -11,6 +11,7 @@
 #include "cli/template.h"
 #include "proto/tare/v1/container.pb-c.h"
 #include "proto/tare/v1/image.pb-c.h"
+#include "proto/tare/v1/volume.pb-c.h"
 
 typedef struct InspectOptions {
     const char *format, *type;
@@ -46,10 +47,22 @@ static int inspect_image(
     return 0;
 }
 
+static int inspect_volume(
+    Client *client, const char *name, const Output *output, char **ret, Error *err) {
+    (void)output;
+    Tare__V1__VolumeRequest request = TARE__V1__VOLUME_REQUEST__INIT;
+    request.volume = (char *)name;
+    autoreply Tare__V1__InspectVolumeResponse *reply = NULL;
+    TRY(client_call(client, &tare__v1__volumes__descriptor, "Inspect", &request, &reply, err));
+    *ret = text_copy(reply->json);
+    return 0;
+}
+
 static const struct {
     const char *type;
     int (*inspect)(Client *client, const char *name, const Output *output, char **ret, Error *err);
-} kinds[] = {{"container", inspect_container}, {"image", inspect_image}};
+} kinds[] = {
+    {"container", inspect_container}, {"image", inspect_image}, {"volume", inspect_volume}};
 
 static int inspect(Client *client, const char *name, const Output *output, char **ret, Error *err) {
     const char *type = output->type;
@@ -69,7 +82,8 @@ static int check_type(const char *type, Error *err) {
         known |= text_equal(type, kinds[i].type);
     return known ? 0
                  : error_set(err, ERROR_INVALID,
-                       "unknown type: \"%s\": must be one of \"container\", \"image\"", type);
+                       "unknown type: \"%s\": must be one of \"container\", \"image\", \"volume\"",
+                       type);
 }
 
 static int inspect_one(Client *client, const char *name, void *data, Error *err) {
@@ -127,6 +141,10 @@ static int run_image(Cli *cli, const void *values, int argc, char **argv) {
     return run_typed(cli, values, "image", argc, argv);
 }
 
+static int run_volume(Cli *cli, const void *values, int argc, char **argv) {
+    return run_typed(cli, values, "volume", argc, argv);
+}
+
 #define T InspectOptions
 #define FORMAT_ROW                                                                                 \
     { 'f', "format", OPTION_TEXT, offsetof(T, format), "string", FORMAT_ONE_HELP }
@@ -139,18 +157,18 @@ static const Option options[] = {
     FORMAT_ROW,
     SIZE_ROW,
     {0, "type", OPTION_TEXT, offsetof(T, type), "string",
-        "Only inspect objects of the given type (container, image)"},
+        "Only inspect objects of the given type (container, image, volume)"},
     {},
 };
 static const Option container_options[] = {FORMAT_ROW, SIZE_ROW, {}};
-static const Option image_options[] = {FORMAT_ROW, {}};
+static const Option other_options[] = {FORMAT_ROW, {}};
 #undef T
 
 const Command command_inspect = {
     .arguments = "[OPTIONS] NAME|ID [NAME|ID...]",
-    .summary = "Return low-level information on containers and images",
+    .summary = "Return low-level information on containers, images and volumes",
     .more = "A JSON array with one element for each name; containers are looked for before "
-            "images.\n\n"
+            "images, and these before volumes.\n\n"
             "Templates: {{.State.Running}}, {{json .Config}}, {{len .Mounts}}, "
             "{{index .Config.Labels \"name\"}}, {{range .Mounts}}…{{end}}, "
             "{{if .State.Running}}…{{else}}…{{end}}, {{println .Name}}.",
@@ -174,9 +192,19 @@ const Command command_container_inspect = {
 const Command command_image_inspect = {
     .arguments = "[OPTIONS] IMAGE [IMAGE...]",
     .summary = "Display detailed information on one or more images",
-    .options = image_options,
+    .options = other_options,
     .options_size = sizeof(InspectOptions),
     .min = 1,
     .max = -1,
     .run = run_image,
+};
+
+const Command command_volume_inspect = {
+    .arguments = "[OPTIONS] VOLUME [VOLUME...]",
+    .summary = "Display detailed information on one or more volumes",
+    .options = other_options,
+    .options_size = sizeof(InspectOptions),
+    .min = 1,
+    .max = -1,
+    .run = run_volume,
 };

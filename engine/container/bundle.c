@@ -32,7 +32,7 @@ int bundle_write_files(Containers *containers, const ContainerRecord *record, Er
     return network_write_files(containers->with.network, &files, err);
 }
 
-static int root_open(
+int bundle_open_root(
     Containers *containers, const char *id, RootfsAccess access, int *ret_fd, Error *err) {
     autodone(SnapshotMount) mount = {};
     autofree char *place = path_lookup(containers, id);
@@ -48,7 +48,7 @@ static int directory_make(
     int r = file_open_in(root, path, O_PATH, 0, &fd, err);
     if (r != ERROR_NOT_FOUND)
         return r;
-    TRY(root_open(containers, record->id, ROOTFS_WRITE, &writable, err));
+    TRY(bundle_open_root(containers, record->id, ROOTFS_WRITE, &writable, err));
     return file_make_dirs_in(writable, path, 0755, &fd, err);
 }
 
@@ -58,6 +58,7 @@ static SpecInput input_of(const Containers *containers, const ContainerRecord *r
         .record = record,
         .identity = identity,
         .directory = directory,
+        .root = containers->with.config->root,
         .sandbox = record->state->endpoint ? record->state->endpoint->sandbox : NULL,
         .cgroup_v2 = cgroups_are_v2(),
         .no_new_privileges = containers->with.config->no_new_privileges,
@@ -106,7 +107,7 @@ int bundle_make(Containers *containers, const ContainerRecord *record, Error *er
     autoclose int root = -1, bundle = -1;
     TRY(file_make_dirs(mount_point, 0700, err));
     TRY(file_open(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0, &bundle, err));
-    TRY(root_open(containers, record->id, ROOTFS_READ, &root, err));
+    TRY(bundle_open_root(containers, record->id, ROOTFS_READ, &root, err));
     TRY(identity_find(root, spec_user(record), &identity, err));
     TRY(directory_make(containers, record, root, err));
     TRY(probe_write(containers, record, &identity, bundle, err));

@@ -7,6 +7,7 @@
 #include "engine/network/network.h"
 #include "engine/snapshot/snapshot.h"
 #include "engine/store/store.h"
+#include "engine/volume/volume.h"
 
 /* All containers of one engine. Any thread may call anything; calls that change a container block
  * until it has changed and exclude each other per container, readers never wait. A `reference` is a
@@ -18,6 +19,7 @@ typedef struct ContainersOptions {
     Store *store;
     Snapshots *snapshots;
     Images *images;
+    Volumes *volumes;
     Network *network;
     Events *events, *task_events; /* the second: of containerd's services */
 } ContainersOptions;              /* all borrowed */
@@ -58,7 +60,13 @@ typedef struct ContainerStop {
 int container_stop(
     Containers *containers, const char *reference, const ContainerStop *stop, Error *err);
 int container_kill(Containers *containers, const char *reference, const char *signal, Error *err);
-int container_remove(Containers *containers, const char *reference, bool force, Error *err);
+
+typedef struct ContainerRemove {
+    bool force;   /* a running one is killed */
+    bool volumes; /* anonymous ones that nobody else uses go, too; always with --rm */
+} ContainerRemove;
+int container_remove(
+    Containers *containers, const char *reference, const ContainerRemove *remove, Error *err);
 
 /* What is 0 or NULL stays as it is. Holds at once, also for a running container. */
 typedef struct ContainerUpdate {

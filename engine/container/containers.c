@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/container/mount.h"
 #include "engine/container/private.h"
 #include "proto/containerd/events/task.pb-c.h"
 
@@ -155,6 +156,7 @@ int containers_open(const ContainersOptions *options, Containers **ret, Error *e
     adopt_endpoints(containers);
     TRY(monitor_new(exit_ended, containers, &containers->monitor, err));
     images_set_user(options->images, image_use, containers);
+    volumes_set_users(options->volumes, mounts_users, containers);
     *ret = take_ptr(&containers);
     return 0;
 }
@@ -162,6 +164,8 @@ int containers_open(const ContainersOptions *options, Containers **ret, Error *e
 void containers_close(Containers *containers) {
     if (containers->with.images)
         images_set_user(containers->with.images, NULL, NULL);
+    if (containers->with.volumes)
+        volumes_set_users(containers->with.volumes, NULL, NULL);
     monitor_free(containers->monitor);
     for (size_t i = 0; i < containers->n; i++)
         container_unref(containers->container[i]);

@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "engine/container/health.h"
 #include "engine/container/log_config.h"
+#include "engine/container/mount.h"
 #include "engine/container/names.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
@@ -73,6 +74,7 @@ static int record_build(
     record->image->config = config_copy(image->config.config);
     /* until its snapshot exists, a crash leaves something to be removed */
     record->state->status = CONTAINER_REMOVING;
+    record->state->remove_volumes = (JsonBool){true, true};
     *ret = take_ptr(&record);
     return 0;
 }
@@ -136,8 +138,10 @@ static int parts_make(Containers *containers, Container *container, Error *err) 
     if (size > 0 && snapshot_limit(containers->with.snapshots, container->id, size, err) < 0)
         return error_prefix(err, "storage-opt size");
     TRY(make_mark(containers, container->id, err));
+    TRY(mounts_make(containers, record, err));
     ContainerRecord *created = container_record_copy(record);
     created->state->status = CONTAINER_CREATED;
+    created->state->remove_volumes = (JsonBool){};
     return table_update(containers, container, created, err);
 }
 
@@ -147,6 +151,7 @@ int container_create(
     autoptr(Container) container = NULL;
     TRY(record_build(containers, create, &record, err));
     TRY(spec_check(record, err));
+    TRY(mounts_complete(containers, record, err));
     TRY(health_check(record, err));
     TRY(check_together(containers->with.config, record, err));
     TRY(log_config_complete(containers->with.config, record, err));
@@ -155,7 +160,7 @@ int container_create(
     int r = parts_make(containers, container, err);
     if (r < 0) {
         Error ignored = {};
-        remove_finish(containers, container, &ignored);
+        remove_finish(containers, container, true, &ignored);
     } else {
         table_show(containers, container);
     }

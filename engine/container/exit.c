@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/bundle.h"
+#include "engine/container/mount.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
 
@@ -125,7 +126,8 @@ bool exit_handle(Containers *containers, Container *container, const TaskExit *e
     container_event(containers, ended, "die");
     waiters_wake(containers, container, CONTAINER_NOT_RUNNING, (int)ended->state->exit_code.value);
     warn(container, exit_clean_up(containers, container, &err), &err);
-    if (ended->settings->auto_remove.value && remove_finish(containers, container, &err) < 0)
+    mounts_release(containers, ended);
+    if (ended->settings->auto_remove.value && remove_finish(containers, container, true, &err) < 0)
         log_error("container %.12s: cannot remove it: %s", container->id, err.message);
     return truth.known;
 }

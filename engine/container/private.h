@@ -94,8 +94,9 @@ void endpoint_decode(const ContainerEndpoint *from, const char *container, Endpo
 int endpoint_leave(Containers *containers, const ContainerRecord *record, Error *err);
 PortBinding *ports_decode(const JsonObjects *ports, size_t *ret_n);
 
-/* remove.c, under operation: the rest of a removal, however far it had come. */
-int remove_finish(Containers *containers, Container *container, Error *err);
+/* remove.c, under operation: the rest of a removal, however far it had come; of one that begins
+ * now, with its anonymous volumes? */
+int remove_finish(Containers *containers, Container *container, bool volumes, Error *err);
 
 /* revive.c, under operation: goes on if its restart policy says so. */
 void revive_orphan(Containers *containers, Container *container);

@@ -20,11 +20,21 @@ const JsonType container_port_type = {sizeof(T), port_fields};
 
 #define T ContainerMount
 static const JsonField mount_fields[] = {
+    {"type", JSON_TEXT, JSON_AT(type)},
     {"source", JSON_TEXT, JSON_AT(source)},
     {"target", JSON_TEXT, JSON_AT(target)},
     {"propagation", JSON_TEXT, JSON_AT(propagation)},
     {"mode", JSON_TEXT, JSON_AT(mode)},
     {"readOnly", JSON_BOOL, JSON_AT(read_only)},
+    {"strict", JSON_BOOL, JSON_AT(strict)},
+    {"volume", JSON_TEXT, JSON_AT(volume)},
+    {"driver", JSON_TEXT, JSON_AT(driver)},
+    {"volumeLabels", JSON_MAP, JSON_AT(volume_labels)},
+    {"volumeOptions", JSON_MAP, JSON_AT(volume_options)},
+    {"anonymous", JSON_BOOL, JSON_AT(anonymous)},
+    {"noCopy", JSON_BOOL, JSON_AT(no_copy)},
+    {"options", JSON_TEXT, JSON_AT(options)},
+    {"origin", JSON_TEXT, JSON_AT(origin)},
     {},
 };
 const JsonType container_mount_type = {sizeof(T), mount_fields};
@@ -61,6 +71,7 @@ static const JsonField settings_fields[] = {
     {"pidsLimit", JSON_INT, JSON_AT(pids_limit)},
     {"ports", JSON_OBJECTS, JSON_AT(ports), &container_port_type},
     {"mounts", JSON_OBJECTS, JSON_AT(mounts), &container_mount_type},
+    {"volumesFrom", JSON_TEXTS, JSON_AT(volumes_from)},
     {"terminalRows", JSON_UINT, JSON_AT(terminal_rows)},
     {"terminalColumns", JSON_UINT, JSON_AT(terminal_columns)},
     {"restart", JSON_TEXT, JSON_AT(restart)},
@@ -136,6 +147,7 @@ static const JsonField state_fields[] = {
     {"restarting", JSON_BOOL, JSON_AT(restarting)},
     {"stopped", JSON_BOOL, JSON_AT(stopped)},
     {"held", JSON_BOOL, JSON_AT(held)},
+    {"removeVolumes", JSON_BOOL, JSON_AT(remove_volumes)},
     {"error", JSON_TEXT, JSON_AT(error)},
     {"endpoint", JSON_OBJECT, JSON_AT(endpoint), &container_endpoint_type},
     {"health", JSON_OBJECT, JSON_AT(health), &container_health_type},

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
+#include "engine/container/mount_record.h"
 #include "engine/container/oom.h"
 #include "oci/image.h"
 
@@ -15,11 +16,6 @@ typedef struct ContainerPort {
     JsonUint host_port, container_port;
 } ContainerPort;
 
-typedef struct ContainerMount {
-    char *source, *target, *propagation, *mode;
-    JsonBool read_only;
-} ContainerMount;
-
 typedef struct ContainerSettings {
     char *image;                                        /* as the user wrote it */
     JsonTexts command, entrypoint, environment, labels; /* labels, environment: "name=value" */
@@ -30,7 +26,8 @@ typedef struct ContainerSettings {
     JsonInt memory, nano_cpus, pids_limit; /* bytes; 10⁻⁹ CPUs; 0 = none */
     JsonInt stop_timeout;                  /* s, -1: for ever */
     JsonObjects ports;                     /* ContainerPort */
-    JsonObjects mounts;                    /* ContainerMount */
+    JsonObjects mounts;                    /* ContainerMount; when created: all there are */
+    JsonTexts volumes_from;                /* "CONTAINER[:MODE]" */
     JsonUint terminal_rows, terminal_columns, restart_retries;
     char *restart;           /* policy; NULL: "no" */
     char *runtime;           /* as config_runtime knows it; NULL: the default one */
@@ -82,6 +79,7 @@ typedef struct ContainerState {
     JsonBool restarting;         /* running, but between two lives */
     JsonBool stopped;            /* by the user: not to be started when the machine starts */
     JsonBool held;               /* paused by the engine for a while (hold.h) */
+    JsonBool remove_volumes;     /* anonymous ones; of a removal that has begun */
     char *error;                 /* why the last start failed, NULL */
     ContainerEndpoint *endpoint; /* NULL: not connected */
     ContainerHealth *health;     /* of the last run; NULL: not checked */
@@ -99,8 +97,8 @@ typedef struct ContainerRecord {
 /* Docker's word for it: the status, or "restarting". */
 const char *container_state_name(const ContainerState *state);
 
-extern const JsonType container_port_type, container_mount_type, container_endpoint_type,
-    container_health_type, container_health_result_type;
+extern const JsonType container_port_type, container_endpoint_type, container_health_type,
+    container_health_result_type;
 
 /* New, with one reference and empty parts. */
 ContainerRecord *container_record_new(void);

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/hold.h"
+#include "engine/container/mount.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
 #include "engine/container/rootfs.h"
@@ -22,6 +23,7 @@
  *
  *   create   record put as "removing"             removed: record, directory, snapshot
  *            directory and snapshot made          the same
+ *            volumes made and filled              the same; those with names stay
  *            record put as "created"              the container exists
  *   start    exit record of the last run removed  still created or exited, with its old exit code
  *            network attached                     network_start sweeps what no record claims
@@ -36,7 +38,8 @@
  *            network detached                     detached again, which is no error
  *            record put as "exited"               shim, bundle, sockets found and cleaned up
  *            task deleted, shim ended             auto-remove: removed now
- *   remove   record put as "removing"             removed, however far it had come
+ *   remove   record put as "removing"             removed, however far it had come, with the
+ *                                                 anonymous volumes if the record says so
  *
  * A record that says "running" with neither shim nor exit record died with its machine: 255. */
 
@@ -107,10 +110,11 @@ static int recover_one(Containers *containers, Container *container, int64_t unt
     ContainerStatus status = record->state->status;
     unsigned pid = 0;
     if (status == CONTAINER_REMOVING)
-        return remove_finish(containers, container, err);
+        return remove_finish(containers, container, false, err);
     Found found = ask_shim(containers, container, until, &pid);
     if (found == FOUND_STARTED || (found == FOUND_SILENT && status == CONTAINER_RUNNING)) {
         log_info("container %.12s: adopted", container->id);
+        mounts_adopt(containers, record);
         TRY(make_running(containers, container, pid, err));
         TRY(exit_watch(containers, container, "", err));
         if (found == FOUND_STARTED)
@@ -124,7 +128,7 @@ static int recover_one(Containers *containers, Container *container, int64_t unt
     TRY(exit_clean_up(containers, container, err));
     TRY(drop_endpoint(containers, container, err));
     if (record->settings->auto_remove.value)
-        return remove_finish(containers, container, err);
+        return remove_finish(containers, container, true, err);
     return 0;
 }
 
@@ -210,6 +214,7 @@ int containers_recover(Containers *containers, Error *err) {
         {"containers", true, sweep_directory},
     };
     recover_all(containers);
+    volumes_settle(containers->with.volumes);
     for (size_t i = 0; i < array_size(sweeps); i++) {
         autofree char *path =
             path_join(sweeps[i].durable ? config->root : config->state, sweeps[i].name);

@@ -9,6 +9,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "engine/container/capability.h"
+#include "engine/container/mount.h"
 
 enum {
     MEMORY_MIN = 6 << 20,
@@ -50,39 +51,6 @@ static bool has_control(const char *text) {
             return true;
     }
     return false;
-}
-
-static int check_mount(const ContainerMount *mount, Error *err) {
-    static const char *const propagations[] = {
-        "", "private", "rprivate", "shared", "rshared", "slave", "rslave"};
-    autofree char *target = path_clean(mount->target);
-    bool known = false;
-    for (size_t i = 0; i < array_size(propagations); i++)
-        known |= text_equal(propagations[i], mount->propagation ? mount->propagation : "");
-    if (!path_is_absolute(mount->source) || !path_is_absolute(mount->target))
-        return error_set(err, ERROR_INVALID, "invalid mount '%s:%s': both paths must be absolute",
-            mount->source, mount->target);
-    if (text_equal(target, "/"))
-        return error_set(err, ERROR_INVALID, "invalid mount '%s:%s': destination can't be '/'",
-            mount->source, mount->target);
-    if (!known)
-        return error_set(err, ERROR_INVALID, "invalid mount '%s:%s': unknown propagation '%s'",
-            mount->source, mount->target, mount->propagation);
-    return 0;
-}
-
-static int check_mounts(const ContainerSettings *settings, Error *err) {
-    const ContainerMount *item = settings->mounts.item;
-    for (size_t i = 0; i < settings->mounts.n; i++) {
-        TRY(check_mount(&item[i], err));
-        autofree char *target = path_clean(item[i].target);
-        for (size_t j = 0; j < i; j++) {
-            autofree char *other = path_clean(item[j].target);
-            if (text_equal(target, other))
-                return error_set(err, ERROR_INVALID, "Duplicate mount point: %s", target);
-        }
-    }
-    return 0;
 }
 
 static int check_limits(const ContainerSettings *settings, Error *err) {
@@ -137,6 +105,6 @@ int spec_check(const ContainerRecord *record, Error *err) {
     if (settings->user && has_control(settings->user))
         return error_set(err, ERROR_INVALID, "invalid user: it holds a control character");
     TRY(signal_parse(spec_stop_signal(record), &signal, err));
-    TRY(check_mounts(settings, err));
+    TRY(mounts_check(settings, err));
     return check_limits(settings, err);
 }

@@ -11,6 +11,7 @@ typedef struct SpecInput {
     const ContainerRecord *record;
     const Identity *identity;
     const char *directory; /* ROOT/containers/ID: hostname, hosts, resolv.conf */
+    const char *root;      /* ROOT */
     const char *sandbox;   /* network namespace; NULL: the host's, and no /etc files of ours */
     bool cgroup_v2, no_new_privileges;
     const JsonObjects *host_devices; /* OciDevice; for privileged containers */

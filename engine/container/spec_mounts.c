@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "engine/container/mount.h"
 #include "engine/container/spec.h"
 
 /* Docker's default mounts; order matters, as later ones lie within earlier ones. */
@@ -83,11 +84,28 @@ void spec_own_mounts(const ContainerRecord *record, JsonTexts *ret) {
     json_texts_add(ret, "/" CONTAINER_MARK);
 }
 
-/* Read-only binds are so recursively, as Docker's since 25. */
-static void add_user_mount(const ContainerMount *from, OciSpec *spec) {
-    const char *propagation = text_is_empty(from->propagation) ? "rprivate" : from->propagation;
+static void add_tmpfs(const ContainerMount *from, OciSpec *spec) {
+    static const char *const safe[] = {"noexec", "nosuid", "nodev"};
     autofree char *target = path_clean(from->target);
-    OciMount *mount = add(spec, target, "bind", from->source);
+    OciMount *mount = add(spec, target, "tmpfs", "tmpfs");
+    autotexts char **options = texts_split(from->options ? from->options : "", ',');
+    for (size_t i = 0; i < array_size(safe); i++)
+        json_texts_add(&mount->options, safe[i]);
+    for (char **option = options; *option; option++)
+        json_texts_add(&mount->options, *option);
+    if (from->read_only.value)
+        json_texts_add(&mount->options, "ro");
+}
+
+/* Read-only binds are so recursively, as Docker's since 25. */
+static void add_user_mount(const SpecInput *input, const ContainerMount *from, OciSpec *spec) {
+    const char *propagation = text_is_empty(from->propagation) ? "rprivate" : from->propagation;
+    if (mount_kind(from) == MOUNT_TMPFS) {
+        add_tmpfs(from, spec);
+        return;
+    }
+    autofree char *target = path_clean(from->target), *source = mount_source(from, input->root);
+    OciMount *mount = add(spec, target, "bind", source);
     json_texts_add(&mount->options, "rbind");
     if (from->read_only.value)
         json_texts_add(&mount->options, "rro");
@@ -119,7 +137,7 @@ static void add_user_mounts(const SpecInput *input, OciSpec *spec) {
     for (size_t level = 0; mounts->n && level <= deepest; level++) {
         for (size_t i = 0; i < mounts->n; i++) {
             if (depth(&item[i]) == level)
-                add_user_mount(&item[i], spec);
+                add_user_mount(input, &item[i], spec);
         }
     }
 }

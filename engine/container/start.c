@@ -16,6 +16,7 @@
 #include "engine/container/bundle.h"
 #include "engine/container/failure.h"
 #include "engine/container/health.h"
+#include "engine/container/mount.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
 #include "engine/container/spec.h"
@@ -42,13 +43,23 @@ static int sources_make(Start *start, Error *err) {
     for (size_t i = 0; i < mounts->n; i++) {
         const ContainerMount *mount = (const ContainerMount *)mounts->item + i;
         struct stat st;
+        if (mount_kind(mount) != MOUNT_BIND)
+            continue;
         if (stat(mount->source, &st) == 0)
             continue;
-        if (errno != ENOENT)
+        if (errno != ENOENT || mount->strict.value)
             return error_set_errno(err, errno, "cannot stat '%s'", mount->source);
         TRY(file_make_dirs(mount->source, 0755, err));
     }
     return 0;
+}
+
+static int volumes_hold(Start *start, Error *err) {
+    return mounts_hold(start->containers, start->record, err);
+}
+
+static void volumes_release(Start *start) {
+    mounts_release(start->containers, start->record);
 }
 
 /* The exit record of the last run must not be taken for this one's. */
@@ -174,6 +185,7 @@ typedef struct Step {
 static const Step steps[] = {
     {traces_remove, NULL},
     {sources_make, NULL},
+    {volumes_hold, volumes_release},
     {network_connect, network_disconnect},
     {files_write, NULL},
     {bundle_step, task_undo},
@@ -232,6 +244,7 @@ void start_abandon(Containers *containers, Container *container) {
     container->has_task = false;
     task_undo(&start);
     network_disconnect(&start);
+    volumes_release(&start);
 }
 
 static int run(Start *start, Error *err) {
@@ -277,7 +290,7 @@ int start_again(Containers *containers, Container *container, Error *err) {
 /* As Docker: what was to be removed when it ends is removed when it cannot start. */
 static void failed(Containers *containers, Container *container, const ContainerRecord *record) {
     Error err = {};
-    if (record->settings->auto_remove.value && remove_finish(containers, container, &err) < 0)
+    if (record->settings->auto_remove.value && remove_finish(containers, container, true, &err) < 0)
         log_error("container %.12s: cannot remove it: %s", container->id, err.message);
 }
 

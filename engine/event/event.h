@@ -9,7 +9,7 @@
 /* What happened, told to whoever listens in this process. Publishing never blocks: a listener that
  * does not keep up loses the oldest events and is told how many. Any thread. */
 typedef struct Event {
-    const char *type;    /* "container", "image", "network" */
+    const char *type;    /* "container", "image", "network", "volume" */
     const char *action;  /* "create", "pull", "die": Docker's words */
     const char *id;      /* of the actor */
     JsonMap attributes;  /* "name", "image", "exitCode", … */

@@ -1,34 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <errno.h>
 #include <linux/btrfs.h>
-#include <linux/btrfs_tree.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/vfs.h>
 
 #include "base/file.h"
 #include "base/text.h"
 #include "engine/snapshot/driver.h"
+#include "engine/snapshot/subvolume.h"
 
 /* N/fs is a subvolume; a snapshot of it costs one ioctl(2), however large it is (btrfs(5),
  * linux/btrfs.h). Trees are whole: a layer of an image is merged into a snapshot of the one below,
  * whose files then share their extents. */
 
 static int set_up(const char *path, int dir, Error *err) {
-    struct statfs status;
-    if (fstatfs(dir, &status) < 0)
-        return error_set_errno(err, errno, "cannot read the file system of '%s'", path);
-    if (status.f_type != BTRFS_SUPER_MAGIC)
-        return error_set(err, ERROR_UNSUPPORTED, "'%s' is not on btrfs", path);
-    return 0;
-}
-
-static int make_subvolume(int dir, Error *err) {
-    struct btrfs_ioctl_vol_args arguments = {.name = "fs"};
-    if (ioctl(dir, BTRFS_IOC_SUBVOL_CREATE, &arguments) < 0)
-        return error_set_errno(err, errno, "cannot make a btrfs subvolume");
-    return 0;
+    return subvolume_is_possible(dir)
+               ? 0
+               : error_set(err, ERROR_UNSUPPORTED, "'%s' is not on btrfs", path);
 }
 
 static int copy_subvolume(int dir, int from, Error *err) {
@@ -46,7 +34,7 @@ static int prepare(const SnapshotStack *stack, int *ret_fd, Error *err) {
         TRY(snapshot_directory_open(stack, 1, "/fs", &parent, err));
         TRY(copy_subvolume(dir, parent, err));
     } else {
-        TRY(make_subvolume(dir, err));
+        TRY(subvolume_make(dir, "fs", err));
     }
     return snapshot_directory_tree(stack, ret_fd, err);
 }
@@ -64,27 +52,10 @@ static int release(const SnapshotStack *stack, Error *err) {
     return 0;
 }
 
-static int quota_on(int tree, Error *err) {
-    struct btrfs_ioctl_quota_ctl_args on = {.cmd = BTRFS_QUOTA_CTL_ENABLE};
-    if (ioctl(tree, BTRFS_IOC_QUOTA_CTL, &on) < 0 && errno != EEXIST && errno != EINPROGRESS)
-        return error_set_errno(err, errno, "cannot turn on the quotas of btrfs");
-    /* what was there before them has to be counted once */
-    if (ioctl(tree, BTRFS_IOC_QUOTA_RESCAN_WAIT) < 0)
-        return error_set_errno(err, errno, "cannot wait for the quotas of btrfs");
-    return 0;
-}
-
-/* A group 0/ID for each subvolume is made by btrfs itself, once quotas are on; qgroupid 0 is that
- * of the descriptor's subvolume. */
 static int limit(const SnapshotStack *stack, uint64_t bytes, Error *err) {
     autoclose int tree = -1;
-    struct btrfs_ioctl_qgroup_limit_args arguments = {
-        .lim = {.flags = BTRFS_QGROUP_LIMIT_MAX_EXCL, .max_excl = bytes}};
     TRY(snapshot_directory_open(stack, 0, "/fs", &tree, err));
-    TRY(quota_on(tree, err));
-    if (ioctl(tree, BTRFS_IOC_QGROUP_LIMIT, &arguments) < 0)
-        return error_set_errno(err, errno, "cannot limit a btrfs subvolume");
-    return 0;
+    return subvolume_limit(tree, bytes, err);
 }
 
 const SnapshotDriver snapshot_btrfs = {

@@ -6,8 +6,7 @@
 #include "base/text.h"
 
 /* Copies of trees that nobody else changes, with owners, modes, times, extended attributes, holes
- * and hard links. Nothing is followed; both trees are entered by descriptors only. Private to
- * engine/snapshot. */
+ * and hard links. Nothing is followed; both trees are entered by descriptors only. */
 typedef struct CopyLink CopyLink;
 
 typedef struct Copy {

@@ -9,12 +9,14 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/file.h"
+#include "engine/snapshot/subvolume.h"
 
 /* Unsigned, as the shift in QCMD leaves what an int can hold. */
 #define COMMAND(type) QCMD((uint32_t)(type), PRJQUOTA)
@@ -28,9 +30,9 @@ enum {
 
 static int refuse(int sys, Error *err) {
     if (sys == EPERM || sys == EACCES)
-        return error_set_errno(err, sys, "cannot limit the size of a snapshot");
+        return error_set_errno(err, sys, "cannot limit the size of a directory");
     return error_set(err, ERROR_UNSUPPORTED,
-        "the size of a container is limited by project quotas or by btrfs, and this file system "
+        "sizes are limited by project quotas or by btrfs, and this file system "
         "has neither: mount ext4 (made with -O quota,project) or XFS with prjquota");
 }
 
@@ -105,4 +107,25 @@ int quota_set(int directory, uint64_t number, uint64_t bytes, Error *err) {
     uint32_t project = PROJECT_FIRST + offset;
     TRY(set_limit(directory, project, bytes, err));
     return join_tree(directory, project, 0, err);
+}
+
+int quota_make_directory(int dir, const char *name, uint64_t bytes, Error *err) {
+    autoclose int directory = -1;
+    bool subvolume = bytes > 0 && subvolume_is_possible(dir);
+    uint64_t number = 0;
+    if (subvolume)
+        TRY(subvolume_make(dir, name, err));
+    else if (mkdirat(dir, name, 0700) < 0)
+        return error_set_errno(err, errno, "cannot make directory '%s'", name);
+    if (bytes == 0)
+        return 0;
+    TRY(file_open(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &directory, err));
+    if (subvolume && fchmod(directory, 0700) < 0)
+        return error_set_errno(err, errno, "cannot make directory '%s'", name);
+    if (subvolume)
+        return subvolume_limit(directory, bytes, err);
+    /* by chance, as many begin at the same moment */
+    if (getrandom(&number, sizeof number, 0) != sizeof number)
+        return error_set_errno(err, errno, "cannot choose a project");
+    return quota_set(directory, number, bytes, err);
 }

@@ -14,7 +14,7 @@
 #include "base/text.h"
 
 enum {
-    SCHEMA_VERSION = 2
+    SCHEMA_VERSION = 3
 };
 
 static const char *const table_names[] = {
@@ -26,6 +26,7 @@ static const char *const table_names[] = {
     [STORE_NETWORK] = "network",
     [STORE_META] = "meta",
     [STORE_METADATA] = "metadata",
+    [STORE_VOLUME] = "volume",
 };
 _Static_assert(array_size(table_names) == STORE_TABLES, "a name for each table");
 

@@ -20,6 +20,7 @@ typedef enum StoreTable {
     STORE_NETWORK,
     STORE_META,
     STORE_METADATA, /* engine/metadata: by "kind/namespace/name" */
+    STORE_VOLUME,   /* engine/volume: by name */
     STORE_TABLES,
 } StoreTable;
 

@@ -155,7 +155,7 @@ def test_references_of_images(engine, tare, channel, busybox):
 def test_paths_and_words_of_a_container(engine, tare, channel, busybox):
     """Each is refused when the container is created; nothing is left of it."""
     containers = Service(channel, tare["container"], "Containers")
-    mount = tare["container"].BindMount
+    mount = tare["container"].Mount
     for fields in (
         {"mounts": [mount(source="relative", target="/x")]}, {"mounts": [mount(source="/tmp", target="../x")]},
         {"mounts": [mount(source="/tmp", target="/..")]}, {"mounts": [mount(source="/tmp", target="/x/../..")]},

@@ -30,7 +30,8 @@ ORDERS = {
     "containerd.io/gc.root": "1", "containerd.io/snapshot.ref": "evil", "cdi.k8s.io/evil": "vendor.com/device=all",
     "org.systemd.property.ExecStart": "'/evil'", "com.docker.runtime": "/evil", "org.opencontainers.runtime-spec.hooks": "/evil",
 }
-VOLUMES = ("/proc", "/sys", "/dev", "/proc/sys", "/", "..", "/../../etc", "relative", "/link", "/etc/passwd", "/data\n/etc")
+BAD_VOLUMES = ("/proc", "/proc/sys", "proc/../proc", "/", "..", "", ".", "/etc/passwd", "/file-link")
+GOOD_VOLUMES = ("/../../etc", "relative", "/out", "/relative-out", "/data\n/etc", "../../../../var", "/sys/fs/cgroup")
 
 
 @pytest.fixture
@@ -103,7 +104,6 @@ def annotated(layout, descriptor):
 def test_what_an_image_says_orders_nothing(engine, load):
     evil = {
         "Labels": ORDERS,
-        "Volumes": {path: {} for path in VOLUMES},
         "Annotations": ORDERS, "annotations": ORDERS,
         "Runtime": "/evil", "Hooks": {"prestart": [{"path": "/evil"}]}, "HostConfig": {"Privileged": True, "Binds": ["/:/host"]},
         "Privileged": True, "OnBuild": ["RUN /evil"], "ExposedPorts": {"1/tcp": {}, "../2": {}, "x": {}},
@@ -118,6 +118,57 @@ def test_what_an_image_says_orders_nothing(engine, load):
         assert inspect["HostConfig"]["Privileged"] is False and not inspect["HostConfig"]["Binds"]
         assert inspect["HostConfig"]["RestartPolicy"]["Name"] in ("", "no")
         assert inspect["Config"]["Labels"] == ORDERS, "they are words, and shown as such"
+
+
+def volumes(engine):
+    return engine.output("volume", "ls", "-q").split()
+
+
+@pytest.mark.parametrize("path", BAD_VOLUMES)
+def test_places_where_no_image_may_have_a_volume(engine, load, path):
+    load({"declares": ({"Volumes": {path: {}}}, [images.symlink("file-link", "/etc/passwd"), ("etc/passwd", "root:x:0:0::/:/bin/sh\n")])})
+    refusal(engine.tare("run", "--rm", *NOTHING, "declares", "true", code=None))
+    assert engine.output("ps", "-aq") == "" and volumes(engine) == []
+
+
+def test_volumes_of_an_image_stay_in_it(engine, load, canary):
+    """Wherever its words and links lead: a volume is a directory of the engine's, and gets what the image has there."""
+    places = [images.symlink("out", str(canary)), images.symlink("relative-out", "../" * 30 + str(canary)[1:]),
+              images.directory("etc"), ("etc/mine", "of the image"),
+              images.directory("relative"), images.symlink("relative/passwd", str(canary / "passwd")),
+              images.symlink("relative/directory", str(canary / "directory"))]
+    load({"declares": ({"Volumes": {path: {} for path in GOOD_VOLUMES}}, places)})
+    script = "echo x > /out/new; echo x > /relative-out/new; echo x > /relative/new; cat /etc/mine; readlink /relative/passwd"
+    said = engine.output("run", "--name", "hostile", *NOTHING, "declares", "sh", "-c", script)
+    try:
+        assert said == f"of the image{canary / 'passwd'}"
+        found = json.loads(engine.output("inspect", "hostile"))[0]["Mounts"]
+        assert {mount["Type"] for mount in found} == {"volume"} and len(found) == len(volumes(engine))
+        for mount in found:
+            assert mount["Source"] == f"{engine.root}/volumes/{mount['Name']}/_data"
+            assert not any("canary" in file.read_text() for file in pathlib.Path(mount["Source"]).iterdir()
+                           if file.is_file() and not file.is_symlink()), mount
+    finally:
+        engine.tare("rm", "-fv", "hostile")
+    assert volumes(engine) == []
+
+
+def test_a_volume_leads_nowhere(engine, load, canary):
+    """What a container leaves in one is met again by the engine: when it is filled, counted and removed."""
+    load({"plain": ({}, [images.directory("data"), ("data/file", "x")])})
+    volume = engine.root / "volumes" / "hostile" / "_data"
+    script = (f"ln -s {canary} /v/link; ln -s {canary} /v/.tare-fill; mkdir /v/.tare-part; ln -s {canary} /v/.tare-part/x; "
+              f"ln -s {canary} /v/lost+found")
+    engine.tare("run", "--rm", *NOTHING, "-v", "hostile:/v", "plain", "sh", "-c", script)
+    engine.tare("run", "--rm", *NOTHING, "-v", "hostile:/data", "plain", "true")
+    (volume / "link").unlink()
+    engine.tare("run", "--rm", *NOTHING, "-v", "hostile:/data", "plain", "true")
+    engine.tare("system", "df", "-v")
+    assert os.readlink(volume / "lost+found") == str(canary)
+    engine.tare("volume", "rm", "hostile")
+    for name in ("../x", "x/../../y", "..", "/etc", ".new-1", "a\0b".encode().decode().replace("\0", "\n")):
+        engine.tare("volume", "create", name, code=1)
+        engine.tare("volume", "rm", name, code=1)
 
 
 def test_the_environment_of_an_image_is_the_containers_alone(engine, load):

@@ -19,8 +19,8 @@ STDIN, STDOUT, STDERR, HELLO, READY, FAILED, RESIZE, EXIT = 0, 1, 2, 16, 17, 18,
 
 
 def load_messages(directory):
-    """The modules container_pb2, image_pb2 and system_pb2, made by protoc."""
-    names = ["container", "image", "system"]
+    """The modules container_pb2, image_pb2, system_pb2 and volume_pb2, made by protoc."""
+    names = ["container", "image", "system", "volume"]
     files = [f"tare/v1/{name}.proto" for name in names]
     subprocess.run(["protoc", f"-I{PROTO}", f"--python_out={directory}", *files], check=True)
     sys.path.insert(0, str(directory))

@@ -222,7 +222,7 @@ def test_wait_prints_each_exit_code(fake, tare):
 
 @pytest.fixture
 def documents(fake):
-    """One container `c` and one image `i`."""
+    """One container `c`, one image `i` and one volume `v`."""
 
     def inspect(kind, name, response):
         def answer(request):
@@ -234,11 +234,12 @@ def documents(fake):
 
     fake.on("Containers", "Inspect", inspect("container", "c", fake.messages["container"].InspectResponse))
     fake.on("Images", "Inspect", inspect("image", "i", fake.messages["image"].InspectImageResponse))
+    fake.on("Volumes", "Inspect", inspect("volume", "v", fake.messages["volume"].InspectVolumeResponse))
 
 
 def test_inspect_prints_an_array_of_all_that_were_found(tare, documents):
-    result = tare.run("inspect", "c", "none", "i", code=1)
-    assert [document["Id"] for document in json.loads(result.stdout)] == ["c", "i"]
+    result = tare.run("inspect", "c", "none", "i", "v", code=1)
+    assert [document["Id"] for document in json.loads(result.stdout)] == ["c", "i", "v"]
     assert result.stderr == "tare: no such object: none\n"
     assert result.stdout.startswith('[\n    {\n        "Id": "c",\n        "State": {\n            "Running": true\n        },\n')
     assert tare.run("inspect", "none", code=1).stdout == "[]\n"
@@ -438,6 +439,7 @@ def test_prune_asks_first(fake, tare):
     containers, images = fake.messages["container"], fake.messages["image"]
     fake.on("Containers", "Prune", lambda request: containers.PruneContainersResponse(deleted=["c" * 64], space_reclaimed=1500))
     fake.on("Images", "Prune", lambda request: images.PruneImagesResponse(untagged=["a:1"], deleted=["sha256:1"], space_reclaimed=500))
+    fake.on("Volumes", "Prune", lambda request: fake.messages["volume"].PruneVolumesResponse(deleted=["v1"], space_reclaimed=1000))
     question = "Are you sure you want to continue? [y/N] "
     assert tare.run("container", "prune").stdout == f"WARNING! This will remove all stopped containers.\n{question}\n"
     assert tare.run("image", "prune", input="n\n").stdout == f"WARNING! This will remove all dangling images.\n{question}"
@@ -452,4 +454,5 @@ def test_prune_asks_first(fake, tare):
     assert out == f"WARNING! This will remove:\n  - all stopped containers\n  - all dangling images\n\n{question}"
     out = tare.run("system", "prune", "-af", "--volumes").stdout
     assert out == (
-        f"Deleted Containers:\n{'c' * 64}\n\nDeleted Images:\nuntagged: a:1\ndeleted: sha256:1\n\nTotal reclaimed space: 2kB\n")
+        f"Deleted Containers:\n{'c' * 64}\n\nDeleted Volumes:\nv1\n\nDeleted Images:\nuntagged: a:1\ndeleted: sha256:1\n\n"
+        "Total reclaimed space: 3kB\n")

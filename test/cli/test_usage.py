@@ -100,7 +100,9 @@ def test_wrong_argument_counts_are_explained(alone, words, text):
     [
         (["-p", "8000-8010:80"], "port ranges are not supported"),
         (["-p", "--name"], "invalid port mapping '--name'"),
-        (["-v", "name:/data"], "named and anonymous volumes are not supported"),
+        (["-v", "name:"], "empty section between colons"),
+        (["--mount", "type=image,src=a,dst=/b"], "mounts of type 'image' are not supported"),
+        (["-v", "a:/b", "--mount", "dst=/b"], "duplicate mount point: /b"),
         (["-v", "/a:b"], "mount path must be absolute"),
         (["-v", "/a:/b:rx"], "invalid mode: rx"),
         (["-v", "/a:/b", "-v", "/c:/b"], "duplicate mount point: /b"),
@@ -144,7 +146,7 @@ def test_hosts_that_cannot_be(alone):
 
 
 def test_inspect_checks_its_own_words(alone):
-    assert "unknown type" in alone.run("inspect", "--type", "volume", "x", code=1).stderr
+    assert "unknown type" in alone.run("inspect", "--type", "network", "x", code=1).stderr
     assert "template: :1: unclosed action" in alone.run("inspect", "-f", "{{.Id", "x", code=1).stderr
 
 

@@ -31,7 +31,7 @@ def usage(system, engine):
 
 
 def total(answer):
-    return answer.layers_size + answer.content_size + answer.containers_size + answer.clients_size + answer.other_size
+    return answer.layers_size + answer.content_size + answer.containers_size + answer.volumes_size + answer.clients_size + answer.other_size
 
 
 def agrees(system, engine):

@@ -11,6 +11,7 @@
 #include "engine/api/docker/ports.h"
 #include "engine/container/health.h"
 #include "engine/container/log_config.h"
+#include "engine/container/mount.h"
 #include "engine/container/spec.h"
 
 enum {
@@ -77,14 +78,34 @@ static DockerLogConfig *log_config_of(const ContainerRecord *record) {
     return config;
 }
 
-static void add_binds(const ContainerSettings *settings, DockerHostConfig *config) {
+static void add_bind(const ContainerMount *mount, DockerHostConfig *config) {
+    const char *mode = mount->mode ? mount->mode : "";
+    autofree char *bind = text_format("%s:%s%s%s", mount->volume ? mount->volume : mount->source,
+        mount->target, *mode ? ":" : "", mode);
+    json_texts_add(&config->binds, bind);
+}
+
+static void add_mount_spec(const ContainerMount *mount, DockerHostConfig *config) {
+    DockerMountSpec *spec = json_objects_add(&config->mounts, &docker_mount_spec_type);
+    spec->type = text_copy(mount_kind_name(mount_kind(mount)));
+    if (!mount->anonymous.value)
+        spec->source = text_copy(mount->volume ? mount->volume : mount->source);
+    spec->target = text_copy(mount->target);
+    spec->read_only = (JsonBool){mount->read_only.value, true};
+}
+
+/* Each where the user's words belong; what images and other containers wanted is none of them. */
+static void add_requested(const ContainerSettings *settings, DockerHostConfig *config) {
     const ContainerMount *item = settings->mounts.item;
     for (size_t i = 0; i < settings->mounts.n; i++) {
-        const char *mode = item[i].mode ? item[i].mode : "";
-        autofree char *bind =
-            text_format("%s:%s%s%s", item[i].source, item[i].target, *mode ? ":" : "", mode);
-        json_texts_add(&config->binds, bind);
+        if (!item[i].origin)
+            add_bind(&item[i], config);
+        else if (text_equal(item[i].origin, MOUNT_ORIGIN_MOUNT))
+            add_mount_spec(&item[i], config);
+        else if (text_equal(item[i].origin, MOUNT_ORIGIN_TMPFS))
+            json_map_set(&config->tmpfs, item[i].target, item[i].options ? item[i].options : "");
     }
+    docker_copy_texts(&config->volumes_from, &settings->volumes_from);
 }
 
 static void add_paths(JsonTexts *to, const char *const *paths) {
@@ -95,7 +116,7 @@ static void add_paths(JsonTexts *to, const char *const *paths) {
 static DockerHostConfig *host_config_of(const DockerContainerInput *input) {
     const ContainerSettings *settings = input->record->settings;
     DockerHostConfig *config = new (DockerHostConfig);
-    add_binds(settings, config);
+    add_requested(settings, config);
     for (size_t i = 0; i < settings->storage_options.n; i++)
         json_map_set(&config->storage_options, settings->storage_options.key[i],
             settings->storage_options.value[i]);
@@ -155,18 +176,51 @@ static DockerGraphDriver *graph_driver_of(const DockerContainerInput *input) {
     return driver;
 }
 
-static void add_mounts(const ContainerSettings *settings, DockerContainer *document) {
-    const ContainerMount *item = settings->mounts.item;
-    for (size_t i = 0; i < settings->mounts.n; i++) {
-        DockerMount *mount = json_objects_add(&document->mounts, &docker_mount_type);
-        const char *propagation = item[i].propagation;
-        mount->type = text_copy("bind");
-        mount->source = text_copy(item[i].source);
-        mount->destination = path_clean(item[i].target);
-        mount->mode = text_copy(item[i].mode);
-        mount->rw = docker_bool(!item[i].read_only.value);
-        mount->propagation = text_copy(text_is_empty(propagation) ? "rprivate" : propagation);
-    }
+/* Docker's of a volume that was named, or asked for by --mount, is "z" if nothing else was said. */
+static const char *mode_of(const ContainerMount *mount) {
+    bool named = mount_kind(mount) == MOUNT_VOLUME &&
+                 (!mount->origin || text_equal(mount->origin, MOUNT_ORIGIN_MOUNT));
+    return named && text_is_empty(mount->mode) ? "z" : mount->mode;
+}
+
+static void add_mount(const ContainerMount *from, const char *root, DockerContainer *document) {
+    DockerMount *mount = json_objects_add(&document->mounts, &docker_mount_type);
+    MountKind kind = mount_kind(from);
+    bool said = !text_is_empty(from->propagation);
+    mount->type = text_copy(mount_kind_name(kind));
+    mount->name = text_copy(from->volume);
+    mount->source = mount_source(from, root);
+    mount->destination = path_clean(from->target);
+    mount->driver = text_copy(kind == MOUNT_VOLUME ? "local" : NULL);
+    mount->mode = text_copy(mode_of(from));
+    mount->rw = docker_bool(!from->read_only.value);
+    mount->propagation = text_copy(said ? from->propagation : kind == MOUNT_BIND ? "rprivate" : "");
+}
+
+/* --tmpfs is shown in HostConfig alone. */
+static void add_mounts(const DockerContainerInput *input, DockerContainer *document) {
+    const JsonObjects *mounts = &input->record->settings->mounts;
+    const ContainerMount *item = mounts->item;
+    for (size_t i = 0; i < mounts->n; i++)
+        if (!text_equal(item[i].origin, MOUNT_ORIGIN_TMPFS))
+            add_mount(&item[i], input->config->root, document);
+}
+
+static bool has_key(const JsonObjectMap *map, const char *key) {
+    size_t i = 0;
+    while (i < map->n && !text_equal(map->key[i], key))
+        i++;
+    return i < map->n;
+}
+
+/* -v PATH is remembered beside the image's. */
+static void add_volumes(const ContainerRecord *record, DockerConfig *config) {
+    const ContainerMount *item = record->settings->mounts.item;
+    docker_copy_keys(&config->volumes, &record->image->config->volumes);
+    for (size_t i = 0; i < record->settings->mounts.n; i++)
+        if (text_equal(item[i].origin, MOUNT_ORIGIN_PATH) &&
+            !has_key(&config->volumes, item[i].target))
+            json_object_map_add(&config->volumes, item[i].target, &oci_empty_type);
 }
 
 static DockerConfig *config_of(const ContainerRecord *record) {
@@ -194,7 +248,7 @@ static DockerConfig *config_of(const ContainerRecord *record) {
     if (health_of(record, &health) || health.test.n)
         config->healthcheck = json_encode(&oci_healthcheck_type, &health, 0);
     config->image = text_copy(settings->image);
-    docker_copy_keys(&config->volumes, &image->volumes);
+    add_volumes(record, config);
     docker_copy_texts(&config->on_build, &image->on_build);
     docker_copy_texts(&config->shell, &image->shell);
     docker_ports_exposed(record, &config->exposed_ports);
@@ -267,7 +321,7 @@ char *docker_container_inspect(const DockerContainerInput *input) {
         .network_settings = network_settings_of(record),
     };
     add_command(record, &document);
-    add_mounts(record->settings, &document);
+    add_mounts(input, &document);
     char *text = json_encode(&docker_container_type, &document, 0);
     json_done(&docker_container_type, &document);
     return text;

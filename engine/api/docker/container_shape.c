@@ -87,6 +87,17 @@ static const JsonType restart_policy_type = {sizeof(T), restart_policy_fields};
 #define ABSENT_NULL(name)                                                                          \
     { name, JSON_RAW, JSON_AT(absent_raw), .flags = JSON_NULL }
 
+#define T DockerMountSpec
+static const JsonField mount_spec_fields[] = {
+    {"Type", JSON_TEXT, JSON_AT(type), .flags = JSON_ALWAYS},
+    {"Source", JSON_TEXT, JSON_AT(source)},
+    {"Target", JSON_TEXT, JSON_AT(target), .flags = JSON_ALWAYS},
+    {"ReadOnly", JSON_BOOL, JSON_AT(read_only)},
+    {},
+};
+const JsonType docker_mount_spec_type = {sizeof(T), mount_spec_fields};
+#undef T
+
 #define T DockerHostConfig
 static const JsonField host_config_fields[] = {
     {"Binds", JSON_TEXTS, JSON_AT(binds), .flags = JSON_NULL},
@@ -97,7 +108,7 @@ static const JsonField host_config_fields[] = {
     {"RestartPolicy", JSON_OBJECT, JSON_AT(restart_policy), &restart_policy_type},
     {"AutoRemove", JSON_BOOL, JSON_AT(auto_remove), .flags = JSON_ALWAYS},
     ABSENT_TEXT("VolumeDriver"),
-    ABSENT_NULL("VolumesFrom"),
+    {"VolumesFrom", JSON_TEXTS, JSON_AT(volumes_from), .flags = JSON_NULL},
     {"ConsoleSize", JSON_UINTS, JSON_AT(console_size), .flags = JSON_ALWAYS},
     {"CapAdd", JSON_TEXTS, JSON_AT(cap_add), .flags = JSON_NULL},
     {"CapDrop", JSON_TEXTS, JSON_AT(cap_drop), .flags = JSON_NULL},
@@ -151,6 +162,8 @@ static const JsonField host_config_fields[] = {
     ABSENT_INT("CpuPercent"),
     ABSENT_INT("IOMaximumIOps"),
     ABSENT_INT("IOMaximumBandwidth"),
+    {"Mounts", JSON_OBJECTS, JSON_AT(mounts), &docker_mount_spec_type},
+    {"Tmpfs", JSON_MAP, JSON_AT(tmpfs)},
     {"MaskedPaths", JSON_TEXTS, JSON_AT(masked_paths), .flags = JSON_NULL},
     {"ReadonlyPaths", JSON_TEXTS, JSON_AT(readonly_paths), .flags = JSON_NULL},
     {},
@@ -170,8 +183,10 @@ static const JsonType graph_type = {sizeof(T), graph_fields};
 #define T DockerMount
 static const JsonField mount_fields[] = {
     {"Type", JSON_TEXT, JSON_AT(type), .flags = JSON_ALWAYS},
+    {"Name", JSON_TEXT, JSON_AT(name)},
     {"Source", JSON_TEXT, JSON_AT(source), .flags = JSON_ALWAYS},
     {"Destination", JSON_TEXT, JSON_AT(destination), .flags = JSON_ALWAYS},
+    {"Driver", JSON_TEXT, JSON_AT(driver)},
     {"Mode", JSON_TEXT, JSON_AT(mode), .flags = JSON_ALWAYS},
     {"RW", JSON_BOOL, JSON_AT(rw), .flags = JSON_ALWAYS},
     {"Propagation", JSON_TEXT, JSON_AT(propagation), .flags = JSON_ALWAYS},

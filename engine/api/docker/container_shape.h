@@ -40,7 +40,9 @@ typedef struct DockerRestartPolicy {
 } DockerRestartPolicy;
 
 typedef struct DockerHostConfig {
-    JsonTexts binds;
+    JsonTexts binds, volumes_from;
+    JsonObjects mounts; /* DockerMountSpec; only what --mount said */
+    JsonMap tmpfs;
     JsonMap storage_options;
     DockerLogConfig *log_config;
     char *network_mode;
@@ -54,13 +56,19 @@ typedef struct DockerHostConfig {
     JsonTexts masked_paths, readonly_paths;
 } DockerHostConfig;
 
+typedef struct DockerMountSpec {
+    char *type, *source, *target;
+    JsonBool read_only;
+} DockerMountSpec;
+extern const JsonType docker_mount_spec_type;
+
 typedef struct DockerGraphDriver {
     char *name;
     JsonMap data;
 } DockerGraphDriver;
 
 typedef struct DockerMount {
-    char *type, *source, *destination, *mode, *propagation;
+    char *type, *name, *source, *destination, *driver, *mode, *propagation;
     JsonBool rw;
 } DockerMount;
 

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
+#include "engine/api/tare/pairs.h"
 #include "engine/api/tare/services.h"
 #include "engine/container/exec.h"
 
@@ -14,16 +15,6 @@ RPC_SERVICE(containers_service, CONTAINERS_METHODS, tare__v1__containers__descri
 
 static Containers *containers_of(const RpcCall *call) {
     return ((TareServices *)rpc_call_user(call))->containers;
-}
-
-/* From "name=value". */
-static void copy_pairs(JsonMap *to, char *const *from, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        const char *equals = strchr(from[i], '=');
-        autofree char *name =
-            equals ? text_copy_n(from[i], (size_t)(equals - from[i])) : text_copy(from[i]);
-        json_map_set(to, name, equals ? equals + 1 : "");
-    }
 }
 
 static void copy_texts(JsonTexts *to, char *const *from, size_t n) {
@@ -59,17 +50,36 @@ static int copy_ports(
     return 0;
 }
 
-static void copy_mounts(
-    const Tare__V1__CreateContainerRequest *request, ContainerSettings *settings) {
+static const char *const mount_origins[] = {
+    MOUNT_ORIGIN_PATH, MOUNT_ORIGIN_MOUNT, MOUNT_ORIGIN_TMPFS};
+
+static int copy_mounts(
+    const Tare__V1__CreateContainerRequest *request, ContainerSettings *settings, Error *err) {
     for (size_t i = 0; i < request->n_mounts; i++) {
-        const Tare__V1__BindMount *from = request->mounts[i];
+        const Tare__V1__Mount *from = request->mounts[i];
+        bool known = text_is_empty(from->origin);
+        for (size_t k = 0; k < array_size(mount_origins); k++)
+            known |= text_equal(from->origin, mount_origins[k]);
+        if (!known)
+            return error_set(err, ERROR_INVALID, "mount origin unknown: \"%s\"", from->origin);
         ContainerMount *mount = json_objects_add(&settings->mounts, &container_mount_type);
         mount->source = text_copy(from->source);
         mount->target = text_copy(from->target);
         mount->propagation = text_copy(from->propagation);
         mount->mode = text_copy(from->mode);
         mount->read_only = flag(from->read_only);
+        mount->type = copy_text(from->type);
+        mount->volume = copy_text(from->volume);
+        mount->no_copy = flag(from->no_copy);
+        mount->strict = flag(from->strict);
+        mount->origin = copy_text(from->origin);
+        mount->driver = copy_text(from->driver);
+        mount->options = copy_text(from->options);
+        pairs_read(&mount->volume_labels, from->volume_labels, from->n_volume_labels);
+        pairs_read(&mount->volume_options, from->volume_options, from->n_volume_options);
     }
+    copy_texts(&settings->volumes_from, request->volumes_from, request->n_volumes_from);
+    return 0;
 }
 
 static void copy_flags(
@@ -133,14 +143,14 @@ static int copy_settings(
     if (request->health)
         copy_health(request->health, settings);
     settings->log_driver = copy_text(request->log_driver);
-    copy_pairs(&settings->log_options, request->log_options, request->n_log_options);
-    copy_pairs(&settings->storage_options, request->storage_options, request->n_storage_options);
+    pairs_read(&settings->log_options, request->log_options, request->n_log_options);
+    pairs_read(&settings->storage_options, request->storage_options, request->n_storage_options);
     if (request->restart) {
         settings->restart = copy_text(request->restart->name);
         settings->restart_retries = (JsonUint){true, request->restart->maximum_retries};
     }
     copy_flags(request, settings);
-    copy_mounts(request, settings);
+    TRY(copy_mounts(request, settings, err));
     return copy_ports(request, settings, err);
 }
 
@@ -218,7 +228,8 @@ int api_containers_stop(RpcCall *call, const Tare__V1__StopContainerRequest *req
 
 int api_containers_remove(RpcCall *call, const Tare__V1__RemoveContainerRequest *request,
     Tare__V1__ContainerEmpty *response, Error *err) {
-    return container_remove(containers_of(call), request->container, request->force, err);
+    const ContainerRemove remove = {request->force, request->volumes};
+    return container_remove(containers_of(call), request->container, &remove, err);
 }
 
 int api_containers_update(RpcCall *call, const Tare__V1__UpdateContainerRequest *request,

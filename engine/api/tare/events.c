@@ -38,6 +38,10 @@ static bool match_network(const Event *event, const char *value) {
     return is_type(event, "network") && match_actor(event, value);
 }
 
+static bool match_volume(const Event *event, const char *value) {
+    return is_type(event, "volume") && match_actor(event, value);
+}
+
 static bool same_image(const char *name, const char *value) {
     size_t n = name ? strlen(name) : 0;
     size_t tag = strcspn(value, ":");
@@ -67,6 +71,7 @@ static const struct {
     {"label", match_label},
     {"network", match_network},
     {"type", match_type},
+    {"volume", match_volume},
 };
 
 static const char *value_of(const char *filter, size_t row) {

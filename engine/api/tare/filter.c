@@ -121,7 +121,8 @@ static bool match_volume(const Filters *filters, const ContainerRecord *record, 
     const JsonObjects *mounts = &record->settings->mounts;
     for (size_t i = 0; i < mounts->n; i++) {
         const ContainerMount *mount = (const ContainerMount *)mounts->item + i;
-        if (text_equal(mount->source, value) || text_equal(mount->target, value))
+        const char *name = mount->volume ? mount->volume : mount->source;
+        if (text_equal(name, value) || text_equal(mount->target, value))
             return true;
     }
     return false;

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/docker/image.h"
+#include "engine/api/tare/pairs.h"
 #include "engine/api/tare/services.h"
 #include "engine/api/tare/upload.h"
 #include "engine/image/pull.h"
@@ -111,12 +112,7 @@ Tare__V1__ImageSummary *api_image_summary(RpcCall *call, const Image *image) {
     summary->size = (int64_t)image->size;
     summary->containers = summary->shared_size = -1;
     summary->parent = rpc_call_copy(call, image->parent ? image->parent : "");
-    summary->labels = rpc_call_alloc(call, (labels->n + 1) * sizeof(char *));
-    summary->n_labels = labels->n;
-    for (size_t i = 0; i < labels->n; i++) {
-        autofree char *label = text_format("%s=%s", labels->key[i], labels->value[i]);
-        summary->labels[i] = rpc_call_copy(call, label);
-    }
+    summary->labels = pairs_copy(call, labels, &summary->n_labels);
     return summary;
 }
 

@@ -8,6 +8,7 @@
 #include "engine/api/docker/ports.h"
 #include "engine/api/tare/containers.h"
 #include "engine/api/tare/filter.h"
+#include "engine/api/tare/pairs.h"
 #include "engine/api/tare/services.h"
 #include "engine/container/spec.h"
 
@@ -152,12 +153,7 @@ static void add_labels(
     RpcCall *call, const ContainerRecord *record, Tare__V1__ContainerSummary *summary) {
     JsonMap labels = {};
     docker_labels(record, &labels);
-    summary->labels = rpc_call_alloc(call, (labels.n + 1) * sizeof(char *));
-    summary->n_labels = labels.n;
-    for (size_t i = 0; i < labels.n; i++) {
-        autofree char *text = text_format("%s=%s", labels.key[i], labels.value[i]);
-        summary->labels[i] = rpc_call_copy(call, text);
-    }
+    summary->labels = pairs_copy(call, &labels, &summary->n_labels);
     json_map_done(&labels);
 }
 
@@ -175,9 +171,12 @@ static void add_mounts(
     RpcCall *call, const ContainerRecord *record, Tare__V1__ContainerSummary *summary) {
     const JsonObjects *mounts = &record->settings->mounts;
     summary->mounts = rpc_call_alloc(call, (mounts->n + 1) * sizeof(char *));
-    for (size_t i = 0; i < mounts->n; i++)
-        summary->mounts[summary->n_mounts++] =
-            rpc_call_copy(call, ((const ContainerMount *)mounts->item)[i].source);
+    for (size_t i = 0; i < mounts->n; i++) {
+        const ContainerMount *mount = (const ContainerMount *)mounts->item + i;
+        const char *name = mount->volume ? mount->volume : mount->source;
+        if (!text_is_empty(name)) /* a tmpfs has none */
+            summary->mounts[summary->n_mounts++] = rpc_call_copy(call, name);
+    }
 }
 
 static void add_networks(

@@ -21,7 +21,7 @@ static void remove_one(const TareServices *services, RpcCall *call, const Contai
     Tare__V1__PruneContainersResponse *response) {
     ContainerSizes sizes = api_container_sizes(services, record);
     Error ignored;
-    if (container_remove(services->containers, record->id, false, &ignored) < 0)
+    if (container_remove(services->containers, record->id, &(ContainerRemove){}, &ignored) < 0)
         return;
     response->deleted[response->n_deleted++] = rpc_call_copy(call, record->id);
     response->space_reclaimed += (int64_t)sizes.own;

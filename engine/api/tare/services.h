@@ -15,6 +15,7 @@ typedef struct TareServices {
     const char *id; /* the engine's, for ever */
     Snapshots *snapshots;
     Images *images;
+    Volumes *volumes;
     Containers *containers;
     Events *events;
     int64_t started;

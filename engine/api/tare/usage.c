@@ -14,6 +14,7 @@
 #include "engine/api/tare/images.h"
 #include "engine/api/tare/services.h"
 #include "engine/api/tare/system.h"
+#include "engine/api/tare/volumes.h"
 
 /* tare.v1.System.DiskUsage. */
 static int64_t count_containers(
@@ -26,7 +27,8 @@ static int64_t count_containers(
 
 /* The parts of ROOT that are nobody else's: small files, and directories in which others count. */
 static int count_other(const char *root, uint64_t *ret, Error *err) {
-    static const char *const counted[] = {".", "..", "content", "snapshots", "containers"};
+    static const char *const counted[] = {
+        ".", "..", "content", "snapshots", "containers", "volumes"};
     autoclose int dir = -1;
     struct stat status;
     TRY(file_open(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0, &dir, err));
@@ -54,14 +56,17 @@ static int count_disk(
     const char *root = services->config->root;
     autofree char *content = path_join(root, "content"), *logs = path_join(root, "containers");
     SnapshotDisk disk;
-    uint64_t in_content, in_logs, other;
+    autofree char *volumes = path_join(root, "volumes");
+    uint64_t in_content, in_logs, in_volumes, other;
     TRY(snapshots_disk(services->snapshots, &disk, err));
     TRY(file_usage(AT_FDCWD, content, &in_content, err));
     TRY(file_usage(AT_FDCWD, logs, &in_logs, err));
+    TRY(file_usage(AT_FDCWD, volumes, &in_volumes, err));
     TRY(count_other(root, &other, err));
     response->layers_size = (int64_t)disk.layers;
     response->content_size = (int64_t)in_content;
     response->containers_size = (int64_t)(disk.containers + in_logs);
+    response->volumes_size = (int64_t)in_volumes;
     response->clients_size = (int64_t)disk.clients;
     response->other_size = (int64_t)(disk.other + other);
     return 0;
@@ -79,6 +84,7 @@ int api_system_disk_usage(RpcCall *call, const Tare__V1__DiskUsageRequest *reque
     TRY(api_containers_list(call, &wanted, &containers, err));
     TRY(count_disk(services, response, err));
     image_usage(services->images, &list, &usage);
+    TRY(api_volumes_usage(call, &response->volumes, &response->n_volumes, err));
     response->containers = containers.containers;
     response->n_containers = containers.n_containers;
     response->images = rpc_call_alloc(call, (list.n + 1) * sizeof *response->images);

@@ -6,9 +6,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "cli/bind.h"
 #include "cli/environment.h"
 #include "cli/moment.h"
+#include "cli/mount.h"
 #include "cli/port.h"
 #include "cli/reference.h"
 #include "test.h"
@@ -103,47 +103,146 @@ static void bad_ports_are_refused(void **state) {
         "invalid port mapping '8000-8010:80': port ranges are not supported");
 }
 
-static void binds_are_parsed(void **state) {
+static void volumes_are_parsed(void **state) {
     (void)state;
-    Error err = {};
-    Bind bind = {};
-    assert_int_equal(bind_parse("/a/../b:/c//d:ro,rslave", &bind, &err), 0);
-    assert_string_equal(bind.source, "/b");
-    assert_string_equal(bind.target, "/c/d");
-    assert_string_equal(bind.mode, "ro,rslave");
-    assert_string_equal(bind.propagation, "rslave");
-    assert_true(bind.read_only);
-    bind_done(&bind);
-    assert_int_equal(bind_parse("./here:/c", &bind, &err), 0);
     autofree char *directory = getcwd(NULL, 0);
-    autofree char *expected = text_format("%s/here", directory);
-    assert_string_equal(bind.source, expected);
-    assert_string_equal(bind.mode, "");
-    assert_string_equal(bind.propagation, "");
-    assert_false(bind.read_only);
-    bind_done(&bind);
-}
-
-static void bad_binds_are_refused(void **state) {
-    (void)state;
-    static const struct {
-        const char *text;
-        int code;
+    autofree char *here = text_format("%s/here", directory);
+    const struct {
+        const char *text, *type, *origin, *source, *volume, *target, *mode, *propagation;
+        bool read_only, no_copy;
     } rows[] = {
-        {"", ERROR_UNSUPPORTED},
-        {"/data", ERROR_UNSUPPORTED},      // an anonymous volume
-        {"name:/data", ERROR_UNSUPPORTED}, // a named one
-        {"/a:b", ERROR_INVALID},
-        {"/a:/", ERROR_INVALID},
-        {"/a:/..", ERROR_INVALID},
-        {"/a:/b:rx", ERROR_INVALID},
-        {"/a:/b:ro:x", ERROR_INVALID},
+        {"/a/../b:/c//d:ro,rslave", "bind", "", "/b", NULL, "/c/d", "ro,rslave", "rslave", true},
+        {"./here:/c", "bind", "", here, NULL, "/c", "", ""},
+        {"/a:/b:Z,cached", "bind", "", "/a", NULL, "/b", "Z,cached", ""},
+        {"name:/data", "volume", "", NULL, "name", "/data", "", ""},
+        {"name:/data:nocopy,ro,z", "volume", "", NULL, "name", "/data", "nocopy,ro,z", "", true,
+            true},
+        {"/data/", "volume", "path", NULL, NULL, "/data", "", ""},
     };
     for (size_t i = 0; i < array_size(rows); i++) {
-        Bind bind = {};
+        autodone(Mount) mount = {};
         Error err = {};
-        assert_int_equal(bind_parse(rows[i].text, &bind, &err), rows[i].code);
-        assert_null(bind.source);
+        assert_int_equal(mount_parse_volume(rows[i].text, &mount, &err), 0);
+        assert_string_equal(mount.type, rows[i].type);
+        assert_string_equal(mount.origin, rows[i].origin);
+        assert_true(text_equal(mount.source, rows[i].source));
+        assert_true(text_equal(mount.volume, rows[i].volume));
+        assert_string_equal(mount.target, rows[i].target);
+        assert_string_equal(mount.mode, rows[i].mode);
+        assert_string_equal(mount.propagation, rows[i].propagation);
+        assert_int_equal(mount.read_only, rows[i].read_only);
+        assert_int_equal(mount.no_copy, rows[i].no_copy);
+    }
+}
+
+static void bad_volumes_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *words;
+    } rows[] = {
+        {"", "invalid empty volume spec"},
+        {":/x", "invalid spec: :/x: empty section between colons"},
+        {"a:", "invalid spec: a:: empty section between colons"},
+        {"/a::ro", "empty section between colons"},
+        {"relative", "mount path must be absolute"},
+        {"/a:b", "mount path must be absolute"},
+        {"/a:/", "destination can't be '/'"},
+        {"/a:/..", "destination can't be '/'"},
+        {"/", "destination can't be '/'"},
+        {"/a:/b:rx", "invalid mode: rx"},
+        {"/a:/b:nocopy", "invalid mode: nocopy"},
+        {"name:/b:rshared", "invalid mode: rshared"},
+        {"/a:/b:ro:x", "invalid volume specification '/a:/b:ro:x'"},
+    };
+    for (size_t i = 0; i < array_size(rows); i++) {
+        Mount mount = {};
+        Error err = {};
+        assert_int_equal(mount_parse_volume(rows[i].text, &mount, &err), ERROR_INVALID);
+        assert_non_null(strstr(err.message, rows[i].words));
+        assert_null(mount.target);
+    }
+}
+
+static void mounts_are_parsed(void **state) {
+    (void)state;
+    const struct {
+        const char *text, *type, *source, *volume, *target, *options, *propagation;
+        bool read_only, no_copy, strict;
+    } rows[] = {
+        {"dst=/x", "volume", NULL, NULL, "/x", NULL, ""},
+        {"type=volume,src=v,target=/x/,readonly,volume-nocopy=true", "volume", NULL, "v", "/x",
+            NULL, "", true, true},
+        {"type=BIND,source=/a/../b,destination=/x,ro=false,bind-propagation=rshared", "bind", "/b",
+            NULL, "/x", NULL, "rshared", false, false, true},
+        {"type=bind,source=/a,dst=/x,bind-create-src,consistency=cached,bind-recursive=enabled",
+            "bind", "/a", NULL, "/x", NULL, ""},
+        {"type=tmpfs,dst=/x,tmpfs-size=1m,tmpfs-mode=1770", "tmpfs", NULL, NULL, "/x",
+            "size=1048576,mode=1770", ""},
+        {"\"src=v\",\"dst=/a,\"\"b\"\"\"", "volume", NULL, "v", "/a,\"b\"", NULL, ""},
+    };
+    for (size_t i = 0; i < array_size(rows); i++) {
+        autodone(Mount) mount = {};
+        Error err = {};
+        if (mount_parse_option(rows[i].text, &mount, &err) < 0)
+            fail_msg("%s", err.message);
+        assert_string_equal(mount.type, rows[i].type);
+        assert_string_equal(mount.origin, "mount");
+        assert_true(text_equal(mount.source, rows[i].source));
+        assert_true(text_equal(mount.volume, rows[i].volume));
+        assert_string_equal(mount.target, rows[i].target);
+        assert_true(text_equal(mount.options, rows[i].options));
+        assert_string_equal(mount.propagation, rows[i].propagation);
+        assert_int_equal(mount.read_only, rows[i].read_only);
+        assert_int_equal(mount.no_copy, rows[i].no_copy);
+        assert_int_equal(mount.strict, rows[i].strict);
+    }
+    autodone(Mount) mount = {};
+    Error err = {};
+    assert_int_equal(mount_parse_option("dst=/x,volume-driver=local,volume-label=a=b,"
+                                        "volume-opt=type=tmpfs,\"volume-opt=o=size=1m,uid=7\"",
+                         &mount, &err),
+        0);
+    assert_string_equal(mount.driver, "local");
+    assert_string_equal(mount.volume_labels.item[0], "a=b");
+    assert_int_equal(mount.volume_options.n, 2);
+    assert_string_equal(mount.volume_options.item[1], "o=size=1m,uid=7");
+}
+
+static void bad_mounts_are_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *words;
+        int code;
+    } rows[] = {
+        {"", "value is empty", ERROR_INVALID},
+        {"type=volume,src=v", "target is required", ERROR_INVALID},
+        {"type=volume,dst=x", "mount path must be absolute", ERROR_INVALID},
+        {"type=nope,dst=/x", "mount type unknown: \"nope\"", ERROR_INVALID},
+        {"type=image,src=i,dst=/x", "mounts of type 'image' are not supported", ERROR_UNSUPPORTED},
+        {"src,dst=/x", "invalid field 'src' must be a key=value pair", ERROR_INVALID},
+        {"colour=red,dst=/x", "unexpected key 'colour' in 'colour=red'", ERROR_INVALID},
+        {"dst=/x,readonly=maybe", "invalid value for readonly: maybe", ERROR_INVALID},
+        {"dst=/x,volume-subpath=a", "unexpected key 'volume-subpath'", ERROR_INVALID},
+        {"type=bind,dst=/x", "field Source must not be empty", ERROR_INVALID},
+        {"type=tmpfs,src=/a,dst=/x", "field Source must not be specified", ERROR_INVALID},
+        {"type=tmpfs,dst=/x,tmpfs-mode=9", "invalid value for tmpfs-mode: 9", ERROR_INVALID},
+        {"type=tmpfs,dst=/x,tmpfs-size=z", "invalid value for tmpfs-size: z", ERROR_INVALID},
+        {"type=bind,src=/a,dst=/x,volume-nocopy",
+            "cannot mix 'volume-*' options with mount type 'bind'", ERROR_INVALID},
+        {"dst=/x,bind-propagation=slave", "cannot mix 'bind-*' options with mount type 'volume'",
+            ERROR_INVALID},
+        {"dst=/x,tmpfs-size=1", "cannot mix 'tmpfs-*' options", ERROR_INVALID},
+        {"type=bind,src=/a,dst=/x,bind-recursive=disabled", "not supported", ERROR_UNSUPPORTED},
+        {"\"dst=/x", "quoted field", ERROR_INVALID},
+        {"\"dst=/x\"y", "quoted field", ERROR_INVALID},
+        {"dst=\"/x\"", "bare \" in non-quoted field", ERROR_INVALID},
+    };
+    for (size_t i = 0; i < array_size(rows); i++) {
+        Mount mount = {};
+        Error err = {};
+        assert_int_equal(mount_parse_option(rows[i].text, &mount, &err), rows[i].code);
+        assert_non_null(strstr(err.message, rows[i].words));
+        assert_non_null(strstr(err.message, "for \"--mount\" flag"));
     }
 }
 
@@ -210,8 +309,10 @@ int main(void) {
         TEST(env_file_refuses_bad_names),
         TEST(ports_are_parsed_as_docker_does),
         TEST(bad_ports_are_refused),
-        TEST(binds_are_parsed),
-        TEST(bad_binds_are_refused),
+        TEST(volumes_are_parsed),
+        TEST(bad_volumes_are_refused),
+        TEST(mounts_are_parsed),
+        TEST(bad_mounts_are_refused),
         TEST(references_are_shortened_and_tagged),
         TEST(moments_are_times_or_durations),
     };

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/api/tare/volumes.h"
+
+#include <regex.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "engine/api/docker/volume.h"
+#include "engine/api/tare/pairs.h"
+#include "engine/image/prune.h"
+
+RPC_SERVICE(volumes_service, VOLUMES_METHODS, tare__v1__volumes__descriptor);
+
+static Volumes *volumes_of(const RpcCall *call) {
+    return ((TareServices *)rpc_call_user(call))->volumes;
+}
+
+static void fill(RpcCall *call, const Volume *volume, Tare__V1__Volume *message) {
+    autofree char *path = volume_path(volumes_of(call), volume->name);
+    message->name = rpc_call_copy(call, volume->name);
+    message->driver = "local";
+    message->mountpoint = rpc_call_copy(call, path);
+    message->created = volume->created.value;
+    message->labels = pairs_copy(call, &volume->labels, &message->n_labels);
+    message->options = pairs_copy(call, &volume->options, &message->n_options);
+}
+
+static Tare__V1__Volume *message_of(RpcCall *call, const Volume *volume) {
+    Tare__V1__Volume *message = rpc_call_alloc(call, sizeof *message);
+    tare__v1__volume__init(message);
+    fill(call, volume, message);
+    return message;
+}
+
+int api_volumes_create(RpcCall *call, const Tare__V1__CreateVolumeRequest *request,
+    Tare__V1__Volume *response, Error *err) {
+    autoptr(Volume) volume = NULL;
+    JsonMap labels = {}, options = {};
+    pairs_read(&labels, request->labels, request->n_labels);
+    pairs_read(&options, request->options, request->n_options);
+    const VolumeCreate create = {
+        .name = request->name, .driver = request->driver, .labels = &labels, .options = &options};
+    int r = volume_create(volumes_of(call), &create, &volume, err);
+    json_map_done(&labels);
+    json_map_done(&options);
+    TRY(r);
+    fill(call, volume, response);
+    return 0;
+}
+
+int api_volumes_inspect(RpcCall *call, const Tare__V1__VolumeRequest *request,
+    Tare__V1__InspectVolumeResponse *response, Error *err) {
+    autoptr(Volume) volume = NULL;
+    TRY(volume_find(volumes_of(call), request->volume, &volume, err));
+    autofree char *path = volume_path(volumes_of(call), volume->name);
+    autofree char *json = docker_volume_inspect(volume, path);
+    response->json = rpc_call_copy(call, json);
+    return 0;
+}
+
+int api_volumes_remove(RpcCall *call, const Tare__V1__VolumeRequest *request,
+    Tare__V1__VolumeEmpty *response, Error *err) {
+    (void)response;
+    return volume_remove(volumes_of(call), request->volume, NULL, err);
+}
+
+static bool is_used(Volumes *volumes, const Volume *volume) {
+    autodone(JsonTexts) users = {};
+    volume_users(volumes, volume->name, &users);
+    return users.n > 0;
+}
+
+static bool match_dangling(Volumes *volumes, const Volume *volume, const char *value) {
+    bool wanted = text_equal(value, "true") || text_equal(value, "1");
+    return wanted != is_used(volumes, volume);
+}
+
+static bool match_driver(Volumes *volumes, const Volume *volume, const char *value) {
+    (void)volumes;
+    (void)volume;
+    return text_equal(value, "local");
+}
+
+static bool match_label(Volumes *volumes, const Volume *volume, const char *value) {
+    (void)volumes;
+    autofree char *filter = text_format("label=%s", value);
+    return prune_matches(&(PruneFilter){1, &filter}, &volume->labels, 0);
+}
+
+/* An expression that matches anywhere. */
+static bool match_name(Volumes *volumes, const Volume *volume, const char *value) {
+    (void)volumes;
+    regex_t expression;
+    if (text_equal(volume->name, value))
+        return true;
+    if (regcomp(&expression, value, REG_EXTENDED | REG_NOSUB) != 0)
+        return false;
+    bool matches = regexec(&expression, volume->name, 0, NULL, 0) == 0;
+    regfree(&expression);
+    return matches;
+}
+
+static const struct {
+    const char *key;
+    bool (*match)(Volumes *volumes, const Volume *volume, const char *value);
+    bool is_bool, all_must_hold;
+} rows[] = {
+    {"dangling", match_dangling, true, false},
+    {"driver", match_driver, false, false},
+    {"label", match_label, false, true},
+    {"name", match_name, false, false},
+};
+
+static const char *value_of(const char *filter, size_t row) {
+    size_t n = strlen(rows[row].key);
+    return strncmp(filter, rows[row].key, n) == 0 && filter[n] == '=' ? filter + n + 1 : NULL;
+}
+
+static bool is_bool(const char *value) {
+    return text_equal(value, "true") || text_equal(value, "1") || text_equal(value, "false") ||
+           text_equal(value, "0");
+}
+
+static int check_filter(const char *filter, Error *err) {
+    for (size_t i = 0; i < array_size(rows); i++) {
+        const char *value = value_of(filter, i);
+        if (value && (!rows[i].is_bool || is_bool(value)))
+            return 0;
+    }
+    return error_set(err, ERROR_INVALID, "invalid filter '%s'", filter);
+}
+
+static bool matches(
+    Volumes *volumes, const Tare__V1__ListVolumesRequest *request, const Volume *volume) {
+    for (size_t i = 0; i < array_size(rows); i++) {
+        size_t asked = 0, held = 0;
+        for (size_t f = 0; f < request->n_filters; f++) {
+            const char *value = value_of(request->filters[f], i);
+            asked += value != NULL;
+            held += value && rows[i].match(volumes, volume, value);
+        }
+        if (rows[i].all_must_hold ? held < asked : asked > 0 && held == 0)
+            return false;
+    }
+    return true;
+}
+
+int api_volumes_list(RpcCall *call, const Tare__V1__ListVolumesRequest *request,
+    Tare__V1__ListVolumesResponse *response, Error *err) {
+    autodone(VolumeList) list = {};
+    for (size_t i = 0; i < request->n_filters; i++)
+        TRY(check_filter(request->filters[i], err));
+    volume_list(volumes_of(call), &list);
+    response->volumes = rpc_call_alloc(call, (list.n + 1) * sizeof *response->volumes);
+    for (size_t i = 0; i < list.n; i++)
+        if (matches(volumes_of(call), request, list.item[i]))
+            response->volumes[response->n_volumes++] = message_of(call, list.item[i]);
+    return 0;
+}
+
+int api_volumes_usage(RpcCall *call, Tare__V1__Volume ***ret, size_t *ret_n, Error *err) {
+    Volumes *volumes = volumes_of(call);
+    autodone(VolumeList) list = {};
+    (void)err;
+    volume_list(volumes, &list);
+    *ret = rpc_call_alloc(call, (list.n + 1) * sizeof **ret);
+    for (size_t i = 0; i < list.n; i++) {
+        autodone(JsonTexts) users = {};
+        uint64_t size = 0;
+        Error gone; /* it is being removed */
+        volume_usage(volumes, list.item[i], &size, &gone);
+        volume_users(volumes, list.item[i]->name, &users);
+        (*ret)[i] = message_of(call, list.item[i]);
+        (*ret)[i]->links = (int64_t)users.n;
+        (*ret)[i]->size = (int64_t)size;
+    }
+    *ret_n = list.n;
+    return 0;
+}
+
+static bool is_wanted(Volumes *volumes, const Tare__V1__PruneVolumesRequest *request,
+    const PruneFilter *filter, const Volume *volume) {
+    return (request->all || volume_is_anonymous(volume)) && !is_used(volumes, volume) &&
+           prune_matches(filter, &volume->labels, volume->created.value);
+}
+
+int api_volumes_prune(RpcCall *call, const Tare__V1__PruneVolumesRequest *request,
+    Tare__V1__PruneVolumesResponse *response, Error *err) {
+    Volumes *volumes = volumes_of(call);
+    autodone(VolumeList) list = {};
+    const PruneFilter filter = {.n = request->n_filters, .item = request->filters};
+    TRY(prune_check(&filter, err));
+    volume_list(volumes, &list);
+    response->deleted = rpc_call_alloc(call, (list.n + 1) * sizeof(char *));
+    for (size_t i = 0; i < list.n; i++) {
+        const char *name = list.item[i]->name;
+        uint64_t size = 0;
+        Error ignored; /* one that somebody uses or removes meanwhile stays, or has gone */
+        if (!is_wanted(volumes, request, &filter, list.item[i]))
+            continue;
+        volume_usage(volumes, list.item[i], &size, &ignored);
+        if (volume_remove(volumes, name, NULL, &ignored) < 0)
+            continue;
+        response->deleted[response->n_deleted++] = rpc_call_copy(call, name);
+        response->space_reclaimed += (int64_t)size;
+    }
+    return 0;
+}

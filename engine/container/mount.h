@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+#include "engine/container/container.h"
+#include "engine/container/record.h"
+
+/* What a container has mounted besides its root: binds, volumes and tmpfs, in one list of its
+ * settings. The user's words come first; what other containers and the image want is added when the
+ * container is created, and from then on all are alike. */
+typedef enum MountKind {
+    MOUNT_BIND,
+    MOUNT_VOLUME,
+    MOUNT_TMPFS,
+    MOUNT_KINDS
+} MountKind;
+MountKind mount_kind(const ContainerMount *mount); /* of one that was checked */
+const char *mount_kind_name(MountKind kind);
+
+/* Where it comes from on the host; new string, "" for a tmpfs. */
+char *mount_source(const ContainerMount *mount, const char *root);
+
+/* Of the user's words. ERROR_INVALID in Docker's. */
+int mounts_check(const ContainerSettings *settings, Error *err);
+
+/* Adds to words that were checked what --volumes-from and the image's VOLUME say, and names volumes
+ * that have no name. */
+int mounts_complete(Containers *containers, ContainerRecord *record, Error *err);
+
+/* Makes the volumes that are not there, and copies the image's data into empty ones. Under the
+ * container's operation, when its snapshot exists. */
+int mounts_make(Containers *containers, const ContainerRecord *record, Error *err);
+
+/* From before the container's task is made until after it has gone. release undoes what there is
+ * of it. adopt: for one that has run on without an engine. */
+int mounts_hold(Containers *containers, const ContainerRecord *record, Error *err);
+void mounts_release(Containers *containers, const ContainerRecord *record);
+void mounts_adopt(Containers *containers, const ContainerRecord *record);
+
+/* Removes anonymous volumes that only this container uses. */
+void mounts_remove_volumes(Containers *containers, const ContainerRecord *record);
+
+/* A VolumeUsers of the containers. */
+void mounts_users(void *containers, const char *volume, JsonTexts *ret);
