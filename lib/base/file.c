@@ -199,7 +199,6 @@ enum {
 
 typedef struct RemoveTree {
     int top; /* the tree's root, -1 outside */
-    dev_t device;
     int depth;
     bool moved; /* something came to the top */
 } RemoveTree;
@@ -240,19 +239,23 @@ static int move_to_top(RemoveTree *tree, int dir, const char *name, Error *err) 
     return 0;
 }
 
+/* The device would not tell: a bind mount may be of the same one. */
+static bool is_mounted(int fd) {
+    struct statx status;
+    return statx(fd, "", AT_EMPTY_PATH, STATX_TYPE, &status) < 0 ||
+           (status.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+}
+
 static int remove_directory(RemoveTree *tree, int dir, const char *name, Error *err) {
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0)
         return error_set_errno(err, errno, "cannot remove '%s'", name);
-    if (tree->depth == 0) {
-        tree->device = st.st_dev;
-        tree->top = fd;
-    }
-    if (st.st_dev != tree->device) {
+    if (is_mounted(fd)) {
         close(fd);
         return error_set(err, ERROR_STATE, "cannot remove '%s': something is mounted there", name);
     }
+    if (tree->depth == 0)
+        tree->top = fd;
     tree->depth++;
     int r = remove_children(tree, fd, err); /* takes fd */
     tree->depth--;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -145,6 +147,28 @@ static void remove_tree_does_not_follow_links(void **state) {
     assert_int_equal(file_remove(f->root, "a", &err), 0);
 }
 
+/* Also of a directory on the same file system. */
+static void remove_tree_does_not_cross_mounts(void **state) {
+    Fixture *f = *state;
+    Error err = {};
+    int here = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(file_make_dirs_at(f->root, "a/b", 0700, &err), 0);
+    assert_int_equal(file_make_dirs_at(f->dir, "canary/kept", 0700, &err), 0);
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        close(here);
+        skip();
+    }
+    assert_int_equal(chdir(f->path), 0); /* as it is in this namespace */
+    int mounted = mount("canary", "root/a/b", NULL, MS_BIND, NULL);
+    int removed = file_remove_tree(AT_FDCWD, "root", &err);
+    assert_int_equal(setns(here, CLONE_NEWNS), 0); /* to its root directory, too */
+    close(here);
+    assert_int_equal(mounted, 0);
+    assert_int_equal(removed, ERROR_STATE);
+    assert_string_equal(err.message, "cannot remove 'b': something is mounted there");
+    assert_true(file_exists(f->dir, "canary/kept"));
+}
+
 static void remove_tree_needs_few_descriptors(void **state) {
     Fixture *f = *state;
     Error err = {};
@@ -198,6 +222,7 @@ int main(void) {
         IN_DIRECTORY(directories_are_made_inside_the_root),
         IN_DIRECTORY(beneath_refuses_every_symlink),
         IN_DIRECTORY(remove_tree_does_not_follow_links),
+        IN_DIRECTORY(remove_tree_does_not_cross_mounts),
         IN_DIRECTORY(remove_tree_needs_few_descriptors),
         IN_DIRECTORY(make_dirs_says_what_is_in_the_way),
         IN_DIRECTORY(kernel_files_must_exist),
