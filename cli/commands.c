@@ -73,6 +73,7 @@ const CommandRow command_rows[] = {
     {"image", "prune", NULL, &command_image_prune},
     {"image", "pull", NULL, &command_pull},
     {"image", "push", NULL, &command_push},
+    {"image", "referrers", NULL, &command_referrers},
     {"image", "rm", "remove rmi", &command_rmi},
     {"image", "save", NULL, &command_save},
     {"image", "tag", NULL, &command_tag},

@@ -42,6 +42,7 @@ extern const Command command_namespace_rm;
 extern const Command command_ps;
 extern const Command command_pull;
 extern const Command command_push;
+extern const Command command_referrers;
 extern const Command command_rm;
 extern const Command command_rmi;
 extern const Command command_run;

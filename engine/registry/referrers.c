@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/registry/header.h"
 #include "engine/registry/refusal.h"
 #include "engine/registry/session.h"
 #include "engine/registry/upload.h"
 
 enum {
-    INDEX_MAX = 4 << 20
+    INDEX_MAX = 4 << 20,
+    PAGES_MAX = 64
 };
 
 static int decode(const Text *body, OciIndex *ret, Error *err) {
@@ -47,20 +49,38 @@ static int list_tagged(Registry *registry, const char *digest, OciIndex *ret, Er
     return code < 0 ? code : decode(&document.body, ret, err);
 }
 
+static void append(OciIndex *to, OciIndex *page) {
+    OciDescriptor *item = page->manifests.item;
+    for (size_t i = 0; i < page->manifests.n; i++) {
+        OciDescriptor *added = json_objects_add(&to->manifests, &oci_descriptor_type);
+        *added = item[i];
+    }
+    page->manifests.n = 0; // they have moved
+}
+
 /* Returns 1 when the registry has the API. */
 static int list_by_api(Registry *registry, const char *digest, OciIndex *ret, Error *err) {
-    size_t index = endpoint_of(registry);
+    size_t endpoint = endpoint_of(registry);
     autofree char *url =
-        endpoint_url(&registry->endpoints.item[index], registry->path, "referrers", digest);
-    HttpRequest request = {.url = url, .accept = OCI_MEDIA_INDEX, .limit = INDEX_MAX};
-    autodone(HttpResponse) response = {};
-    TRY(session_ask(registry, index, &request, &response, err));
-    if (response.status == 404)
-        return 0;
-    if (response.status != 200)
-        return refusal_explain(&response, registry->name, registry->version, err);
-    TRY(decode(&response.body, ret, err));
-    return 1;
+        endpoint_url(&registry->endpoints.item[endpoint], registry->path, "referrers", digest);
+    for (int pages = 0; url && pages < PAGES_MAX; pages++) {
+        HttpRequest request = {.url = url, .accept = OCI_MEDIA_INDEX, .limit = INDEX_MAX};
+        autodone(HttpResponse) response = {};
+        autodone(OciIndex) page = {};
+        TRY(session_ask(registry, endpoint, &request, &response, err));
+        if (response.status == 404 && pages == 0)
+            return 0;
+        if (response.status != 200)
+            return refusal_explain(&response, registry->name, registry->version, err);
+        TRY(decode(&response.body, &page, err));
+        append(ret, &page);
+        char *next = header_next_page(url, response.link);
+        free(url);
+        url = next;
+    }
+    return url ? error_set(err, ERROR_EXHAUSTED, "the list of referrers has more than %d pages",
+                     PAGES_MAX)
+               : 1;
 }
 
 static void keep_only(OciIndex *index, const char *artifact_type) {

@@ -379,6 +379,34 @@ def test_a_registry_with_referrers_lists_them_itself(fake, other, tool, knows):
     assert bool(fake.asked("/referrers/")) == (knows == "by the list")
 
 
+def test_a_user_sees_referrers(engine, fake, other, tool):
+    """By the list of a tag, or page by page from the registry; the image itself stays where it is."""
+    tag, wanted = push_signed(fake, other, tool, "signature", "sbom")
+    fake.manifests["latest"] = other.manifests["latest"]
+    image = f"{fake.address}/repo:latest"
+    shown = [[row["digest"], row["artifactType"], f"of={row['annotations']['of']}"] for row in wanted]
+
+    def list_referrers(*words):
+        return [line.split() for line in engine.output("image", "referrers", *words, image).splitlines()]
+
+    assert list_referrers() == [["DIGEST", "ARTIFACT", "TYPE", "ANNOTATIONS"], *shown]
+    assert list_referrers("--artifact-type", "application/sbom", "--format", '{{.Digest}} {{.Size}} {{.Label "of"}}') == [[wanted[1]["digest"], str(wanted[1]["size"]), "sbom"]]
+    assert list_referrers("--artifact-type", "none", "--format", "{{.Digest}}") == []
+
+    def hook(handler):
+        if "/referrers/" not in handler.path:
+            return None
+        first = "page" not in handler.path
+        body = json.dumps({"schemaVersion": 2, "manifests": wanted[:1] if first else wanted[1:]}).encode()
+        return handler.answer(200, body, **({"Link": f'<{handler.path}?page=2>; rel="next"'} if first else {}))
+
+    fake.hook = hook
+    del fake.manifests[tag]
+    assert list_referrers()[1:] == shown
+    assert engine.output("images", "-aq") == ""
+    engine.fails(1, "manifest for .*:none not found", "image", "referrers", f"{fake.address}/repo:none")
+
+
 def configured(tmp_path, name, *hosts):
     """hosts.toml of these (address, capabilities); the last is the registry itself."""
     directory = tmp_path / "certs.d" / name

@@ -4,12 +4,15 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/api/tare/images.h"
 #include "engine/api/tare/services.h"
 #include "engine/api/tare/system.h"
 #include "engine/registry/login.h"
+#include "engine/registry/reference.h"
+#include "engine/registry/referrers.h"
 #include "engine/registry/search.h"
 
-/* tare.v1.System.Login and Search. */
+/* tare.v1: what is asked of registries and changes nothing here. */
 static RegistryCredentials credentials_of(const Tare__V1__RegistryCredentials *from) {
     return from ? (RegistryCredentials){from->username, from->password, from->identity_token}
                 : (RegistryCredentials){};
@@ -104,5 +107,45 @@ int api_system_search(RpcCall *call, const Tare__V1__SearchRequest *request,
             response->results[response->n_results++] = result_of(call, result);
     }
     search_results_done(&results);
+    return 0;
+}
+
+static Tare__V1__Referrer *referrer_of(RpcCall *call, const OciDescriptor *from) {
+    Tare__V1__Referrer *referrer = rpc_call_alloc(call, sizeof *referrer);
+    const JsonMap *annotations = &from->annotations;
+    tare__v1__referrer__init(referrer);
+    referrer->digest = rpc_call_copy(call, from->digest);
+    referrer->media_type = rpc_call_copy(call, from->media_type ? from->media_type : "");
+    referrer->artifact_type = rpc_call_copy(call, from->artifact_type ? from->artifact_type : "");
+    referrer->size = (int64_t)from->size.value;
+    referrer->annotations = rpc_call_alloc(call, (annotations->n + 1) * sizeof(void *));
+    for (size_t i = 0; i < annotations->n; i++) {
+        Tare__V1__Referrer__AnnotationsEntry *entry = rpc_call_alloc(call, sizeof *entry);
+        tare__v1__referrer__annotations_entry__init(entry);
+        entry->key = rpc_call_copy(call, annotations->key[i]);
+        entry->value = rpc_call_copy(call, annotations->value[i]);
+        referrer->annotations[referrer->n_annotations++] = entry;
+    }
+    return referrer;
+}
+
+int api_images_referrers(RpcCall *call, const Tare__V1__ReferrersRequest *request,
+    Tare__V1__ReferrersResponse *response, Error *err) {
+    const TareServices *services = rpc_call_user(call);
+    const RegistryCredentials credentials = credentials_of(request->credentials);
+    const char *type = *request->artifact_type ? request->artifact_type : NULL;
+    autodone(Reference) reference = {};
+    autodone(RegistryManifest) manifest = {};
+    autodone(OciIndex) index = {};
+    autoptr(Registry) registry = NULL;
+    TRY(reference_parse(request->reference, &reference, err));
+    TRY(registry_open(&services->config->registry, &reference, &credentials, &registry, err));
+    const char *version = reference.digest ? reference.digest : reference.tag;
+    TRY(registry_get_manifest(registry, version, &manifest, err));
+    TRY(referrers_list(registry, manifest.digest, type, &index, err));
+    response->referrers = rpc_call_alloc(call, (index.manifests.n + 1) * sizeof(void *));
+    for (size_t i = 0; i < index.manifests.n; i++)
+        response->referrers[response->n_referrers++] =
+            referrer_of(call, (OciDescriptor *)index.manifests.item + i);
     return 0;
 }
