@@ -6,6 +6,7 @@ import json
 import os
 import re
 import socket
+import threading
 
 import pytest
 
@@ -268,8 +269,6 @@ def test_an_image_for_several_platforms(fake, other, tool):
 
 
 def test_uploads_side_by_side_are_bounded(fake, other, tool):
-    import threading
-
     layers = [images.tar_bytes([(f"file{i}", os.urandom(1 << 21))]) for i in range(8)]
     config = {"architecture": images.MACHINE, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]}}
     other.image(config=other.add(json.dumps(config).encode()) | {"mediaType": images.OCI_CONFIG},
@@ -287,6 +286,40 @@ def test_uploads_side_by_side_are_bounded(fake, other, tool):
     fake.hook = hook
     said = pulled(tool("push", f"{fake.address}/repo:1"))
     assert most[0] <= 5 and said.count("waiting") == 3 and len(fake.blobs) == 9
+
+
+def test_as_many_at_once_as_the_configuration_says(new_engine, fake, other):
+    """Two of four: each waits for another one beside it, and then a while for a third that must not come."""
+    layers = [images.tar_bytes([(f"file{i}", f"content {i}")]) for i in range(4)]
+    config = {"architecture": images.MACHINE, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]}}
+    other.image(config=other.add(json.dumps(config).encode()) | {"mediaType": images.OCI_CONFIG},
+                layers=[other.add(layer) | {"mediaType": images.OCI_LAYER} for layer in layers])
+    engine = new_engine({"max-concurrent-downloads": 2, "max-concurrent-uploads": 2}).start()
+
+    def counting(server, counts):
+        now, most, come = [0], [0], threading.Condition()
+
+        def hook(handler):
+            if not counts(handler):
+                return
+            with come:
+                now[0] += 1
+                most[0] = max(most[0], now[0])
+                come.notify_all()
+                come.wait_for(lambda: most[0] >= 2, 60)
+                come.wait_for(lambda: most[0] > 2, 0.2)
+                now[0] -= 1  # before the answer: whoever comes after it is no third
+
+        server.hook = hook
+        return most
+
+    digests = {f"/v2/repo/blobs/sha256:{hashlib.sha256(layer).hexdigest()}" for layer in layers}
+    down = counting(other, lambda handler: handler.command == "GET" and handler.path in digests)
+    up = counting(fake, lambda handler: handler.command == "PUT" and "/blobs/uploads/" in handler.path)
+    engine.tare("pull", f"{other.address}/repo")
+    engine.tare("tag", f"{other.address}/repo", f"{fake.address}/repo:1")
+    engine.tare("push", f"{fake.address}/repo:1")
+    assert (down, up) == ([2], [2]) and digests <= {f"/v2/repo/blobs/{digest}" for digest in fake.blobs}
 
 
 def test_to_a_real_registry_and_back(engine, registry, busybox):
