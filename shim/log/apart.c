@@ -276,7 +276,8 @@ static int start_thread(Apart *apart, Error *err) {
 static int set_up(Apart *apart, Error *err) {
     int ends[2];
     TRY(loop_init(&apart->own, err));
-    if ((apart->event_fd = eventfd(0, EFD_CLOEXEC)) < 0 || pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
+    if ((apart->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
+        pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0)
         return error_set_errno(err, errno, "cannot make a pipe");
     apart->reader = (LoopSource){.fd = ends[0], .handle = on_frames, .owner = apart};
     apart->pipe = (LoopSource){.fd = ends[1], .flow = true, .handle = on_pipe, .owner = apart};
@@ -290,8 +291,8 @@ static int set_up(Apart *apart, Error *err) {
 static int await_opening(Apart *apart, Error *err) {
     uint64_t count;
     Error ignored;
-    loop_await(apart->loop, apart->event_fd, -1, &ignored);
-    (void)!read(apart->event_fd, &count, sizeof count);
+    while (read(apart->event_fd, &count, sizeof count) < 0)
+        loop_await(apart->loop, apart->event_fd, -1, &ignored);
     if (apart->inner) {
         loop_watch(apart->loop, &apart->event, EPOLLIN);
         return 0;
