@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -110,6 +111,12 @@ void volumes_settle(Volumes *volumes) {
     }
 }
 
+/* A device may be: then nothing can be put there, and nothing is. */
+static bool is_read_only(int data) {
+    struct statvfs status;
+    return fstatvfs(data, &status) == 0 && (status.f_flag & ST_RDONLY);
+}
+
 static int fill_locked(Volumes *volumes, Volume *volume, int from, Error *err) {
     autoclose int place = -1, data = -1;
     VolumeOptions options;
@@ -117,6 +124,8 @@ static int fill_locked(Volumes *volumes, Volume *volume, int from, Error *err) {
     TRY(volume_options_read(&volume->options, &options, err));
     TRY(volume_mount(volumes, volume->name, &options, err));
     TRY(place_open_data(volumes, volume->name, &data, err));
+    if (is_read_only(data))
+        return 0;
     /* on another file system the stage has to be there, too */
     TRY(options.device ? place_open_data(volumes, volume->name, &place, err)
                        : place_open(volumes, volume->name, &place, err));

@@ -67,10 +67,27 @@ def test_engines_on_one_disk_do_not_share_a_limit(engine, archive, bin_dir):
             assert each.output("run", "--storage-opt", "size=40M", "--name", "mine", "busybox", "sh", "-c", write) == str(24 << 20)
 
 
+def test_a_volume_takes_no_more_than_its_size(engine):
+    """Also what an image brings counts; another volume is as free as before, and so is who comes after it."""
+    write = "dd if=/dev/zero of=/v/big bs=1M count=40 2>&1; sync; stat -c %s /v/big"
+    engine.tare("volume", "create", "--opt", "size=20M", "bounded")
+    output = engine.output("run", "--rm", "-v", "bounded:/v", "busybox", "sh", "-c", write)
+    assert ("No space left" in output or "Disk quota exceeded" in output) and int(output.split()[-1]) <= 20 << 20, output
+    assert engine.output("run", "--rm", "-v", "free:/v", "busybox", "sh", "-c", write).endswith("41943040")
+    engine.tare("volume", "rm", "bounded", "free")
+    engine.tare("volume", "create", "--opt", "size=80M", "bounded")
+    # filled within its project, where names move from the stage
+    assert "busybox" in engine.output("run", "--rm", "-v", "bounded:/bin", "busybox", "ls", "/bin")
+    assert engine.output("run", "--rm", "-v", "bounded:/v", "busybox", "sh", "-c", write).endswith("41943040")
+    engine.tare("volume", "rm", "bounded")
+
+
 def test_a_disk_without_quotas_says_so(new_engine, archive):
     engine = new_engine().start()
     engine.tare("load", "-i", archive)
     engine.fails(125, "storage-opt size: .*(project quotas|no such)", "run", "--rm", "--storage-opt", "size=1G", "busybox", "true")
+    engine.fails(1, "create bad: .*project quotas", "volume", "create", "--opt", "size=1G", "bad")
+    assert engine.output("volume", "ls", "-q") == ""
     engine.fails(125, "unknown option for --storage-opt: colour", "run", "--rm", "--storage-opt", "colour=red", "busybox", "true")
     engine.fails(125, "storage-opt size", "run", "--rm", "--storage-opt", "size=many", "busybox", "true")
     assert engine.output("ps", "-aq") == ""
