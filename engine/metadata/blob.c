@@ -144,8 +144,8 @@ static int verify(const BlobWriter *writer, const char *digest, uint64_t total,
     uint64_t size = blob_writer_offset(writer);
     if (total > 0 && size != total)
         return error_set(err, ERROR_STATE,
-            "unexpected commit size %" PRIu64 ", expected %" PRIu64 ": failed precondition", size,
-            total);
+            "\"%.200s\" failed size validation: %" PRIu64 " != %" PRIu64 ": failed precondition",
+            writer->reference, size, total);
     if (!text_is_empty(expected) && !text_equal(expected, digest))
         return error_set(err, ERROR_STATE,
             "unexpected commit digest %s, expected %.100s: failed precondition", digest, expected);
@@ -166,7 +166,7 @@ static int record(BlobWriter *writer, const char *digest, const JsonMap *labels,
                : error_set(err, ERROR_UNAVAILABLE, "content %s has gone: unavailable", digest);
 }
 
-static void forget_ingest(BlobWriter *writer) {
+void blob_writer_forget(BlobWriter *writer) {
     Error ignored;
     if (!text_is_empty(writer->lease))
         lease_remove(
@@ -187,7 +187,7 @@ int blob_writer_commit(
     if (code == ERROR_EXISTS)
         exists(digest, err);
     if (code == 0 || code == ERROR_EXISTS)
-        forget_ingest(writer);
+        blob_writer_forget(writer);
     return code;
 }
 

@@ -25,7 +25,8 @@ CLEANUP_DEFINE_DONE(BlobStatus, blob_status_done)
 /* ERROR_EXISTS: the namespace has it. ERROR_UNAVAILABLE: another client writes it. */
 int blob_writer_open(
     Metadata *metadata, Content *content, const BlobWrite *write, BlobWriter **ret, Error *err);
-void blob_writer_close(BlobWriter *writer); /* what was not committed stays */
+void blob_writer_close(BlobWriter *writer);  /* what was not committed stays */
+void blob_writer_forget(BlobWriter *writer); /* what was written is nobody's any more */
 CLEANUP_DEFINE(BlobWriter, blob_writer_close)
 uint64_t blob_writer_offset(const BlobWriter *writer);
 int64_t blob_writer_started(const BlobWriter *writer);

@@ -75,8 +75,10 @@ static char *key_of(MetadataKind kind, const char *space, const char *name) {
 }
 
 static int missing(MetadataKind kind, const char *name, Error *err) {
-    return error_set(
-        err, ERROR_NOT_FOUND, "%s \"%.500s\": not found", metadata_kind_name(kind), name);
+    return kind == METADATA_CONTENT
+               ? error_set(err, ERROR_NOT_FOUND, "content digest %.500s: not found", name)
+               : error_set(err, ERROR_NOT_FOUND, "%s \"%.500s\": not found",
+                     metadata_kind_name(kind), name);
 }
 
 int metadata_find(Metadata *metadata, MetadataKind kind, const char *space, const char *name,

@@ -160,6 +160,12 @@ def test_what_is_there_is_not_written_again(api):
             with api.writer(ref="two", **fields):
                 pass
         assert code_of(failure) == CODE.ALREADY_EXISTS
+    # what was written before the digest was named does not stay
+    with pytest.raises(grpc.RpcError) as failure:
+        with api.writer(action=WRITE, ref="three", data=b"same") as (write, _):
+            write(action=COMMIT, expected=digest)
+    assert code_of(failure) == CODE.ALREADY_EXISTS
+    api.fails(CODE.NOT_FOUND, "content.Status", ref="three")
     with pytest.raises(grpc.RpcError) as failure:
         with api.writer(action=STAT):
             pass

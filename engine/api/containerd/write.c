@@ -55,6 +55,7 @@ static int take_expected(Session *session, const Request *request, Error *err) {
     if (!metadata_has(session->caller.services->metadata, METADATA_CONTENT, session->caller.space,
             request->expected))
         return 0;
+    blob_writer_forget(session->writer);
     return error_set(err, ERROR_EXISTS, "blob with expected digest %s exists: already exists",
         request->expected);
 }
