@@ -91,16 +91,6 @@ def test_archives_without_an_image_are_refused(attacked, tmp_path, entries):
     check_refusal(attacked, attacked.load(archive))
 
 
-@pytest.mark.parametrize("bomb", BOMBS)
-def test_bombs_are_refused(attacked, tmp_path, bomb):
-    free = os.statvfs(attacked.peer.directory).f_bavail
-    outcome = attacked.load(layer_corpus.saved(tmp_path / "image.tar", [BOMBS[bomb]()], IMAGE))
-    left = os.statvfs(attacked.peer.directory).f_bavail
-    print(f"{bomb}: {outcome}, {(free - left) * 4 >> 10} MB on the disk")
-    check_refusal(attacked, outcome)
-    assert "no space left" not in outcome.text.lower(), outcome
-
-
 def refuses(attacked, reference, words="", credentials=False):
     check_refusal(attacked, attacked.pull(reference, credentials), words, reference)
 
@@ -215,7 +205,6 @@ def test_a_token_is_for_who_asked_for_it(attacked, fake, other):  # noqa: F811
     attacked("remove", reference)
     assert outcome.code == 0 and other.requests, outcome
     assert all("Authorization" not in headers for _, headers in other.requests)
-    assert all(path.startswith("/token") for path in heard(fake))
 
 
 def test_foreign_layers_name_nobody_to_ask(attacked, fake, other):  # noqa: F811
@@ -279,3 +268,14 @@ def test_labels_and_annotations_order_nothing(attacked, fake, nothing_else):  # 
     finally:
         for reference in references:
             attacked("remove", reference)
+
+
+# The last: an engine that they fill has no room for the rest.
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_bombs_are_refused(attacked, tmp_path, bomb):
+    free = os.statvfs(attacked.peer.directory).f_bavail
+    outcome = attacked.load(layer_corpus.saved(tmp_path / "image.tar", [BOMBS[bomb]()], IMAGE))
+    left = os.statvfs(attacked.peer.directory).f_bavail
+    print(f"{bomb}: {outcome}, {(free - left) * 4 >> 10} MB on the disk")
+    check_refusal(attacked, outcome)
+    assert "no space left" not in outcome.text.lower(), outcome
