@@ -9,6 +9,7 @@ import struct
 
 import pytest
 from bundle import CONFIG, cgroupfs_only, cgroups_of
+from cgroups import needs
 
 
 def fails(runtime, bundle, command="create"):
@@ -146,6 +147,7 @@ def test_program_that_is_no_file(runtime):
 
 
 @cgroupfs_only
+@needs("pids")
 def test_full_cgroup_is_named(runtime):
     bundle = runtime.bundle().args("/bin/sleep", "100")
     bundle.config["linux"]["resources"]["pids"] = {"limit": 1}
@@ -158,6 +160,7 @@ def test_full_cgroup_is_named(runtime):
 
 
 @cgroupfs_only
+@needs("memory")
 def test_memory_limit_that_is_too_low_is_named(runtime):
     bundle = runtime.bundle()
     bundle.config["linux"]["resources"]["memory"] = {"limit": 65536}

@@ -8,6 +8,7 @@ from cgroups import V2, limited, needs
 from harness import wait_until
 
 
+@needs("pids")
 def test_statistics_once(runtime):
     name = runtime.start(limited(runtime, pids={"limit": 77}))
     event = json.loads(runtime.ok("events", "--stats", name).out)

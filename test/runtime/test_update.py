@@ -102,6 +102,7 @@ def test_only_what_lives_is_updated(runtime):
     assert runtime.last_error()["msg"] == "container not running"
 
 
+@needs("pids")
 def test_a_paused_container_stays_paused(runtime):
     name = runtime.start(limited(runtime, pids={"limit": 20}))
     runtime.ok("pause", name)
