@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "engine/container/mount.h"
 #include "engine/container/record.h"
 
 #include <cmocka.h>
@@ -48,6 +49,23 @@ static void half_a_record_is_refused(void **state) {
     }
 }
 
+/* From before there were volumes: all mounts are binds. */
+static void an_older_record_has_binds(void **state) {
+    static const char text[] =
+        "{\"id\":\"x\",\"name\":\"n\",\"settings\":{\"image\":\"i\",\"mounts\":[{\"source\":\"/a\","
+        "\"target\":\"/b\",\"propagation\":\"\",\"mode\":\"ro\",\"readOnly\":true}]},"
+        "\"image\":{\"id\":\"i\",\"config\":{}},\"state\":{\"status\":\"exited\"}}";
+    autoptr(ContainerRecord) record = NULL;
+    Error err = {};
+    assert_int_equal(container_record_decode(text, &record, &err), 0);
+    const ContainerMount *mount = record->settings->mounts.item;
+    autofree char *source = mount_source(mount, "/root");
+    assert_int_equal(mount_kind(mount), MOUNT_BIND);
+    assert_string_equal(source, "/a");
+    assert_int_equal(mounts_check(record->settings, &err), 0);
+    assert_null(mount->origin);
+}
+
 static void a_reset_state_has_no_endpoint(void **state) {
     autoptr(ContainerRecord) record = sample();
     record->state->endpoint = calloc(1, sizeof(ContainerEndpoint));
@@ -65,6 +83,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_copy_is_equal_and_independent),
         cmocka_unit_test(half_a_record_is_refused),
+        cmocka_unit_test(an_older_record_has_binds),
         cmocka_unit_test(a_reset_state_has_no_endpoint),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
