@@ -337,7 +337,8 @@ int image_point(Metadata *metadata, const char *space, const char *name,
 }
 
 static MetadataRecord *target_of(const Fetch *fetch, const RegistryManifest *document) {
-    MetadataRecord *target = metadata_record_new(METADATA_IMAGE, fetch->space, fetch->name);
+    const char *name = fetch->name ? fetch->name : ""; /* it is only pointed at, never stored */
+    MetadataRecord *target = metadata_record_new(METADATA_IMAGE, fetch->space, name);
     target->digest = text_copy(document->digest);
     target->media_type = text_copy(document->media_type);
     target->size = (JsonInt){true, (int64_t)document->body.length};
