@@ -32,12 +32,16 @@ static void take_options(
     task_options_done(&options);
 }
 
+static char *copy_or(const char *text, const char *otherwise) {
+    return text_copy(text_is_empty(text) ? otherwise : text);
+}
+
 static int take_params(
     const ShimArguments *arguments, const Params *params, Bootstrap *ret, Error *err) {
     ret->form = BOOTSTRAP_PROTOBUF;
     ret->debug = ret->debug || params->log_level <= LEVEL_DEBUG;
-    ret->address = text_copy(params->containerd_grpc_address);
-    ret->publish_binary = text_copy(params->containerd_binary);
+    ret->address = copy_or(params->containerd_grpc_address, arguments->address);
+    ret->publish_binary = copy_or(params->containerd_binary, arguments->publish_binary);
     if (*params->containerd_ttrpc_address)
         setenv("TTRPC_ADDRESS", params->containerd_ttrpc_address, 1);
     for (size_t i = 0; i < params->n_extensions; i++)
@@ -87,9 +91,9 @@ int bootstrap_read(const ShimArguments *arguments, Bootstrap *ret, Error *err) {
         TRY(fd_read_all(STDIN_FILENO, INPUT_MAX, &input, err));
     if (input.length)
         TRY(take_input(arguments, &input, ret, err));
-    if (text_is_empty(ret->address))
+    if (!ret->address)
         ret->address = text_copy(arguments->address);
-    if (text_is_empty(ret->publish_binary))
+    if (!ret->publish_binary)
         ret->publish_binary = text_copy(arguments->publish_binary);
     return 0;
 }
