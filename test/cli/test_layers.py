@@ -79,7 +79,7 @@ def test_the_writable_layer_is_all_that_changes(engine, layered_image):
         assert engine.output("run", "--rm", layered_image, "uname", "-r") == os.uname().release
     finally:
         engine.tare("rm", "-f", name)
-    assert not upper.exists()
+    wait_until(lambda: not upper.exists(), 60, "the writable layer to be removed")
 
 
 def test_a_commit_adds_one_layer_that_never_shrinks_the_image(engine, layered_image):
