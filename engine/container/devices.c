@@ -39,12 +39,8 @@ static void add(JsonObjects *ret, const char *path, const struct stat *st) {
 }
 
 static int walk(int parent, const char *path, unsigned depth, JsonObjects *ret, Error *err) {
-    autoclose int fd = -1;
-    TRY(file_open(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd, err));
-    DIR *directory = fdopendir(fd);
-    if (!directory)
-        return error_set_errno(err, errno, "cannot list '%s'", path);
-    fd = -1; /* closedir closes it */
+    DIR *directory;
+    TRY(file_open_directory(parent, path, &directory, err));
     for (struct dirent *entry; (entry = readdir(directory));) {
         struct stat st;
         if (text_equal(entry->d_name, ".") || text_equal(entry->d_name, ".."))

@@ -191,13 +191,10 @@ static int copy_entries(Copy *copy, DIR *stream, int to, Error *err) {
 }
 
 static int copy_open(Copy *copy, int from, const char *name, int to, Error *err) {
-    autoclose int target = -1, source = -1;
+    autoclose int target = -1;
+    DIR *stream;
     TRY(file_open(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &target, err));
-    TRY(file_open(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &source, err));
-    DIR *stream = fdopendir(source);
-    if (!stream)
-        return error_set_errno(err, errno, "cannot list '%s'", name);
-    take_fd(&source);
+    TRY(file_open_directory(from, name, &stream, err));
     int code = copy_entries(copy, stream, target, err);
     closedir(stream);
     return code;

@@ -66,10 +66,9 @@ static int merge_entries(Copy *copy, DIR *stream, int to, Error *err) {
 
 static int merge_open(Copy *copy, int from, const char *name, int to, Error *err) {
     autoclose int target = -1;
-    int source;
+    DIR *stream;
     TRY(file_open(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &target, err));
-    TRY(file_open(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &source, err));
-    DIR *stream = fdopendir(source);
+    TRY(file_open_directory(from, name, &stream, err));
     int code = merge_entries(copy, stream, target, err);
     closedir(stream);
     return code;
@@ -84,9 +83,9 @@ static int merge_directory(Copy *copy, int from, const char *name, int to, Error
 }
 
 static int empty(int tree, Error *err) {
-    int fd, code = 0;
-    TRY(file_open(tree, ".", O_RDONLY | O_DIRECTORY, 0, &fd, err));
-    DIR *stream = fdopendir(fd);
+    DIR *stream;
+    int code = 0;
+    TRY(file_open_directory(tree, ".", &stream, err));
     const struct dirent *entry;
     while (code == 0 && (entry = readdir(stream)))
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
@@ -134,12 +133,11 @@ static int strip_entries(DIR *stream, unsigned depth, Error *err) {
 }
 
 static int strip_directory(int dir, const char *name, unsigned depth, Error *err) {
-    int fd;
+    DIR *stream;
     if (depth >= COPY_DEPTH_MAX)
         return error_set(
             err, ERROR_EXHAUSTED, "'%s': more than %d directories deep", name, COPY_DEPTH_MAX);
-    TRY(file_open(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd, err));
-    DIR *stream = fdopendir(fd);
+    TRY(file_open_directory(dir, name, &stream, err));
     int code = strip_entries(stream, depth + 1, err);
     closedir(stream);
     return code;

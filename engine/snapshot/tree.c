@@ -68,6 +68,11 @@ static int walk(int dir, const char *name, int depth, Count *count, Error *err) 
                    ? 0
                    : error_set_errno(err, errno, "cannot count usage");
     DIR *stream = fdopendir(fd);
+    if (!stream) {
+        error_set_errno(err, errno, "cannot count usage");
+        close(fd);
+        return err->code;
+    }
     int code = walk_entries(stream, depth, count, err);
     closedir(stream);
     return code;

@@ -49,6 +49,19 @@ int file_open(int dir, const char *path, int flags, mode_t mode, int *ret_fd, Er
     return 0;
 }
 
+int file_open_directory(int dir, const char *path, DIR **ret, Error *err) {
+    int fd;
+    TRY(file_open(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0, &fd, err));
+    DIR *stream = fdopendir(fd);
+    if (!stream) {
+        int sys = errno;
+        close(fd);
+        return error_set_errno(err, sys, "cannot list '%s'", path);
+    }
+    *ret = stream;
+    return 0;
+}
+
 enum {
     SYMLINKS_MAX = 40 /* as the kernel's, path_resolution(7) */
 };

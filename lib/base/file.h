@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,6 +30,7 @@ char *file_follow(int dir, const char *parent, const char *name);
 
 /* openat(2) of a path of our own, with O_CLOEXEC. */
 int file_open(int dir, const char *path, int flags, mode_t mode, int *ret_fd, Error *err);
+int file_open_directory(int dir, const char *path, DIR **ret, Error *err); /* no symlink; to list */
 
 /* mkdir -p of a path of our own; the last component gets `mode` exactly if it is new. */
 int file_make_dirs(const char *path, mode_t mode, Error *err);

@@ -74,6 +74,11 @@ static int walk_directory(int dir, const char *name, int depth, Count *count, Er
                    ? 0
                    : error_set_errno(err, errno, "cannot count what '%s' takes", name);
     DIR *stream = fdopendir(fd);
+    if (!stream) {
+        error_set_errno(err, errno, "cannot count what '%s' takes", name);
+        close(fd);
+        return err->code;
+    }
     int code = walk_entries(stream, depth + 1, count, err);
     closedir(stream);
     return code;

@@ -35,7 +35,10 @@ static int count_other(const char *root, uint64_t *ret, Error *err) {
     if (fstat(dir, &status) < 0)
         return error_set_errno(err, errno, "cannot read '%s'", root);
     *ret = (uint64_t)status.st_blocks * 512;
-    DIR *stream = fdopendir(take_fd(&dir));
+    DIR *stream = fdopendir(dir);
+    if (!stream)
+        return error_set_errno(err, errno, "cannot list '%s'", root);
+    take_fd(&dir);
     const struct dirent *entry;
     int code = 0;
     while (code == 0 && (entry = readdir(stream))) {
