@@ -15,6 +15,9 @@ typedef enum MountKind {
 MountKind mount_kind(const ContainerMount *mount); /* of one that was checked */
 const char *mount_kind_name(MountKind kind);
 
+/* The volume's name, or the bind's source; borrowed. NULL or "": a tmpfs. */
+const char *mount_name(const ContainerMount *mount);
+
 /* Where it comes from on the host; new string, "" for a tmpfs. */
 char *mount_source(const ContainerMount *mount, const char *root);
 

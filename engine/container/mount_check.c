@@ -31,9 +31,13 @@ MountKind mount_kind(const ContainerMount *mount) {
     return kind;
 }
 
+const char *mount_name(const ContainerMount *mount) {
+    return mount->volume ? mount->volume : mount->source;
+}
+
 char *mount_source(const ContainerMount *mount, const char *root) {
     if (mount_kind(mount) == MOUNT_VOLUME)
-        return text_format("%s/volumes/%s/_data", root, mount->volume);
+        return volume_path_in(root, mount->volume);
     return text_copy(mount->source ? mount->source : "");
 }
 

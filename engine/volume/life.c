@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,11 +209,9 @@ static void adopt(Volumes *volumes, const char *name) {
 
 void volumes_adopt_directories(Volumes *volumes) {
     Error ignored;
-    int copy = fcntl(volumes->dir, F_DUPFD_CLOEXEC, 3);
-    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    if (!stream)
+    DIR *stream;
+    if (file_open_directory(volumes->dir, ".", &stream, &ignored) < 0)
         return;
-    rewinddir(stream);
     const struct dirent *entry;
     while ((entry = readdir(stream))) {
         const char *name = entry->d_name;

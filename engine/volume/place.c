@@ -68,11 +68,9 @@ int place_open_data(const Volumes *volumes, const char *name, int *ret_fd, Error
 
 void places_sweep(Volumes *volumes) {
     Error err;
-    int copy = fcntl(volumes->dir, F_DUPFD_CLOEXEC, 3);
-    DIR *stream = copy < 0 ? NULL : fdopendir(copy);
-    if (!stream)
+    DIR *stream;
+    if (file_open_directory(volumes->dir, ".", &stream, &err) < 0)
         return;
-    rewinddir(stream);
     const struct dirent *entry;
     while ((entry = readdir(stream))) {
         const char *name = entry->d_name;

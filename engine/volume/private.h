@@ -5,8 +5,8 @@
 /* What the files of this folder share. Locks, in this order: Volume.operation, held over I/O;
  * Volumes.mutex, held for a few instructions; then the containers' and the store's. */
 struct Volumes {
-    char *path; /* ROOT/volumes */
-    int dir;    /* the same, open */
+    char *root;
+    int dir; /* ROOT/volumes */
     Store *store;
     Events *events;
     pthread_mutex_t mutex; /* guards what follows */

@@ -57,6 +57,7 @@ void volume_name_generate(char ret[65]);
 
 /* ROOT/volumes/NAME/_data; new string. */
 char *volume_path(const Volumes *volumes, const char *name);
+char *volume_path_in(const char *root, const char *name);
 
 /* One that exists already, whatever its options, is success, as with Docker. */
 typedef struct VolumeCreate {

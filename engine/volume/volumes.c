@@ -83,7 +83,12 @@ void volume_list(Volumes *volumes, VolumeList *ret) {
 }
 
 char *volume_path(const Volumes *volumes, const char *name) {
-    return text_format("%s/%s/" PLACE_DATA, volumes->path, name);
+    return volume_path_in(volumes->root, name);
+}
+
+char *volume_path_in(const char *root, const char *name) {
+    autofree char *path = path_join(root, "volumes");
+    return text_format("%s/%s/" PLACE_DATA, path, name);
 }
 
 int volume_usage(Volumes *volumes, const Volume *volume, uint64_t *ret, Error *err) {
@@ -130,11 +135,12 @@ static int load_all(Volumes *volumes, Error *err) {
 
 int volumes_open(const char *root, Store *store, Events *events, Volumes **ret, Error *err) {
     autoptr(Volumes) volumes = new (Volumes);
-    *volumes = (Volumes){.path = path_join(root, "volumes"), .store = store, .events = events};
+    autofree char *path = path_join(root, "volumes");
+    *volumes = (Volumes){.root = text_copy(root), .store = store, .events = events};
     pthread_mutex_init(&volumes->mutex, NULL);
     volumes->dir = -1;
-    TRY(file_make_dirs(volumes->path, 0700, err));
-    TRY(file_open(AT_FDCWD, volumes->path, O_RDONLY | O_DIRECTORY, 0, &volumes->dir, err));
+    TRY(file_make_dirs(path, 0700, err));
+    TRY(file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, &volumes->dir, err));
     places_sweep(volumes);
     TRY(load_all(volumes, err));
     volumes_adopt_directories(volumes);
@@ -151,6 +157,6 @@ void volumes_close(Volumes *volumes) {
     if (volumes->dir >= 0)
         close(volumes->dir);
     pthread_mutex_destroy(&volumes->mutex);
-    free(volumes->path);
+    free(volumes->root);
     free(volumes);
 }

@@ -80,8 +80,8 @@ static DockerLogConfig *log_config_of(const ContainerRecord *record) {
 
 static void add_bind(const ContainerMount *mount, DockerHostConfig *config) {
     const char *mode = mount->mode ? mount->mode : "";
-    autofree char *bind = text_format("%s:%s%s%s", mount->volume ? mount->volume : mount->source,
-        mount->target, *mode ? ":" : "", mode);
+    autofree char *bind =
+        text_format("%s:%s%s%s", mount_name(mount), mount->target, *mode ? ":" : "", mode);
     json_texts_add(&config->binds, bind);
 }
 
@@ -89,7 +89,7 @@ static void add_mount_spec(const ContainerMount *mount, DockerHostConfig *config
     DockerMountSpec *spec = json_objects_add(&config->mounts, &docker_mount_spec_type);
     spec->type = text_copy(mount_kind_name(mount_kind(mount)));
     if (!mount->anonymous.value)
-        spec->source = text_copy(mount->volume ? mount->volume : mount->source);
+        spec->source = text_copy(mount_name(mount));
     spec->target = text_copy(mount->target);
     spec->read_only = (JsonBool){mount->read_only.value, true};
 }

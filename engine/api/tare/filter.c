@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/docker/ports.h"
+#include "engine/container/mount.h"
 
 typedef ContainerFilters Filters;
 
@@ -121,8 +122,7 @@ static bool match_volume(const Filters *filters, const ContainerRecord *record, 
     const JsonObjects *mounts = &record->settings->mounts;
     for (size_t i = 0; i < mounts->n; i++) {
         const ContainerMount *mount = (const ContainerMount *)mounts->item + i;
-        const char *name = mount->volume ? mount->volume : mount->source;
-        if (text_equal(name, value) || text_equal(mount->target, value))
+        if (text_equal(mount_name(mount), value) || text_equal(mount->target, value))
             return true;
     }
     return false;

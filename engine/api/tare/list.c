@@ -10,6 +10,7 @@
 #include "engine/api/tare/filter.h"
 #include "engine/api/tare/pairs.h"
 #include "engine/api/tare/services.h"
+#include "engine/container/mount.h"
 #include "engine/container/spec.h"
 
 /* tare.v1.Containers.List: answered from records in memory; no shim is asked. */
@@ -173,7 +174,7 @@ static void add_mounts(
     summary->mounts = rpc_call_alloc(call, (mounts->n + 1) * sizeof(char *));
     for (size_t i = 0; i < mounts->n; i++) {
         const ContainerMount *mount = (const ContainerMount *)mounts->item + i;
-        const char *name = mount->volume ? mount->volume : mount->source;
+        const char *name = mount_name(mount);
         if (!text_is_empty(name)) /* a tmpfs has none */
             summary->mounts[summary->n_mounts++] = rpc_call_copy(call, name);
     }
