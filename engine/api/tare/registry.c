@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/api/tare/boolean.h"
 #include "engine/api/tare/images.h"
 #include "engine/api/tare/services.h"
 #include "engine/api/tare/system.h"
@@ -25,36 +26,28 @@ int api_system_login(RpcCall *call, const Tare__V1__LoginRequest *request,
     return registry_login(&services->config->registry, request->registry, &credentials, err);
 }
 
-static bool is_true(const char *value) {
-    return text_equal(value, "true") || text_equal(value, "1");
-}
-
 static bool match_stars(const SearchResult *result, const char *value) {
     return result->star_count.value >= strtoll(value, NULL, 10);
 }
 
 static bool match_official(const SearchResult *result, const char *value) {
-    return result->is_official.value == is_true(value);
+    return result->is_official.value == boolean_is_true(value);
 }
 
 static bool match_automated(const SearchResult *result, const char *value) {
-    return result->is_automated.value == is_true(value);
+    return result->is_automated.value == boolean_is_true(value);
 }
 
 static bool is_number(const char *value) {
     return *value && strspn(value, "0123456789") == strlen(value);
 }
 
-static bool is_bool(const char *value) {
-    return is_true(value) || text_equal(value, "false") || text_equal(value, "0");
-}
-
 static const struct {
     const char *start;
     bool (*match)(const SearchResult *result, const char *value);
     bool (*check)(const char *value);
-} rows[] = {{"is-automated=", match_automated, is_bool}, {"is-official=", match_official, is_bool},
-    {"stars=", match_stars, is_number}};
+} rows[] = {{"is-automated=", match_automated, boolean_is_valid},
+    {"is-official=", match_official, boolean_is_valid}, {"stars=", match_stars, is_number}};
 
 static int check_filters(const Tare__V1__SearchRequest *request, Error *err) {
     for (size_t f = 0; f < request->n_filters; f++) {

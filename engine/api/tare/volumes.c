@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/docker/volume.h"
+#include "engine/api/tare/boolean.h"
 #include "engine/api/tare/pairs.h"
 #include "engine/image/prune.h"
 
@@ -72,8 +73,7 @@ static bool is_used(Volumes *volumes, const Volume *volume) {
 }
 
 static bool match_dangling(Volumes *volumes, const Volume *volume, const char *value) {
-    bool wanted = text_equal(value, "true") || text_equal(value, "1");
-    return wanted != is_used(volumes, volume);
+    return boolean_is_true(value) != is_used(volumes, volume);
 }
 
 static bool match_driver(Volumes *volumes, const Volume *volume, const char *value) {
@@ -117,15 +117,10 @@ static const char *value_of(const char *filter, size_t row) {
     return strncmp(filter, rows[row].key, n) == 0 && filter[n] == '=' ? filter + n + 1 : NULL;
 }
 
-static bool is_bool(const char *value) {
-    return text_equal(value, "true") || text_equal(value, "1") || text_equal(value, "false") ||
-           text_equal(value, "0");
-}
-
 static int check_filter(const char *filter, Error *err) {
     for (size_t i = 0; i < array_size(rows); i++) {
         const char *value = value_of(filter, i);
-        if (value && (!rows[i].is_bool || is_bool(value)))
+        if (value && (!rows[i].is_bool || boolean_is_valid(value)))
             return 0;
     }
     return error_set(err, ERROR_INVALID, "invalid filter '%s'", filter);
