@@ -32,16 +32,12 @@ static void take_options(
     task_options_done(&options);
 }
 
-static char *copy_or(const char *text, const char *otherwise) {
-    return text_copy(text_is_empty(text) ? otherwise : text);
-}
-
 static int take_params(
     const ShimArguments *arguments, const Params *params, Bootstrap *ret, Error *err) {
     ret->form = BOOTSTRAP_PROTOBUF;
     ret->debug = ret->debug || params->log_level <= LEVEL_DEBUG;
-    ret->address = copy_or(params->containerd_grpc_address, arguments->address);
-    ret->publish_binary = copy_or(params->containerd_binary, arguments->publish_binary);
+    ret->address = text_copy(params->containerd_grpc_address);
+    ret->publish_binary = text_copy(params->containerd_binary);
     if (*params->containerd_ttrpc_address)
         setenv("TTRPC_ADDRESS", params->containerd_ttrpc_address, 1);
     for (size_t i = 0; i < params->n_extensions; i++)
@@ -83,6 +79,13 @@ static bool knows_json(void) {
     return version && text_equal(version, "3");
 }
 
+static void fall_back(char **text, const char *otherwise) {
+    if (!text_is_empty(*text))
+        return;
+    free(*text);
+    *text = text_copy(otherwise);
+}
+
 int bootstrap_read(const ShimArguments *arguments, Bootstrap *ret, Error *err) {
     autodone(Text) input = {};
     ret->form = knows_json() ? BOOTSTRAP_JSON : BOOTSTRAP_ADDRESS;
@@ -91,10 +94,8 @@ int bootstrap_read(const ShimArguments *arguments, Bootstrap *ret, Error *err) {
         TRY(fd_read_all(STDIN_FILENO, INPUT_MAX, &input, err));
     if (input.length)
         TRY(take_input(arguments, &input, ret, err));
-    if (!ret->address)
-        ret->address = text_copy(arguments->address);
-    if (!ret->publish_binary)
-        ret->publish_binary = text_copy(arguments->publish_binary);
+    fall_back(&ret->address, arguments->address);
+    fall_back(&ret->publish_binary, arguments->publish_binary);
     return 0;
 }
 
