@@ -45,26 +45,15 @@ static char *image(const void *item, const FormatView *view) {
     return text_copy(((const Summary *)item)->image);
 }
 
-static char *join(char *const *texts, size_t n) {
-    Text out = {};
-    for (size_t i = 0; i < n; i++)
-        text_append_format(&out, "%s%s", i ? "," : "", texts[i]);
-    return text_take(&out);
-}
-
 static char *labels(const void *item, const FormatView *view) {
     (void)view;
     const Summary *container = item;
-    return join(container->labels, container->n_labels);
+    return format_list(container->labels, container->n_labels);
 }
 
 static char *label(const void *item, const char *name) {
     const Summary *container = item;
-    size_t n = strlen(name);
-    for (size_t i = 0; i < container->n_labels; i++)
-        if (!strncmp(container->labels[i], name, n) && container->labels[i][n] == '=')
-            return text_copy(container->labels[i] + n + 1);
-    return text_copy("");
+    return format_value(container->labels, container->n_labels, name);
 }
 
 /* Host paths are no volumes. */
@@ -96,7 +85,7 @@ static char *names(const void *item, const FormatView *view) {
 static char *networks(const void *item, const FormatView *view) {
     (void)view;
     const Summary *container = item;
-    return join(container->networks, container->n_networks);
+    return format_list(container->networks, container->n_networks);
 }
 
 static char *platform(const void *item, const FormatView *view) {

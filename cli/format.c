@@ -162,3 +162,18 @@ int format_document(const char *json, const char *format, FILE *out, Error *err)
     fprintf(out, "%s\n", text.data ? text.data : "");
     return 0;
 }
+
+char *format_list(char *const *texts, size_t n) {
+    Text out = {};
+    for (size_t i = 0; i < n; i++)
+        text_append_format(&out, "%s%s", i ? "," : "", texts[i]);
+    return text_take(&out);
+}
+
+char *format_value(char *const *pairs, size_t n, const char *name) {
+    size_t length = strlen(name);
+    for (size_t i = 0; i < n; i++)
+        if (!strncmp(pairs[i], name, length) && pairs[i][length] == '=')
+            return text_copy(pairs[i] + length + 1);
+    return text_copy("");
+}

@@ -47,6 +47,10 @@ bool format_uses(const Format *format, const char *field);
 int format_add(Format *format, const void *item, Error *err);
 int format_print(Format *format, FILE *out, Error *err);
 
+/* For fields that are lists in messages: "a,b"; the value of "name=value", or "". New strings. */
+char *format_list(char *const *texts, size_t n);
+char *format_value(char *const *pairs, size_t n, const char *name);
+
 /* `--format` of a command that shows one document: "json", or a template. Prints it with its line
  * end. */
 int format_document(const char *json, const char *format, FILE *out, Error *err);

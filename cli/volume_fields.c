@@ -22,19 +22,12 @@ static char *driver(const void *item, const FormatView *view) {
 static char *labels(const void *item, const FormatView *view) {
     (void)view;
     const Volume *volume = item;
-    autodone(Text) out = {};
-    for (size_t i = 0; i < volume->n_labels; i++)
-        text_append_format(&out, "%s%s", i ? "," : "", volume->labels[i]);
-    return text_take(&out);
+    return format_list(volume->labels, volume->n_labels);
 }
 
 static char *label(const void *item, const char *name) {
     const Volume *volume = item;
-    size_t n = strlen(name);
-    for (size_t i = 0; i < volume->n_labels; i++)
-        if (!strncmp(volume->labels[i], name, n) && volume->labels[i][n] == '=')
-            return text_copy(volume->labels[i] + n + 1);
-    return text_copy("");
+    return format_value(volume->labels, volume->n_labels, name);
 }
 
 /* Counted only for `system df`. */

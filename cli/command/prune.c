@@ -29,6 +29,15 @@ static bool is_confirmed(const PruneOptions *options, const char *question) {
     return (*answer == 'y' || *answer == 'Y') && strcspn(answer + 1, "\n") == 0;
 }
 
+static void print_deleted(const char *what, char *const *deleted, size_t n) {
+    if (n == 0)
+        return;
+    printf("Deleted %s:\n", what);
+    for (size_t i = 0; i < n; i++)
+        printf("%s\n", deleted[i]);
+    printf("\n");
+}
+
 static int prune_containers(
     Client *client, const JsonTexts *filters, int64_t *reclaimed, Error *err) {
     Tare__V1__PruneContainersRequest request = TARE__V1__PRUNE_CONTAINERS_REQUEST__INIT;
@@ -37,12 +46,7 @@ static int prune_containers(
     request.n_filters = filters->n;
     TRY(client_call(client, &tare__v1__containers__descriptor, "Prune", &request, &reply, err));
     *reclaimed += reply->space_reclaimed;
-    if (!reply->n_deleted)
-        return 0;
-    printf("Deleted Containers:\n");
-    for (size_t i = 0; i < reply->n_deleted; i++)
-        printf("%s\n", reply->deleted[i]);
-    printf("\n");
+    print_deleted("Containers", reply->deleted, reply->n_deleted);
     return 0;
 }
 
@@ -75,12 +79,7 @@ static int prune_volumes(
     request.n_filters = filters->n;
     TRY(client_call(client, &tare__v1__volumes__descriptor, "Prune", &request, &reply, err));
     *reclaimed += reply->space_reclaimed;
-    if (!reply->n_deleted)
-        return 0;
-    printf("Deleted Volumes:\n");
-    for (size_t i = 0; i < reply->n_deleted; i++)
-        printf("%s\n", reply->deleted[i]);
-    printf("\n");
+    print_deleted("Volumes", reply->deleted, reply->n_deleted);
     return 0;
 }
 
