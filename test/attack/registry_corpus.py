@@ -64,3 +64,27 @@ def endless(handler, status=200, **headers):
         pass
     handler.close_connection = True
     return sent
+
+
+def ask_for_token(handler, fake):
+    return handler.answer(401, WWW_Authenticate=f'Bearer realm="http://{fake.address}/token"')
+
+
+def redirect_token(fake, other):
+    """The token server names another one."""
+    def hook(handler):
+        return handler.answer(307, Location=f"http://{other.address}/token") if handler.path.startswith("/token") else ask_for_token(handler, fake)
+
+    return hook
+
+
+def redirect_layer(fake, other, layer, token):
+    """Who has the token "good" is sent elsewhere for the layer."""
+    def hook(handler):
+        if handler.path.startswith("/token"):
+            return handler.answer(200, token)
+        if handler.headers.get("Authorization") != "Bearer good":
+            return ask_for_token(handler, fake)
+        return layer in handler.path and handler.answer(307, Location=f"http://{other.address}/v2/repo/blobs/{layer}")
+
+    return hook

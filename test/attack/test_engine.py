@@ -13,7 +13,7 @@ import disk
 import images
 from attack import layer_corpus
 from attack.engines import AUTHORIZATION, Attacked
-from attack.registry_corpus import DIGESTS, DOCUMENTS, PLACES, endless, put_digest
+from attack.registry_corpus import DIGESTS, DOCUMENTS, PLACES, endless, put_digest, redirect_layer, redirect_token
 from attack.test_image import ORDERS
 from attack.test_layers import Place
 from fake_registry import Fake, fake, other  # noqa: F401
@@ -174,13 +174,7 @@ def test_realms_elsewhere_hear_no_password(attacked, fake, elsewhere):  # noqa: 
 def test_a_redirect_of_the_token_server_takes_no_password_along(attacked, fake, other):  # noqa: F811
     """CVE-2026-50151."""
     new_image(fake)
-
-    def hook(handler):
-        if handler.path.startswith("/token"):
-            return handler.answer(307, Location=f"http://{other.address}/token")
-        return handler.answer(401, WWW_Authenticate=f'Bearer realm="http://{fake.address}/token"')
-
-    fake.hook = hook
+    fake.hook = redirect_token(fake, other)
     other.hook = lambda handler: handler.answer(401, WWW_Authenticate='Basic realm="mine"')
     refuses(attacked, f"{fake.address}/repo:latest", credentials=True)
     assert heard(other) == []
@@ -191,15 +185,7 @@ def test_a_token_is_for_who_asked_for_it(attacked, fake, other):  # noqa: F811
     _, manifest = new_image(fake)
     layer = manifest["layers"][0]["digest"]
     other.blobs = fake.blobs
-
-    def hook(handler):
-        if handler.path.startswith("/token"):
-            return handler.answer(200, b'{"token":"good","access_token":"good"}')
-        if handler.headers.get("Authorization") != "Bearer good":
-            return handler.answer(401, WWW_Authenticate=f'Bearer realm="http://{fake.address}/token"')
-        return layer in handler.path and handler.answer(307, Location=f"http://{other.address}/v2/repo/blobs/{layer}")
-
-    fake.hook = hook
+    fake.hook = redirect_layer(fake, other, layer, b'{"token":"good","access_token":"good"}')
     reference = f"{fake.address}/repo:latest"
     outcome = attacked.pull(reference, credentials=True)
     attacked("remove", reference)

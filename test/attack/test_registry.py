@@ -10,7 +10,7 @@ import threading
 
 import images
 import pytest
-from attack.registry_corpus import DIGEST, DIGESTS, DOCUMENTS, PLACES, PLATFORM, endless, put_digest
+from attack.registry_corpus import DIGEST, DIGESTS, DOCUMENTS, PLACES, PLATFORM, endless, put_digest, redirect_layer, redirect_token
 from fake_registry import fake, other, pulled, refused, tool  # noqa: F401
 from harness import wait_until
 
@@ -205,13 +205,7 @@ def test_realms_elsewhere_hear_no_password(fake, tool, realm):
 def test_a_redirect_of_the_token_server_takes_no_password_along(fake, other, tool):
     """CVE-2026-50151."""
     fake.image()
-
-    def hook(handler):
-        if handler.path.startswith("/token"):
-            return handler.answer(307, Location=f"http://{other.address}/token")
-        return handler.answer(401, WWW_Authenticate=f'Bearer realm="http://{fake.address}/token"')
-
-    fake.hook = hook
+    fake.hook = redirect_token(fake, other)
     other.hook = lambda handler: handler.answer(401, WWW_Authenticate='Basic realm="mine"')
     assert tool("pull", f"{fake.address}/repo", **SECRET).returncode != 0
     assert all("Authorization" not in headers for _, headers in other.requests), other.requests
@@ -222,15 +216,7 @@ def test_a_token_is_for_who_asked_for_it(fake, other, tool):
     _, manifest = fake.image()
     layer = manifest["layers"][0]["digest"]
     other.blobs = fake.blobs
-
-    def hook(handler):
-        if handler.path.startswith("/token"):
-            return handler.answer(200, b'{"token":"good"}')
-        if handler.headers.get("Authorization") != "Bearer good":
-            return handler.answer(401, WWW_Authenticate=f'Bearer realm="http://{fake.address}/token"')
-        return layer in handler.path and handler.answer(307, Location=f"http://{other.address}/v2/repo/blobs/{layer}")
-
-    fake.hook = hook
+    fake.hook = redirect_layer(fake, other, layer, b'{"token":"good"}')
     pulled(tool("pull", f"{fake.address}/repo", **SECRET))
     password = base64.b64encode(b"alice:secret").decode()
     assert all("Authorization" not in headers for _, headers in other.requests)

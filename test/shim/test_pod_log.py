@@ -54,17 +54,21 @@ def point(temporary):
         yield made
 
 
+def goes_on_beside(held, other):
+    (held.rootfs / "on").touch()
+    wait_for(lambda: thread_waits_for_disk(held.pid), "a write that waits")
+    (other.rootfs / "on").touch()
+    assert other.call("Wait").exit_status == 0
+    assert lines(other.log) == [f"{i}\n" for i in range(1001)]
+
+
 def test_others_go_on_while_a_disk_is_frozen(pod, point):  # noqa: F811
     held, other, later = [pod.member(name).start() for name in ("held", "other", "later")]
     run(held, SCRIPT.format(last=200000), point / "log")  # far more than all pipes and buffers hold
     run(other, SCRIPT.format(last=1000), other.log)
     wait_for(lambda: lines(point / "log") and lines(other.log), "the first lines")
     with frozen(point):
-        (held.rootfs / "on").touch()
-        wait_for(lambda: thread_waits_for_disk(held.pid), "a write that waits")
-        (other.rootfs / "on").touch()
-        assert other.call("Wait").exit_status == 0
-        assert lines(other.log) == [f"{i}\n" for i in range(1001)]
+        goes_on_beside(held, other)
         run(later, "echo hello", later.log)
         assert later.call("Wait").exit_status == 0 and lines(later.log) == ["hello\n"]
         assert held.call("State").status == 2, "running: its program waits"
@@ -84,11 +88,7 @@ def test_others_go_on_while_a_clients_file_is_on_a_frozen_disk(pod, point):  # n
     run(other, SCRIPT.format(last=1000), other.log)
     wait_for(lambda: file.read_bytes() and lines(other.log), "the first lines")
     with frozen(point):
-        (held.rootfs / "on").touch()
-        wait_for(lambda: thread_waits_for_disk(held.pid), "a write that waits")
-        (other.rootfs / "on").touch()
-        assert other.call("Wait").exit_status == 0
-        assert lines(other.log) == [f"{i}\n" for i in range(1001)]
+        goes_on_beside(held, other)
         assert held.call("State").status == 2, "running: its program waits"
     assert held.call("Wait").exit_status == 0
     assert file.read_text() == "".join(f"{i}\n" for i in range(200001)), "who hears of the exit finds all of it"
