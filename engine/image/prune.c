@@ -12,51 +12,27 @@
 #include "engine/image/record.h"
 #include "engine/image/usage.h"
 
-static bool has_label(const JsonMap *labels, const char *wanted) {
-    autofree char *key = text_copy_n(wanted, strcspn(wanted, "="));
-    const char *found = json_map_find(labels, key), *equals = strchr(wanted, '=');
-    return found && (!equals || text_equal(found, equals + 1));
+static bool match_label(const void *context, const void *object, const char *value) {
+    return pair_match_label(((const PruneObject *)object)->labels, value);
 }
 
-static bool match_label(const char *value, const JsonMap *labels, int64_t created) {
-    (void)created;
-    return has_label(labels, value);
+static bool match_no_label(const void *context, const void *object, const char *value) {
+    return !pair_match_label(((const PruneObject *)object)->labels, value);
 }
 
-static bool match_no_label(const char *value, const JsonMap *labels, int64_t created) {
-    (void)created;
-    return !has_label(labels, value);
-}
-
-static bool match_until(const char *value, const JsonMap *labels, int64_t created) {
-    (void)labels;
+static bool match_until(const void *context, const void *object, const char *value) {
     int64_t until = 0;
-    return time_parse_unix(value, &until) && created <= until;
+    return time_parse_unix(value, &until) && ((const PruneObject *)object)->created <= until;
 }
 
-static const struct {
-    const char *start;
-    bool (*match)(const char *value, const JsonMap *labels, int64_t created);
-} rows[] = {{"label!=", match_no_label}, {"label=", match_label}, {"until=", match_until}};
+static const PairRow rows[] = {
+    {"label!=", match_no_label, .all_must_hold = true},
+    {"label=", match_label, .all_must_hold = true},
+    {"until=", match_until, .all_must_hold = true},
+};
 
-int prune_check(const PruneFilter *filter, Error *err) {
-    for (size_t f = 0; f < filter->n; f++) {
-        bool known = false;
-        for (size_t i = 0; i < array_size(rows); i++)
-            known |= text_starts(filter->item[f], rows[i].start);
-        if (!known)
-            return error_set(err, ERROR_INVALID, "invalid filter '%s'", filter->item[f]);
-    }
-    return 0;
-}
-
-bool prune_matches(const PruneFilter *filter, const JsonMap *labels, int64_t created) {
-    for (size_t f = 0; f < filter->n; f++)
-        for (size_t i = 0; i < array_size(rows); i++)
-            if (text_starts(filter->item[f], rows[i].start) &&
-                !rows[i].match(filter->item[f] + strlen(rows[i].start), labels, created))
-                return false;
-    return true;
+PairFilter prune_filter(char *const *texts, size_t n) {
+    return (PairFilter){rows, array_size(rows), NULL, texts, n};
 }
 
 /* What the disk holds of images now. */
@@ -101,18 +77,19 @@ static void remove_names(Images *images, const Image *image, ImageRemoval *ret) 
         remove_name(images, image->id, ret);
 }
 
-int image_prune(Images *images, bool all, const PruneFilter *filter, ImageRemoval *ret,
+int image_prune(Images *images, bool all, const PairFilter *filter, ImageRemoval *ret,
     uint64_t *ret_reclaimed, Error *err) {
     autodone(ImageList) list = {};
     autodone(ImageRemoval) removal = {};
     uint64_t before = 0, after = 0;
-    TRY(prune_check(filter, err));
+    TRY(pair_filter_check(filter, err));
     TRY(measure(images, &before, err));
     TRY(image_list(images, NULL, &list, err));
     for (size_t i = 0; i < list.n; i++) {
         const Image *image = list.item[i];
         if ((all || !image->references.n) && !is_used(images, image) &&
-            prune_matches(filter, &image->config.config->labels, image->created))
+            pair_filter_matches(
+                filter, &(PruneObject){&image->config.config->labels, image->created}))
             remove_names(images, image, &removal);
     }
     TRY(measure(images, &after, err));

@@ -29,6 +29,25 @@ def test_tag_list_and_remove(engine, busybox):
     assert engine.output("images", "mine").splitlines()[1:] == []
 
 
+def test_filters_of_images(engine, busybox):
+    def names(*arguments):
+        pairs = [option for argument in arguments for option in ("--filter", argument)]
+        return sorted(engine.output("images", "--format", "{{.Repository}}:{{.Tag}}", *pairs).split())
+
+    for name in ("fruit:1", "fruit:2", "nut:1"):
+        engine.tare("tag", busybox, name)
+    assert names("reference=fruit") == ["fruit:1", "fruit:2"]
+    assert names("reference=fruit:2", "reference=n*") == ["fruit:2", "nut:1"], "those of one key are alternatives"
+    assert names("reference=fruit:2", "dangling=true") == []
+    assert names("reference=nut", "before=fruit:1") == [], "it is the same image"
+    assert names("reference=nothing") == []
+    assert engine.output("images", "--filter", "reference=*:2", "-q", "fruit").split() == [engine.output("images", "-q", "nut")]
+    engine.fails(1, "No such image: gone", "images", "--filter", "before=gone")
+    engine.fails(1, "invalid filter 'dangling=perhaps'", "images", "--filter", "dangling=perhaps")
+    engine.fails(1, "invalid filter 'taste=sweet'", "images", "--filter", "taste=sweet")
+    engine.tare("rmi", "fruit:1", "fruit:2", "nut:1")
+
+
 def test_an_image_in_use_stays(engine, busybox):
     container = engine.output("create", busybox)
     assert container[:12] in engine.tare("rmi", busybox, code=1).stderr

@@ -7,6 +7,7 @@
 #include "engine/api/tare/services.h"
 #include "engine/api/tare/system.h"
 #include "engine/event/event.h"
+#include "engine/filter/pair.h"
 
 /* tare.v1.System.Events. */
 #define LOOK_EVERY (TIME_SECOND / 5) /* for a client that has gone */
@@ -15,12 +16,14 @@ static bool is_type(const Event *event, const char *type) {
     return text_equal(event->type, type);
 }
 
-static bool match_type(const Event *event, const char *value) {
+static bool match_type(const void *context, const void *object, const char *value) {
+    const Event *event = object;
     return is_type(event, value);
 }
 
 /* "exec_start: sh" is an exec_start, and "health_status: healthy" a health_status. */
-static bool match_event(const Event *event, const char *value) {
+static bool match_event(const void *context, const void *object, const char *value) {
+    const Event *event = object;
     size_t n = strlen(value);
     return text_starts(event->action, value) && (!event->action[n] || event->action[n] == ':');
 }
@@ -30,15 +33,18 @@ static bool match_actor(const Event *event, const char *value) {
     return text_equal(name, value) || (*value && text_starts(event->id, value));
 }
 
-static bool match_container(const Event *event, const char *value) {
+static bool match_container(const void *context, const void *object, const char *value) {
+    const Event *event = object;
     return is_type(event, "container") && match_actor(event, value);
 }
 
-static bool match_network(const Event *event, const char *value) {
+static bool match_network(const void *context, const void *object, const char *value) {
+    const Event *event = object;
     return is_type(event, "network") && match_actor(event, value);
 }
 
-static bool match_volume(const Event *event, const char *value) {
+static bool match_volume(const void *context, const void *object, const char *value) {
+    const Event *event = object;
     return is_type(event, "volume") && match_actor(event, value);
 }
 
@@ -49,61 +55,26 @@ static bool same_image(const char *name, const char *value) {
                        (!value[tag] && text_starts(name, value) && (n == tag || name[tag] == ':')));
 }
 
-static bool match_image(const Event *event, const char *value) {
+static bool match_image(const void *context, const void *object, const char *value) {
+    const Event *event = object;
     const char *name = is_type(event, "image") ? "name" : "image";
     return same_image(json_map_find(&event->attributes, name), value) ||
            (is_type(event, "image") && text_equal(event->id, value));
 }
 
-static bool match_label(const Event *event, const char *value) {
-    autofree char *key = text_copy_n(value, strcspn(value, "="));
-    const char *found = json_map_find(&event->attributes, key), *wanted = strchr(value, '=');
-    return found && (!wanted || text_equal(found, wanted + 1));
+static bool match_label(const void *context, const void *object, const char *value) {
+    return pair_match_label(&((const Event *)object)->attributes, value);
 }
 
-static const struct {
-    const char *key;
-    bool (*match)(const Event *event, const char *value);
-} rows[] = {
-    {"container", match_container},
-    {"event", match_event},
-    {"image", match_image},
-    {"label", match_label},
-    {"network", match_network},
-    {"type", match_type},
-    {"volume", match_volume},
+static const PairRow rows[] = {
+    {"container=", match_container},
+    {"event=", match_event},
+    {"image=", match_image},
+    {"label=", match_label, .all_must_hold = true},
+    {"network=", match_network},
+    {"type=", match_type},
+    {"volume=", match_volume},
 };
-
-static const char *value_of(const char *filter, size_t row) {
-    size_t n = strlen(rows[row].key);
-    return strncmp(filter, rows[row].key, n) == 0 && filter[n] == '=' ? filter + n + 1 : NULL;
-}
-
-static int check(const Tare__V1__EventsRequest *request, Error *err) {
-    for (size_t f = 0; f < request->n_filters; f++) {
-        bool known = false;
-        for (size_t i = 0; i < array_size(rows); i++)
-            known |= value_of(request->filters[f], i) != NULL;
-        if (!known)
-            return error_set(err, ERROR_INVALID, "invalid filter '%s'", request->filters[f]);
-    }
-    return 0;
-}
-
-/* Filters of one key are alternatives, but all labels must be there. */
-static bool matches(const Tare__V1__EventsRequest *request, const Event *event) {
-    for (size_t i = 0; i < array_size(rows); i++) {
-        size_t asked = 0, held = 0;
-        for (size_t f = 0; f < request->n_filters; f++) {
-            const char *value = value_of(request->filters[f], i);
-            asked += value != NULL;
-            held += value && rows[i].match(event, value);
-        }
-        if (rows[i].match == match_label ? held < asked : asked && !held)
-            return false;
-    }
-    return true;
-}
 
 static int send_event(RpcCall *call, const Event *event, Error *err) {
     Tare__V1__EventMessage message = TARE__V1__EVENT_MESSAGE__INIT;
@@ -135,7 +106,8 @@ static int64_t patience(const Tare__V1__EventsRequest *request) {
 int api_system_events(RpcCall *call, const Tare__V1__EventsRequest *request,
     Tare__V1__EventMessage *response, Error *err) {
     const TareServices *services = rpc_call_user(call);
-    TRY(check(request, err));
+    const PairFilter filter = {rows, array_size(rows), NULL, request->filters, request->n_filters};
+    TRY(pair_filter_check(&filter, err));
     int64_t since = request->since ? request->since : request->until ? 0 : INT64_MAX;
     autoptr(EventListener) listener = event_listen_since(services->events, since);
     while (!rpc_call_cancelled(call)) {
@@ -150,7 +122,7 @@ int api_system_events(RpcCall *call, const Tare__V1__EventsRequest *request,
         TRY(code);
         if (request->until && event->time > request->until)
             return 0;
-        if (matches(request, event))
+        if (pair_filter_matches(&filter, event))
             TRY(send_event(call, event, err));
     }
     return error_set(err, ERROR_CANCELLED, "the client has gone");

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "engine/container/container.h"
+#include "engine/filter/pair.h"
 #include "engine/image/image.h"
 
-/* `ps --filter`: "key=value". Filters of one key are alternatives (of labels: all must hold), those
- * of different keys must all hold. All borrowed. */
-typedef struct ContainerFilters {
-    size_t n;
-    char *const *item;
+/* `ps --filter`. Objects are ContainerRecords; all borrowed. ERROR_NOT_FOUND: a container that
+ * others are compared with. */
+typedef struct ContainerFilterContext {
     Images *images;
     Containers *containers;
-} ContainerFilters;
+} ContainerFilterContext;
+PairFilter filter_of_containers(
+    const ContainerFilterContext *context, char *const *texts, size_t n);
 
-/* ERROR_INVALID: "invalid filter 'x'"; ERROR_NOT_FOUND: a container that another is compared with.
- * *ret_status: one of them asks for a state, so that containers which do not run are looked at,
- * too. */
-int filters_check(const ContainerFilters *filters, bool *ret_status, Error *err);
-bool filters_match(const ContainerFilters *filters, const ContainerRecord *record);
+/* So that containers which do not run are looked at, too. */
+bool filter_asks_for_state(const PairFilter *filter);

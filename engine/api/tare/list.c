@@ -228,19 +228,18 @@ int api_containers_list(RpcCall *call, const Tare__V1__ListContainersRequest *re
     const TareServices *services = rpc_call_user(call);
     autodone(ContainerRecords) records = {};
     Listing listing = {.call = call, .images = services->images};
-    bool by_status = false;
     size_t limit = request->limit > 0 ? (size_t)request->limit : SIZE_MAX;
-    const ContainerFilters filters = {
-        request->n_filters, request->filters, services->images, services->containers};
-    TRY(filters_check(&filters, &by_status, err));
-    bool all = request->all || request->limit > 0 || by_status;
+    const ContainerFilterContext context = {services->images, services->containers};
+    const PairFilter filter = filter_of_containers(&context, request->filters, request->n_filters);
+    TRY(pair_filter_check(&filter, err));
+    bool all = request->all || request->limit > 0 || filter_asks_for_state(&filter);
     container_list(services->containers, &records);
     response->containers = rpc_call_alloc(call, (records.n + 1) * sizeof *response->containers);
     for (size_t i = 0; i < records.n && response->n_containers < limit; i++) {
         const ContainerRecord *record = records.item[i];
         if (!all && record->state->status != CONTAINER_RUNNING)
             continue;
-        if (!filters_match(&filters, record))
+        if (!pair_filter_matches(&filter, record))
             continue;
         Tare__V1__ContainerSummary *summary = summarize(&listing, record);
         if (request->size) {

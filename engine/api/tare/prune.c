@@ -8,10 +8,10 @@
 #include "engine/api/tare/services.h"
 
 /* tare.v1.Containers.Prune and Images.Prune. */
-static bool is_wanted(const ContainerRecord *record, const PruneFilter *filter) {
+static bool is_wanted(const ContainerRecord *record, const PairFilter *filter) {
     JsonMap labels = {};
     docker_labels(record, &labels);
-    bool matches = prune_matches(filter, &labels, record->created.value);
+    bool matches = pair_filter_matches(filter, &(PruneObject){&labels, record->created.value});
     json_map_done(&labels);
     return matches;
 }
@@ -31,8 +31,8 @@ int api_containers_prune(RpcCall *call, const Tare__V1__PruneContainersRequest *
     Tare__V1__PruneContainersResponse *response, Error *err) {
     const TareServices *services = rpc_call_user(call);
     autodone(ContainerRecords) records = {};
-    const PruneFilter filter = {.n = request->n_filters, .item = request->filters};
-    TRY(prune_check(&filter, err));
+    const PairFilter filter = prune_filter(request->filters, request->n_filters);
+    TRY(pair_filter_check(&filter, err));
     container_list(services->containers, &records);
     response->deleted = rpc_call_alloc(call, (records.n + 1) * sizeof(char *));
     for (size_t i = 0; i < records.n; i++) {
@@ -49,7 +49,7 @@ int api_images_prune(RpcCall *call, const Tare__V1__PruneImagesRequest *request,
     Tare__V1__PruneImagesResponse *response, Error *err) {
     const TareServices *services = rpc_call_user(call);
     autodone(ImageRemoval) removal = {};
-    const PruneFilter filter = {.n = request->n_filters, .item = request->filters};
+    const PairFilter filter = prune_filter(request->filters, request->n_filters);
     uint64_t reclaimed = 0;
     TRY(image_prune(services->images, request->all, &filter, &removal, &reclaimed, err));
     response->untagged = rpc_call_copy_all(call, removal.untagged.item, removal.untagged.n);

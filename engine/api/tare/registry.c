@@ -4,10 +4,10 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "engine/api/tare/boolean.h"
 #include "engine/api/tare/images.h"
 #include "engine/api/tare/services.h"
 #include "engine/api/tare/system.h"
+#include "engine/filter/pair.h"
 #include "engine/registry/login.h"
 #include "engine/registry/reference.h"
 #include "engine/registry/referrers.h"
@@ -26,49 +26,27 @@ int api_system_login(RpcCall *call, const Tare__V1__LoginRequest *request,
     return registry_login(&services->config->registry, request->registry, &credentials, err);
 }
 
-static bool match_stars(const SearchResult *result, const char *value) {
-    return result->star_count.value >= strtoll(value, NULL, 10);
+static bool match_stars(const void *context, const void *object, const char *value) {
+    return ((const SearchResult *)object)->star_count.value >= strtoll(value, NULL, 10);
 }
 
-static bool match_official(const SearchResult *result, const char *value) {
-    return result->is_official.value == boolean_is_true(value);
+static bool match_official(const void *context, const void *object, const char *value) {
+    return ((const SearchResult *)object)->is_official.value == pair_is_true(value);
 }
 
-static bool match_automated(const SearchResult *result, const char *value) {
-    return result->is_automated.value == boolean_is_true(value);
+static bool match_automated(const void *context, const void *object, const char *value) {
+    return ((const SearchResult *)object)->is_automated.value == pair_is_true(value);
 }
 
 static bool is_number(const char *value) {
     return *value && strspn(value, "0123456789") == strlen(value);
 }
 
-static const struct {
-    const char *start;
-    bool (*match)(const SearchResult *result, const char *value);
-    bool (*check)(const char *value);
-} rows[] = {{"is-automated=", match_automated, boolean_is_valid},
-    {"is-official=", match_official, boolean_is_valid}, {"stars=", match_stars, is_number}};
-
-static int check_filters(const Tare__V1__SearchRequest *request, Error *err) {
-    for (size_t f = 0; f < request->n_filters; f++) {
-        bool known = false;
-        for (size_t i = 0; i < array_size(rows); i++)
-            known |= text_starts(request->filters[f], rows[i].start) &&
-                     rows[i].check(request->filters[f] + strlen(rows[i].start));
-        if (!known)
-            return error_set(err, ERROR_INVALID, "invalid filter '%s'", request->filters[f]);
-    }
-    return 0;
-}
-
-static bool is_wanted(const Tare__V1__SearchRequest *request, const SearchResult *result) {
-    for (size_t f = 0; f < request->n_filters; f++)
-        for (size_t i = 0; i < array_size(rows); i++)
-            if (text_starts(request->filters[f], rows[i].start) &&
-                !rows[i].match(result, request->filters[f] + strlen(rows[i].start)))
-                return false;
-    return true;
-}
+static const PairRow rows[] = {
+    {"is-automated=", match_automated, .all_must_hold = true, .is_valid = pair_is_boolean},
+    {"is-official=", match_official, .all_must_hold = true, .is_valid = pair_is_boolean},
+    {"stars=", match_stars, .all_must_hold = true, .is_valid = is_number},
+};
 
 static Tare__V1__SearchResult *result_of(RpcCall *call, const SearchResult *from) {
     Tare__V1__SearchResult *result = rpc_call_alloc(call, sizeof *result);
@@ -90,13 +68,14 @@ int api_system_search(RpcCall *call, const Tare__V1__SearchRequest *request,
     if (limit < 1 || limit > 100)
         return error_set(
             err, ERROR_INVALID, "limit %lld is outside the range of [1, 100]", (long long)limit);
-    TRY(check_filters(request, err));
+    const PairFilter filter = {rows, array_size(rows), NULL, request->filters, request->n_filters};
+    TRY(pair_filter_check(&filter, err));
     TRY(registry_search(
         &services->config->registry, request->term, (unsigned)limit, &credentials, &results, err));
     response->results = rpc_call_alloc(call, (results.n + 1) * sizeof *response->results);
     for (size_t i = 0; i < results.n; i++) {
         const SearchResult *result = (const SearchResult *)results.item + i;
-        if (is_wanted(request, result))
+        if (pair_filter_matches(&filter, result))
             response->results[response->n_results++] = result_of(call, result);
     }
     search_results_done(&results);

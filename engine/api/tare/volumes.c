@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/api/tare/volumes.h"
 
-#include <regex.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/docker/volume.h"
-#include "engine/api/tare/boolean.h"
 #include "engine/api/tare/pairs.h"
+#include "engine/filter/pair.h"
 #include "engine/image/prune.h"
 
 RPC_SERVICE(volumes_service, VOLUMES_METHODS, tare__v1__volumes__descriptor);
@@ -66,90 +65,51 @@ int api_volumes_remove(RpcCall *call, const Tare__V1__VolumeRequest *request,
     return volume_remove(volumes_of(call), request->volume, NULL, err);
 }
 
+typedef struct VolumeFilterContext {
+    Volumes *volumes;
+} VolumeFilterContext;
+
 static bool is_used(Volumes *volumes, const Volume *volume) {
     autodone(JsonTexts) users = {};
     volume_users(volumes, volume->name, &users);
     return users.n > 0;
 }
 
-static bool match_dangling(Volumes *volumes, const Volume *volume, const char *value) {
-    return boolean_is_true(value) != is_used(volumes, volume);
+static bool match_dangling(const void *context, const void *object, const char *value) {
+    const VolumeFilterContext *volumes = context;
+    return pair_is_true(value) != is_used(volumes->volumes, object);
 }
 
-static bool match_driver(Volumes *volumes, const Volume *volume, const char *value) {
-    (void)volumes;
-    (void)volume;
+static bool match_driver(const void *context, const void *object, const char *value) {
     return text_equal(value, "local");
 }
 
-static bool match_label(Volumes *volumes, const Volume *volume, const char *value) {
-    (void)volumes;
-    autofree char *filter = text_format("label=%s", value);
-    return prune_matches(&(PruneFilter){1, &filter}, &volume->labels, 0);
+static bool match_label(const void *context, const void *object, const char *value) {
+    return pair_match_label(&((const Volume *)object)->labels, value);
 }
 
-/* An expression that matches anywhere. */
-static bool match_name(Volumes *volumes, const Volume *volume, const char *value) {
-    (void)volumes;
-    regex_t expression;
-    if (text_equal(volume->name, value))
-        return true;
-    if (regcomp(&expression, value, REG_EXTENDED | REG_NOSUB) != 0)
-        return false;
-    bool matches = regexec(&expression, volume->name, 0, NULL, 0) == 0;
-    regfree(&expression);
-    return matches;
+static bool match_name(const void *context, const void *object, const char *value) {
+    return pair_match_name(((const Volume *)object)->name, value);
 }
 
-static const struct {
-    const char *key;
-    bool (*match)(Volumes *volumes, const Volume *volume, const char *value);
-    bool is_bool, all_must_hold;
-} rows[] = {
-    {"dangling", match_dangling, true, false},
-    {"driver", match_driver, false, false},
-    {"label", match_label, false, true},
-    {"name", match_name, false, false},
+static const PairRow rows[] = {
+    {"dangling=", match_dangling, .is_valid = pair_is_boolean},
+    {"driver=", match_driver},
+    {"label=", match_label, .all_must_hold = true},
+    {"name=", match_name},
 };
-
-static const char *value_of(const char *filter, size_t row) {
-    size_t n = strlen(rows[row].key);
-    return strncmp(filter, rows[row].key, n) == 0 && filter[n] == '=' ? filter + n + 1 : NULL;
-}
-
-static int check_filter(const char *filter, Error *err) {
-    for (size_t i = 0; i < array_size(rows); i++) {
-        const char *value = value_of(filter, i);
-        if (value && (!rows[i].is_bool || boolean_is_valid(value)))
-            return 0;
-    }
-    return error_set(err, ERROR_INVALID, "invalid filter '%s'", filter);
-}
-
-static bool matches(
-    Volumes *volumes, const Tare__V1__ListVolumesRequest *request, const Volume *volume) {
-    for (size_t i = 0; i < array_size(rows); i++) {
-        size_t asked = 0, held = 0;
-        for (size_t f = 0; f < request->n_filters; f++) {
-            const char *value = value_of(request->filters[f], i);
-            asked += value != NULL;
-            held += value && rows[i].match(volumes, volume, value);
-        }
-        if (rows[i].all_must_hold ? held < asked : asked > 0 && held == 0)
-            return false;
-    }
-    return true;
-}
 
 int api_volumes_list(RpcCall *call, const Tare__V1__ListVolumesRequest *request,
     Tare__V1__ListVolumesResponse *response, Error *err) {
     autodone(VolumeList) list = {};
-    for (size_t i = 0; i < request->n_filters; i++)
-        TRY(check_filter(request->filters[i], err));
+    const VolumeFilterContext context = {volumes_of(call)};
+    const PairFilter filter = {
+        rows, array_size(rows), &context, request->filters, request->n_filters};
+    TRY(pair_filter_check(&filter, err));
     volume_list(volumes_of(call), &list);
     response->volumes = rpc_call_alloc(call, (list.n + 1) * sizeof *response->volumes);
     for (size_t i = 0; i < list.n; i++)
-        if (matches(volumes_of(call), request, list.item[i]))
+        if (pair_filter_matches(&filter, list.item[i]))
             response->volumes[response->n_volumes++] = message_of(call, list.item[i]);
     return 0;
 }
@@ -175,17 +135,17 @@ int api_volumes_usage(RpcCall *call, Tare__V1__Volume ***ret, size_t *ret_n, Err
 }
 
 static bool is_wanted(Volumes *volumes, const Tare__V1__PruneVolumesRequest *request,
-    const PruneFilter *filter, const Volume *volume) {
+    const PairFilter *filter, const Volume *volume) {
     return (request->all || volume_is_anonymous(volume)) && !is_used(volumes, volume) &&
-           prune_matches(filter, &volume->labels, volume->created.value);
+           pair_filter_matches(filter, &(PruneObject){&volume->labels, volume->created.value});
 }
 
 int api_volumes_prune(RpcCall *call, const Tare__V1__PruneVolumesRequest *request,
     Tare__V1__PruneVolumesResponse *response, Error *err) {
     Volumes *volumes = volumes_of(call);
     autodone(VolumeList) list = {};
-    const PruneFilter filter = {.n = request->n_filters, .item = request->filters};
-    TRY(prune_check(&filter, err));
+    const PairFilter filter = prune_filter(request->filters, request->n_filters);
+    TRY(pair_filter_check(&filter, err));
     volume_list(volumes, &list);
     response->deleted = rpc_call_alloc(call, (list.n + 1) * sizeof(char *));
     for (size_t i = 0; i < list.n; i++) {
