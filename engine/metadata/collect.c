@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/metadata/blob.h"
+#include "engine/metadata/garbage_label.h"
 #include "engine/metadata/lease.h"
 #include "engine/metadata/private.h"
 #include "engine/snapshot/named.h"
@@ -16,7 +17,6 @@ enum {
     COLLECT_EVERY = 100 /* changes, as containerd */
 };
 #define INGEST_LIFE (24 * 3600 * TIME_SECOND)
-#define LABEL "containerd.io/gc."
 
 /* An object that may be garbage, or keep others: of the two pointers one is set. */
 typedef struct Node {
@@ -30,9 +30,17 @@ typedef struct Node {
     } state;
 } Node;
 
+/* An object that another one keeps, by a label of its own. */
+typedef struct BackReference {
+    char *by; /* the other's id, which may be nobody's */
+    size_t kept;
+} BackReference;
+
 typedef struct Graph {
     Node *node; /* sorted by id */
     size_t n;
+    BackReference *back; /* sorted by `by` */
+    size_t back_n;
     size_t *work; /* reached, but not followed yet */
     size_t work_n;
     int64_t now;
@@ -43,14 +51,25 @@ static int compare_nodes(const void *a, const void *b) {
     return strcmp(((const Node *)a)->id, ((const Node *)b)->id);
 }
 
-static void reach(Graph *graph, const char *id, bool flat) {
+static Node *find_node(const Graph *graph, const char *id) {
     const Node key = {.id = (char *)(uintptr_t)id};
-    Node *node = graph->n ? bsearch(&key, graph->node, graph->n, sizeof(key), compare_nodes) : NULL;
+    return graph->n ? bsearch(&key, graph->node, graph->n, sizeof(key), compare_nodes) : NULL;
+}
+
+static void reach(Graph *graph, const char *id, bool flat) {
+    Node *node = find_node(graph, id);
     int state = flat ? REACHED_FLAT : REACHED;
     if (!node || (int)node->state >= state)
         return;
     node->state = state;
     array_append(graph->work, graph->work_n, (size_t)(node - graph->node));
+}
+
+static char *id_of_snapshot(
+    const Graph *graph, const char *snapshotter, const char *space, const char *name) {
+    autofree char *plain = text_format("%s/%s", space, name);
+    autofree char *key = snapshots_key_of(graph->snapshots, snapshotter, plain);
+    return text_format("snapshot/%s", key ? key : plain);
 }
 
 static void reach_named(
@@ -61,39 +80,43 @@ static void reach_named(
 
 static void reach_snapshot(
     Graph *graph, const char *snapshotter, const char *space, const char *name, bool flat) {
-    autofree char *plain = text_format("%s/%s", space, name);
-    autofree char *key = snapshots_key_of(graph->snapshots, snapshotter, plain);
-    autofree char *id = text_format("snapshot/%s", key ? key : plain);
+    autofree char *id = id_of_snapshot(graph, snapshotter, space, name);
     reach(graph, id, flat);
 }
 
-/* "ref.snapshot.SNAPSHOTTER", and whatever follows behind a '.' or '/'. */
-static void follow_snapshot_label(
-    Graph *graph, const char *space, const char *key, const char *value) {
-    static const char label[] = LABEL "ref.snapshot.";
-    if (!text_starts(key, label))
-        return;
-    const char *name = key + strlen(label);
-    autofree char *snapshotter = text_copy_n(name, strcspn(name, "./"));
-    reach_snapshot(graph, snapshotter, space, value, false);
+/* The id of what a label with this verb names; NULL: it is another label. */
+static char *id_of_label(
+    const Graph *graph, GarbageVerb verb, const char *space, const char *key, const char *name) {
+    const char *snapshotter = NULL;
+    size_t n = 0;
+    const char *kind = name ? garbage_label_kind(key, verb, &snapshotter, &n) : NULL;
+    if (!kind)
+        return NULL;
+    if (!snapshotter)
+        return text_format("%s/%s/%s", kind, space, name);
+    autofree char *copy = text_copy_n(snapshotter, n);
+    return id_of_snapshot(graph, copy, space, name);
 }
 
-/* What follows the label's name is free to choose, behind a '.' or '/'. */
-static void follow_labels(Graph *graph, const char *space, const JsonMap *labels) {
-    static const struct {
-        const char *label, *kind;
-    } rows[] = {
-        {LABEL "ref.content", "content"},
-        {LABEL "ref.image", "image"},
-    };
+/* An image or a blob that keeps a snapshot as long as that is in use. */
+static void follow_condition(Graph *graph, const char *space, const char *key, const char *value) {
+    autofree char *id =
+        id_of_label(graph, GARBAGE_CONDITION, space, key, garbage_condition_key(value));
+    const Node *node = id ? find_node(graph, id) : NULL;
+    if (node && node->snapshot &&
+        garbage_condition_holds(value, &node->snapshot->labels, graph->now))
+        reach(graph, id, false);
+}
+
+static void follow_labels(
+    Graph *graph, const char *space, const JsonMap *labels, bool conditional) {
     for (size_t i = 0; i < labels->n; i++) {
-        const char *key = labels->key[i];
-        follow_snapshot_label(graph, space, key, labels->value[i]);
-        for (size_t j = 0; j < array_size(rows); j++) {
-            size_t n = strlen(rows[j].label);
-            if (text_starts(key, rows[j].label) && strchr("./", key[n])) /* or its end */
-                reach_named(graph, rows[j].kind, space, labels->value[i], false);
-        }
+        autofree char *id =
+            id_of_label(graph, GARBAGE_REFERENCE, space, labels->key[i], labels->value[i]);
+        if (id)
+            reach(graph, id, false);
+        if (conditional)
+            follow_condition(graph, space, labels->key[i], labels->value[i]);
     }
 }
 
@@ -105,7 +128,7 @@ static void follow_lease(Graph *graph, const MetadataRecord *lease) {
         {"ingests ", "ingest"},
         {"images ", "image"},
     };
-    bool flat = json_map_find(&lease->labels, LABEL "flat");
+    bool flat = json_map_find(&lease->labels, GARBAGE_LABEL "flat");
     for (size_t i = 0; i < lease->resources.n; i++) {
         const char *resource = lease->resources.item[i], *type = "snapshots/";
         size_t n = strcspn(resource, " ");
@@ -129,18 +152,42 @@ static void follow_record(Graph *graph, const MetadataRecord *record, bool flat)
         reach_snapshot(graph, record->container->snapshotter, record->space,
             record->container->snapshot_key, flat);
     if (!flat)
-        follow_labels(graph, record->space, &record->labels);
+        follow_labels(graph, record->space, &record->labels,
+            record->kind == METADATA_IMAGE || record->kind == METADATA_CONTENT);
 }
 
 /* Keys are "space/name" behind what engine/snapshot puts there, and so is what they stand on. */
-static void follow_snapshot(Graph *graph, const SnapshotInfo *snapshot, bool flat) {
-    autofree char *parent = text_format("snapshot/%s", snapshot->parent ? snapshot->parent : "");
+static char *space_of_snapshot(const SnapshotInfo *snapshot) {
     const char *name = strchr(snapshot->key, '!'), *slash = strchr(snapshot->key, '/');
     const char *begin = name && name < slash ? name + 1 : snapshot->key;
-    autofree char *space = text_copy_n(begin, strcspn(begin, "/"));
+    return text_copy_n(begin, strcspn(begin, "/"));
+}
+
+static void follow_snapshot(Graph *graph, const SnapshotInfo *snapshot, bool flat) {
+    autofree char *parent = text_format("snapshot/%s", snapshot->parent ? snapshot->parent : "");
+    autofree char *space = space_of_snapshot(snapshot);
     reach(graph, parent, flat);
     if (!flat)
-        follow_labels(graph, space, &snapshot->labels);
+        follow_labels(graph, space, &snapshot->labels, false);
+}
+
+/* The first back reference that does not sort before id. */
+static size_t find_back(const Graph *graph, const char *id) {
+    size_t low = 0, high = graph->back_n;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(graph->back[middle].by, id) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static void follow_back(Graph *graph, const Node *node) {
+    for (size_t i = find_back(graph, node->id);
+         i < graph->back_n && text_equal(graph->back[i].by, node->id); i++)
+        reach(graph, graph->node[graph->back[i].kept].id, false);
 }
 
 static void mark(Graph *graph) {
@@ -151,19 +198,14 @@ static void mark(Graph *graph) {
             follow_record(graph, node->record, flat);
         else
             follow_snapshot(graph, node->snapshot, flat);
+        if (!flat)
+            follow_back(graph, node);
     }
-}
-
-static bool is_expired(int64_t now, const JsonMap *labels) {
-    const char *text = json_map_find(labels, LABEL "expire");
-    int64_t when;
-    Error ignored;
-    return text && time_parse(text, &when, &ignored) == 0 && when < now;
 }
 
 static bool is_root(const Graph *graph, const Node *node) {
     if (node->snapshot)
-        return json_map_find(&node->snapshot->labels, LABEL "root");
+        return garbage_label_is_root(&node->snapshot->labels);
     const MetadataRecord *record = node->record;
     switch (record->kind) {
     case METADATA_CONTAINER:
@@ -171,18 +213,36 @@ static bool is_root(const Graph *graph, const Node *node) {
         return true;
     case METADATA_IMAGE:
     case METADATA_LEASE:
-        return !is_expired(graph->now, &record->labels);
+        return !garbage_label_is_expired(&record->labels, graph->now);
     case METADATA_INGEST:
         return graph->now - record->created.value < INGEST_LIFE;
     case METADATA_CONTENT:
     case METADATA_KINDS:
         break;
     }
-    return json_map_find(&record->labels, LABEL "root");
+    return garbage_label_is_root(&record->labels);
 }
 
 static void add(Graph *graph, Node node) {
     array_append(graph->node, graph->n, node);
+}
+
+static int compare_back_references(const void *a, const void *b) {
+    return strcmp(((const BackReference *)a)->by, ((const BackReference *)b)->by);
+}
+
+static void note_back_references(Graph *graph, size_t i) {
+    const Node *node = &graph->node[i];
+    const JsonMap *labels = node->record ? &node->record->labels : &node->snapshot->labels;
+    autofree char *space =
+        node->record ? text_copy(node->record->space) : space_of_snapshot(node->snapshot);
+    for (size_t j = 0; j < labels->n; j++) {
+        BackReference back = {.kept = i};
+        back.by =
+            id_of_label(graph, GARBAGE_BACK_REFERENCE, space, labels->key[j], labels->value[j]);
+        if (back.by)
+            array_append(graph->back, graph->back_n, back);
+    }
 }
 
 static void build(Graph *graph, const Metadata *metadata, const SnapshotInfos *snapshots) {
@@ -195,6 +255,10 @@ static void build(Graph *graph, const Metadata *metadata, const SnapshotInfos *s
                            .snapshot = &snapshots->item[i]});
     if (graph->n > 0)
         qsort(graph->node, graph->n, sizeof(*graph->node), compare_nodes);
+    for (size_t i = 0; i < graph->n; i++)
+        note_back_references(graph, i);
+    if (graph->back_n > 0)
+        qsort(graph->back, graph->back_n, sizeof(*graph->back), compare_back_references);
     for (size_t i = 0; i < graph->n; i++)
         if (is_root(graph, &graph->node[i]))
             reach(graph, graph->node[i].id, false);
@@ -235,6 +299,9 @@ static int collect_locked(Metadata *metadata, Snapshots *snapshots, Error *err) 
     int code = sweep_records(&graph, metadata, err);
     for (size_t i = 0; i < graph.n; i++)
         free(graph.node[i].id);
+    for (size_t i = 0; i < graph.back_n; i++)
+        free(graph.back[i].by);
+    free(graph.back);
     free(graph.node);
     free(graph.work);
     return code;
@@ -260,7 +327,7 @@ bool metadata_collection_is_due(Metadata *metadata) {
     pthread_mutex_lock(&metadata->mutex);
     bool due = metadata->changes >= COLLECT_EVERY;
     for (size_t i = 0; i < metadata->n && !due; i++)
-        due = is_expired(now, &metadata->record[i]->labels);
+        due = garbage_label_is_expired(&metadata->record[i]->labels, now);
     pthread_mutex_unlock(&metadata->mutex);
     return due;
 }

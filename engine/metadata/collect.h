@@ -7,11 +7,10 @@
 /* Garbage of containerd's clients, by its rules: what no root reaches loses its record, and then
  * engine/image's sweep takes blobs that nobody has a record of.
  *
- *     roots       leases (until containerd.io/gc.expire), images (the same), containers, what has
- *                 the label containerd.io/gc.root, ingests younger than a day
+ *     roots       leases and images that have not expired, containers, what has the label gc.root,
+ *                 ingests younger than a day
  *     references  a lease's resources, an image's target, a container's snapshot, a snapshot's
- *                 parent, and labels containerd.io/gc.ref.content[.…], gc.ref.snapshot.NAME[/…],
- *                 gc.ref.image[.…]; a lease with containerd.io/gc.flat stops at its resources */
+ *                 parent, and labels (engine/metadata/garbage_label.h) */
 int metadata_collect(Metadata *metadata, Content *content, Snapshots *snapshots, Error *err);
 
 /* So much has changed since the last collection that another one is due. */

@@ -11,8 +11,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "base/time.h"
 #include "engine/metadata/blob.h"
 #include "engine/metadata/collect.h"
+#include "engine/metadata/garbage_label.h"
 #include "engine/metadata/lease.h"
 #include "engine/metadata/tree.h"
 
@@ -173,6 +175,120 @@ static void snapshots_keep_their_parents(void **state) {
     assert_int_equal(tree_remove(&world->trees, "ns", "base", &err), ERROR_STATE);
 }
 
+/* An active snapshot with a label. */
+static void make_labelled(World *world, const char *name, const char *key, const char *value) {
+    Error err = {};
+    SnapshotInfo like = {.key = (char *)(uintptr_t)name, .kind = SNAPSHOT_ACTIVE};
+    label(&like.labels, key, value);
+    assert_int_equal(tree_make(&world->trees, "ns", NULL, &like, &err), 0);
+    json_map_done(&like.labels);
+}
+
+static bool has_tree(World *world, const char *name) {
+    Error err = {};
+    SnapshotInfo info = {};
+    int code = tree_stat(&world->trees, "ns", name, &info, &err);
+    snapshot_info_done(&info);
+    return code == 0;
+}
+
+static void what_names_a_living_parent_lives_with_it(void **state) {
+    World *world = *state;
+    Error err = {};
+    autofree char *parent = put(world, "ns", "parent", NULL, NULL);
+    autofree char *of_image =
+        put(world, "ns", "of image", "containerd.io/gc.bref.image.x", "image");
+    autofree char *of_content =
+        put(world, "ns", "of content", "containerd.io/gc.bref.content", parent);
+    autofree char *of_child =
+        put(world, "ns", "of child", "containerd.io/gc.bref.content", of_content);
+    autofree char *of_nothing = put(world, "ns", "of nothing", "containerd.io/gc.bref.image", "no");
+    autofree char *of_garbage =
+        put(world, "ns", "of garbage", "containerd.io/gc.bref.content", of_nothing);
+    autofree char *not_quite = put(world, "ns", "near", "containerd.io/gc.bref.imagery", "image");
+    make(world, METADATA_IMAGE, "image", parent, NULL, NULL);
+    make_labelled(world, "tree", "containerd.io/gc.bref.content/rootfs", of_content);
+    autofree char *of_tree =
+        put(world, "ns", "of tree", "containerd.io/gc.bref.snapshot.overlayfs/a", "tree");
+    run(world);
+    assert_true(has(world, "ns", of_image) && has(world, "ns", of_content));
+    assert_true(has(world, "ns", of_child) && has(world, "ns", of_tree) && has_tree(world, "tree"));
+    assert_false(has(world, "ns", of_nothing) || has(world, "ns", of_garbage));
+    assert_false(has(world, "ns", not_quite));
+    assert_int_equal(
+        metadata_remove(world->trees.metadata, METADATA_IMAGE, "ns", "image", &err), 0);
+    run(world);
+    assert_false(has(world, "ns", of_image) || has(world, "ns", of_content));
+    assert_false(
+        has(world, "ns", of_child) || has(world, "ns", of_tree) || has_tree(world, "tree"));
+}
+
+static void an_expired_image_lives_with_what_it_names(void **state) {
+    World *world = *state;
+    autofree char *top = put(world, "ns", "top", NULL, NULL);
+    MetadataRecord *record = metadata_record_new(METADATA_IMAGE, "ns", "old");
+    Error err = {};
+    label(&record->labels, "containerd.io/gc.expire", "2020-01-01T00:00:00Z");
+    label(&record->labels, "containerd.io/gc.bref.image", "kept");
+    assert_int_equal(metadata_create(world->trees.metadata, record, &err), 0);
+    make(world, METADATA_IMAGE, "alone", NULL, "containerd.io/gc.expire", "2020-01-01T00:00:00Z");
+    make(world, METADATA_IMAGE, "kept", top, "containerd.io/gc.expire", "2999-01-01T00:00:00Z");
+    run(world);
+    assert_true(metadata_has(world->trees.metadata, METADATA_IMAGE, "ns", "kept"));
+    assert_true(metadata_has(world->trees.metadata, METADATA_IMAGE, "ns", "old"));
+    assert_false(metadata_has(world->trees.metadata, METADATA_IMAGE, "ns", "alone"));
+    assert_true(has(world, "ns", top));
+}
+
+static void a_condition_keeps_what_was_used_lately(void **state) {
+    World *world = *state;
+    const char *used = "containerd.io/gc.cond.value-usedat";
+    autofree char *top = put(world, "ns", "top", "containerd.io/gc.cond.snapshot.overlayfs/b",
+        "other=1,usedat<876000h|lately");
+    make(world, METADATA_IMAGE, "image", top, "containerd.io/gc.cond.snapshot.overlayfs",
+        "usedat<24h|long-ago");
+    make_labelled(world, "lately", used, "2020-01-01T00:00:00Z");
+    make_labelled(world, "long-ago", used, "2020-01-01T00:00:00Z");
+    make_labelled(world, "unnamed", used, "2999-01-01T00:00:00Z");
+    run(world);
+    assert_true(has_tree(world, "lately"));
+    assert_false(has_tree(world, "long-ago") || has_tree(world, "unnamed"));
+}
+
+static void conditions(void **state) {
+    static const struct {
+        const char *value;
+        bool holds; /* for what was used an hour ago */
+    } rows[] = {
+        {"usedat<2h|key", true},
+        {"usedat<30m|key", false},
+        {"usedat>30m|key", true},
+        {"usedat>2h|key", false},
+        {"usedat<30m,usedat>59m|key", true},
+        {"a,b=c,usedat<2h|key", true},
+        {"usedat<=2h|key", false},
+        {"usedat=1h|key", false},
+        {"usedat|key", false},
+        {"usedat<|key", false},
+        {"|key", false},
+        {",|key", false},
+        {"usedat<2h", false},
+        {"", false},
+    };
+    JsonMap labels = {};
+    label(&labels, "containerd.io/gc.cond.value-usedat", "2026-01-01T11:00:00Z");
+    int64_t now;
+    Error err = {};
+    assert_int_equal(time_parse("2026-01-01T12:00:00Z", &now, &err), 0);
+    for (size_t i = 0; i < array_size(rows); i++)
+        if (garbage_condition_holds(rows[i].value, &labels, now) != rows[i].holds)
+            fail_msg("'%s'", rows[i].value);
+    assert_string_equal(garbage_condition_key("usedat<1h|the|key"), "the|key");
+    assert_null(garbage_condition_key("usedat<1h|"));
+    assert_null(garbage_condition_key("usedat<1h"));
+    json_map_done(&labels);
+}
+
 static void a_container_keeps_its_snapshot(void **state) {
     World *world = *state;
     Error err = {};
@@ -224,6 +340,12 @@ int main(void) {
         cmocka_unit_test_setup_teardown(leases_hold_until_they_expire, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flat_lease_holds_only_what_it_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(snapshots_keep_their_parents, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            what_names_a_living_parent_lives_with_it, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            an_expired_image_lives_with_what_it_names, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_condition_keeps_what_was_used_lately, set_up, tear_down),
+        cmocka_unit_test(conditions),
         cmocka_unit_test_setup_teardown(a_container_keeps_its_snapshot, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_write_goes_on_where_it_ended, set_up, tear_down),
     };
