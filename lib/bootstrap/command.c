@@ -68,6 +68,21 @@ static char *read_complaint(int fd) {
     return text_copy_n(buffer, n > 0 ? (size_t)n : 0);
 }
 
+/* Runs a shim with `spawn`'s arguments, environment and directory. */
+static int run_program(
+    ProcessSpawn *spawn, const char *action, int input, Text *ret_output, Error *err) {
+    autoclose int complaints = memfd_create("shim", MFD_CLOEXEC);
+    int status = 0;
+    spawn->fds[0] = input;
+    spawn->fds[2] = complaints;
+    TRY(process_run(spawn, ANSWER_MAX, timeout, ret_output, &status, err));
+    if (process_exit_code(status) == 0)
+        return 0;
+    autofree char *complaint = read_complaint(complaints);
+    return error_set(err, ERROR_INTERNAL, "'%s %s' failed with status %d%s%s", spawn->argv[0],
+        action, process_exit_code(status), *complaint ? ": " : "", complaint);
+}
+
 static int run(
     const BootstrapCommand *with, const char *action, int input, Text *ret_output, Error *err) {
     const char *argv[16] = {with->program, "-namespace", with->name_space, "-address",
@@ -83,20 +98,11 @@ static int run(
     }
     argv[n++] = action;
     autotexts char **environment = make_environment(with);
-    autoclose int complaints = memfd_create("shim", MFD_CLOEXEC);
     ProcessSpawn spawn = PROCESS_SPAWN_INIT;
-    int status = 0;
     spawn.argv = argv;
     spawn.environ = (const char *const *)environment;
     spawn.directory = with->bundle;
-    spawn.fds[0] = input;
-    spawn.fds[2] = complaints;
-    TRY(process_run(&spawn, ANSWER_MAX, timeout, ret_output, &status, err));
-    if (process_exit_code(status) == 0)
-        return 0;
-    autofree char *complaint = read_complaint(complaints);
-    return error_set(err, ERROR_INTERNAL, "'%s %s' failed with status %d%s%s", with->program,
-        action, process_exit_code(status), *complaint ? ": " : "", complaint);
+    return run_program(&spawn, action, input, ret_output, err);
 }
 
 int bootstrap_command_start(const BootstrapCommand *command, BootstrapAnswer *ret, Error *err) {
@@ -119,4 +125,14 @@ int bootstrap_command_delete(const BootstrapCommand *command, int *ret_exit_code
     *ret_exit_code = (int)response->exit_status;
     containerd__task__v3__delete_response__free_unpacked(response, NULL);
     return 0;
+}
+
+int bootstrap_command_info(
+    const char *program, const ProtobufCMessage *options, Text *ret, Error *err) {
+    const char *const argv[] = {program, "-info", NULL};
+    autoclose int input = -1;
+    ProcessSpawn spawn = PROCESS_SPAWN_INIT;
+    spawn.argv = argv;
+    TRY(open_options(options, &input, err));
+    return run_program(&spawn, "-info", input, ret, err);
 }

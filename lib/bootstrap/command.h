@@ -3,10 +3,11 @@
 #include <protobuf-c/protobuf-c.h>
 
 #include "base/error.h"
+#include "base/text.h"
 #include "bootstrap/answer.h"
 
-/* The start and delete commands of a containerd shim, which is another program's or ours, as
- * containerd runs them in the container's bundle. */
+/* The commands of a containerd shim, which is another program's or ours: start and delete as
+ * containerd runs them in the container's bundle, and what it tells of itself. */
 typedef struct BootstrapCommand {
     const char *program; /* absolute */
     const char *name_space, *id, *bundle;
@@ -21,3 +22,7 @@ int bootstrap_command_start(const BootstrapCommand *command, BootstrapAnswer *re
 
 /* Ends what is left of its container. *ret_exit_code is what it says of init. */
 int bootstrap_command_delete(const BootstrapCommand *command, int *ret_exit_code, Error *err);
+
+/* A containerd.types.RuntimeInfo of the runtime that it is for; options as in BootstrapCommand. */
+int bootstrap_command_info(
+    const char *program, const ProtobufCMessage *options, Text *ret, Error *err);

@@ -79,6 +79,14 @@ def test_version_and_plugins(ctr):
     assert ["io.containerd.snapshotter.v1", "overlayfs"] in [row[:2] for row in ctr.rows("plugins", "ls")]
 
 
+def test_a_runtime_tells_of_itself(ctr):
+    if not ctr.newer:
+        pytest.skip("ctr 1 does not ask")
+    told = json.loads(ctr("plugins", "inspect-runtime", "--runtime", "io.containerd.tare.v2"))
+    assert told["Name"] == "io.containerd.tare.v2" and told["Features"]["ociVersionMax"]
+    assert "binary not installed" in ctr("plugins", "inspect-runtime", "--runtime", "io.containerd.absent.v2", code=1)
+
+
 def test_namespaces_have_labels_and_go_only_when_empty(ctr):
     name = ctr.namespace + "-x"
     ctr("namespaces", "create", name, "a=b")

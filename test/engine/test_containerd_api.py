@@ -278,3 +278,25 @@ def test_snapshots(api):
         for key in ("v", "c", "a"):
             with contextlib.suppress(grpc.RpcError):
                 call("Remove", key=key)
+
+
+def test_a_runtime_tells_of_itself(api):
+    """What `ctr plugins inspect-runtime` and containerd's clients ask before they use a feature."""
+    types = importlib.import_module("containerd.types.introspection_pb2")
+    any_of = importlib.import_module("google.protobuf.any_pb2").Any
+
+    def ask(runtime, kind="containerd.types.RuntimeRequest"):
+        value = types.RuntimeRequest(runtime_path=runtime).SerializeToString()
+        return {"type": "io.containerd.runtime.v2", "id": "task", "options": any_of(type_url=kind, value=value)}
+
+    reply = api("introspection.PluginInfo", **ask("io.containerd.tare.v2"))
+    assert (reply.plugin.id, reply.extra.type_url) == ("task", "containerd.types.RuntimeInfo")
+    info = types.RuntimeInfo.FromString(reply.extra.value)
+    assert info.name == "io.containerd.tare.v2" and info.version.version
+    assert b'"ociVersionMax"' in info.features.value
+    assert "binary not installed" in api.fails(CODE.NOT_FOUND, "introspection.PluginInfo", **ask("io.containerd.absent.v2"))
+    api.fails(CODE.INVALID_ARGUMENT, "introspection.PluginInfo", **ask("bad"))
+    api.fails(CODE.UNIMPLEMENTED, "introspection.PluginInfo", **ask("io.containerd.tare.v2", "x.Y"))
+    api.fails(CODE.UNIMPLEMENTED, "introspection.PluginInfo", **ask("io.containerd.tare.v2") | {"type": "io.containerd.gc.v1", "id": "scheduler"})
+    assert api("introspection.PluginInfo", type="io.containerd.gc.v1", id="scheduler").plugin.id == "scheduler"
+    api.fails(CODE.NOT_FOUND, "introspection.PluginInfo", type="io.containerd.gc.v1", id="absent")

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "bootstrap/command.h"
+#include "bootstrap/runtime_type.h"
 #include "engine/api/containerd/message.h"
 #include "engine/rpc/service.h"
 #include "proto/containerd/services/introspection.methods.h"
 #include "proto/containerd/services/introspection.pb-c.h"
 #include "proto/containerd/services/version.methods.h"
 #include "proto/containerd/services/version.pb-c.h"
+#include "proto/containerd/types/introspection.pb-c.h"
 #include "version.h"
 
 /* containerd.services.version.v1.Version and containerd.services.introspection.v1.Introspection. */
@@ -92,17 +96,56 @@ int api_containerd_introspection_plugins(RpcCall *call,
     return 0;
 }
 
+/* containerd.types.RuntimeRequest in, RuntimeInfo out: the shim is asked. */
+static int describe_runtime(RpcCall *call, const Google__Protobuf__Any *options,
+    Containerd__Introspection__PluginInfoResponse *response, Error *err) {
+    autodone(Text) info = {};
+    autofree char *program = NULL;
+    Containerd__Types__RuntimeRequest *request = NULL;
+    if (text_equal(options->type_url, containerd__types__runtime_request__descriptor.name))
+        request = containerd__types__runtime_request__unpack(
+            NULL, options->value.len, options->value.data);
+    if (!request)
+        return error_set(err, ERROR_UNSUPPORTED, "unknown request type %.100s: not implemented",
+            options->type_url);
+    int code = runtime_type_find_shim(request->runtime_path, &program, err);
+    if (code >= 0)
+        code = bootstrap_command_info(
+            program, request->options ? &request->options->base : NULL, &info, err);
+    containerd__types__runtime_request__free_unpacked(request, NULL);
+    TRY(code);
+    response->extra = message_new(call, &google__protobuf__any__descriptor);
+    response->extra->type_url =
+        message_text(call, containerd__types__runtime_info__descriptor.name);
+    uint8_t *value = rpc_call_alloc(call, info.length);
+    if (info.length > 0)
+        memcpy(value, info.data, info.length);
+    response->extra->value = (ProtobufCBinaryData){info.length, value};
+    return 0;
+}
+
+static Containerd__Introspection__Plugin *find_plugin(
+    RpcCall *call, const char *type, const char *id) {
+    Containerd__Introspection__Plugin *plugin;
+    for (size_t i = 0; (plugin = describe_plugin(call, i)); i++)
+        if (text_equal(plugin->type, type) && text_equal(plugin->id, id))
+            return plugin;
+    return NULL;
+}
+
 int api_containerd_introspection_plugin_info(RpcCall *call,
     const Containerd__Introspection__PluginInfoRequest *request,
     Containerd__Introspection__PluginInfoResponse *response, Error *err) {
-    Containerd__Introspection__Plugin *plugin;
-    for (size_t i = 0; (plugin = describe_plugin(call, i)); i++)
-        if (text_equal(plugin->type, request->type) && text_equal(plugin->id, request->id)) {
-            response->plugin = plugin;
-            return 0;
-        }
-    return error_set(
-        err, ERROR_NOT_FOUND, "plugin %.100s.%.100s: not found", request->type, request->id);
+    response->plugin = find_plugin(call, request->type, request->id);
+    if (!response->plugin)
+        return error_set(
+            err, ERROR_NOT_FOUND, "plugin %.100s.%.100s: not found", request->type, request->id);
+    if (!request->options)
+        return 0;
+    if (!text_equal(request->type, "io.containerd.runtime.v2"))
+        return error_set(
+            err, ERROR_UNSUPPORTED, "plugin does not provided extra information: not implemented");
+    return describe_runtime(call, request->options, response, err);
 }
 
 /* A UUID's shape, as clients expect, of the engine's own id. */
