@@ -90,6 +90,7 @@ static int add_mount(Mount *from, CreateRequest *request, Error *err) {
     mount->mode = copy(from->mode);
     mount->options = copy(from->options);
     mount->driver = copy(from->driver);
+    mount->subpath = copy(from->subpath);
     mount->read_only = from->read_only;
     mount->no_copy = from->no_copy;
     mount->strict = from->strict;

@@ -15,6 +15,7 @@ void mount_done(Mount *mount) {
     free(mount->mode);
     free(mount->options);
     free(mount->driver);
+    free(mount->subpath);
     json_texts_done(&mount->volume_labels);
     json_texts_done(&mount->volume_options);
     *mount = (Mount){};

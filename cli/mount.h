@@ -16,6 +16,7 @@ typedef struct Mount {
     char *mode;              /* of -v as written, "" if none */
     char *options, *driver;  /* of a tmpfs, of a volume; NULL if none */
     JsonTexts volume_labels, volume_options;
+    char *subpath; /* of a volume; NULL: all of it */
     bool read_only, no_copy, strict;
 } Mount;
 void mount_done(Mount *mount);

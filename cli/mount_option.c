@@ -145,6 +145,13 @@ static int take_option(Parse *parse, Error *err) {
     return 0;
 }
 
+static int take_subpath(Parse *parse, Error *err) {
+    (void)err;
+    free(parse->mount->subpath);
+    parse->mount->subpath = text_copy(parse->value);
+    return 0;
+}
+
 static int take_size(Parse *parse, Error *err) {
     Error ignored;
     return text_parse_size(parse->value, "", &parse->size, &ignored) < 0 ? bad_value(parse, err)
@@ -182,6 +189,7 @@ static const struct {
     {"volume-label", take_label, false},
     {"volume-nocopy", take_no_copy, true},
     {"volume-opt", take_option, false},
+    {"volume-subpath", take_subpath, false},
 };
 
 static int take_field(Parse *parse, const char *field, Error *err) {

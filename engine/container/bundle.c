@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "engine/container/devices.h"
 #include "engine/container/health.h"
+#include "engine/container/mount.h"
 #include "engine/container/private.h"
 #include "engine/container/rootfs.h"
 #include "engine/container/spec.h"
@@ -68,12 +69,14 @@ static SpecInput input_of(const Containers *containers, const ContainerRecord *r
 static int spec_write(Containers *containers, const ContainerRecord *record,
     const Identity *identity, int bundle, Error *err) {
     autofree char *directory = container_path(containers, record->id, "");
+    autofree char *path = path_bundle(containers, record->id);
     SpecInput input = input_of(containers, record, identity, directory);
     JsonObjects devices = {};
     OciSpec spec = {};
     if (record->settings->privileged.value)
         TRY(devices_list(&devices, err));
     input.host_devices = &devices;
+    input.bundle = path;
     int r = spec_build(&input, &spec, err);
     devices_done(&devices);
     TRY(r);
@@ -116,6 +119,7 @@ int bundle_make(Containers *containers, const ContainerRecord *record, Error *er
 
 int bundle_remove(Containers *containers, const char *id, Error *err) {
     autofree char *path = path_bundle(containers, id);
+    TRY(mounts_unplace(path, err));
     return file_remove_tree(AT_FDCWD, path, err);
 }
 

@@ -53,6 +53,12 @@ static int fill_one(Containers *containers, const ContainerMount *mount, int roo
     return volume_fill(containers->with.volumes, mount->volume, directory, err);
 }
 
+/* A volume that one chooses a part of has content: it gets none of the image's. */
+static int check_place(Containers *containers, const ContainerMount *mount, Error *err) {
+    autoclose int fd = -1;
+    return volume_open_subpath(containers->with.volumes, mount->volume, mount->subpath, &fd, err);
+}
+
 int mounts_make(Containers *containers, const ContainerRecord *record, Error *err) {
     autoclose int root = -1;
     size_t position = 0;
@@ -61,6 +67,10 @@ int mounts_make(Containers *containers, const ContainerRecord *record, Error *er
         TRY(make_one(containers, mount, err));
         if (text_equal(mount->origin, MOUNT_ORIGIN_CONTAINER))
             continue;
+        if (!text_is_empty(mount->subpath)) {
+            TRY(check_place(containers, mount, err));
+            continue;
+        }
         if (root < 0)
             TRY(bundle_open_root(containers, record->id, ROOTFS_READ, &root, err));
         TRY(fill_one(containers, mount, root, err));

@@ -32,6 +32,13 @@ int mounts_complete(Containers *containers, ContainerRecord *record, Error *err)
  * container's operation, when its snapshot exists. */
 int mounts_make(Containers *containers, const ContainerRecord *record, Error *err);
 
+/* What a container has of a volume by its subpath is mounted in the bundle, by descriptor, before
+ * anything of the container runs and until the bundle goes: the runtime, which opens paths, then
+ * meets no symlink of the volume. */
+int mounts_place(Containers *containers, const ContainerRecord *record, Error *err);
+int mounts_unplace(const char *bundle, Error *err);  /* absence is success */
+char *mount_place(const char *bundle, size_t index); /* of the mount with this index; new string */
+
 /* From before the container's task is made until after it has gone. release undoes what there is
  * of it. adopt: for one that has run on without an engine. */
 int mounts_hold(Containers *containers, const ContainerRecord *record, Error *err);

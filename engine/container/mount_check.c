@@ -59,9 +59,22 @@ static int check_bind(const ContainerMount *mount, Error *err) {
     return 0;
 }
 
+/* By its words alone; where its symlinks lead is seen when it is opened. */
+static int check_subpath(const ContainerMount *mount, Error *err) {
+    autofree char *clean = path_clean(mount->subpath ? mount->subpath : "");
+    if (text_is_empty(mount->subpath))
+        return 0;
+    if (text_is_empty(mount->volume))
+        return error_set(err, ERROR_INVALID, "must not set Subpath when using anonymous volumes");
+    return path_is_absolute(clean) || text_equal(clean, "..") || text_starts(clean, "../")
+               ? error_set(err, ERROR_INVALID, "subpath must be a relative path within the volume")
+               : 0;
+}
+
 static int check_volume(const ContainerMount *mount, Error *err) {
     if (!text_is_empty(mount->propagation))
         return error_set(err, ERROR_INVALID, "a volume has no propagation");
+    TRY(check_subpath(mount, err));
     if (text_is_empty(mount->volume))
         return 0;
     int r = volume_name_check(mount->volume, err);

@@ -10,6 +10,7 @@ typedef struct ContainerMount {
     char *volume;               /* its name */
     char *driver;               /* of a volume that is made, with its labels and options */
     JsonMap volume_labels, volume_options;
+    char *subpath; /* of a volume: what of it is mounted; NULL: all */
     JsonBool anonymous, no_copy;
     char *options; /* of a tmpfs: "size=64m,mode=1777" */
     char *origin;  /* who wanted it; NULL: -v NAME:PATH */

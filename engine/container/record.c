@@ -29,6 +29,7 @@ static const JsonField mount_fields[] = {
     {"strict", JSON_BOOL, JSON_AT(strict)},
     {"volume", JSON_TEXT, JSON_AT(volume)},
     {"driver", JSON_TEXT, JSON_AT(driver)},
+    {"subpath", JSON_TEXT, JSON_AT(subpath)},
     {"volumeLabels", JSON_MAP, JSON_AT(volume_labels)},
     {"volumeOptions", JSON_MAP, JSON_AT(volume_options)},
     {"anonymous", JSON_BOOL, JSON_AT(anonymous)},

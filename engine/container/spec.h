@@ -12,6 +12,7 @@ typedef struct SpecInput {
     const Identity *identity;
     const char *directory; /* ROOT/containers/ID: hostname, hosts, resolv.conf */
     const char *root;      /* ROOT */
+    const char *bundle;    /* STATE/bundles/ID: parts of volumes are mounted there */
     const char *sandbox;   /* network namespace; NULL: the host's, and no /etc files of ours */
     bool cgroup_v2, no_new_privileges;
     const JsonObjects *host_devices; /* OciDevice; for privileged containers */

@@ -97,6 +97,12 @@ static void add_tmpfs(const ContainerMount *from, OciSpec *spec) {
         json_texts_add(&mount->options, "ro");
 }
 
+static char *source_of(const SpecInput *input, const ContainerMount *mount) {
+    const ContainerMount *first = input->record->settings->mounts.item;
+    return text_is_empty(mount->subpath) ? mount_source(mount, input->root)
+                                         : mount_place(input->bundle, (size_t)(mount - first));
+}
+
 /* Read-only binds are so recursively, as Docker's since 25. */
 static void add_user_mount(const SpecInput *input, const ContainerMount *from, OciSpec *spec) {
     const char *propagation = text_is_empty(from->propagation) ? "rprivate" : from->propagation;
@@ -104,7 +110,7 @@ static void add_user_mount(const SpecInput *input, const ContainerMount *from, O
         add_tmpfs(from, spec);
         return;
     }
-    autofree char *target = path_clean(from->target), *source = mount_source(from, input->root);
+    autofree char *target = path_clean(from->target), *source = source_of(input, from);
     OciMount *mount = add(spec, target, "bind", source);
     json_texts_add(&mount->options, "rbind");
     if (from->read_only.value)

@@ -31,6 +31,11 @@ typedef struct Start {
     TtrpcClient *client;
 } Start;
 
+static void warn(const Start *start, int r, const Error *err) {
+    if (r < 0)
+        log_warning("container %.12s: %s", start->container->id, err->message);
+}
+
 static int update(Start *start, ContainerRecord *changed, Error *err) {
     TRY(table_update(start->containers, start->container, changed, err));
     container_record_unref(start->record);
@@ -62,6 +67,15 @@ static void volumes_release(Start *start) {
     mounts_release(start->containers, start->record);
 }
 
+static int volumes_place(Start *start, Error *err) {
+    return mounts_place(start->containers, start->record, err);
+}
+
+static void volumes_unplace(Start *start) {
+    Error err = {};
+    warn(start, bundle_remove(start->containers, start->container->id, &err), &err);
+}
+
 /* The exit record of the last run must not be taken for this one's. */
 static int traces_remove(Start *start, Error *err) {
     autofree char *exit = container_path(start->containers, start->container->id, "exit.json");
@@ -87,11 +101,6 @@ static int network_connect(Start *start, Error *err) {
     if (r < 0)
         network_detach(start->containers->with.network, &endpoint, &ignored);
     return r;
-}
-
-static void warn(const Start *start, int r, const Error *err) {
-    if (r < 0)
-        log_warning("container %.12s: %s", start->container->id, err->message);
 }
 
 static void network_disconnect(Start *start) {
@@ -186,6 +195,7 @@ static const Step steps[] = {
     {traces_remove, NULL},
     {sources_make, NULL},
     {volumes_hold, volumes_release},
+    {volumes_place, volumes_unplace},
     {network_connect, network_disconnect},
     {files_write, NULL},
     {bundle_step, task_undo},

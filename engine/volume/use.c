@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -73,6 +75,32 @@ int volume_hold(Volumes *volumes, const VolumeUse *use, Error *err) {
         return error_prefix(err, "error while mounting volume '%s'", use->name);
     publish(volumes, use, "mount", true);
     return 0;
+}
+
+static int open_subpath_locked(
+    Volumes *volumes, Volume *volume, const char *subpath, int *ret_fd, Error *err) {
+    autoclose int data = -1;
+    Error why = {};
+    TRY(check_here(volume, err));
+    TRY(mount_options(volumes, volume, err));
+    TRY(place_open_data(volumes, volume->name, &data, err));
+    if (file_open_in(data, subpath, O_PATH, 0, ret_fd, &why) >= 0)
+        return 0;
+    autofree char *path = volume_path(volumes, volume->name);
+    return error_set(err, why.code, "cannot access path %s/%s: %s", path, subpath,
+        why.sys ? strerrordesc_np(why.sys) : why.message);
+}
+
+int volume_open_subpath(
+    Volumes *volumes, const char *name, const char *subpath, int *ret_fd, Error *err) {
+    autoptr(Volume) volume = NULL;
+    TRY(volume_find(volumes, name, &volume, err));
+    pthread_mutex_lock(&volume->operation);
+    int r = open_subpath_locked(volumes, volume, subpath, ret_fd, err);
+    if (volume->holders.n == 0)
+        volume_unmount(volumes, volume->name);
+    pthread_mutex_unlock(&volume->operation);
+    return r;
 }
 
 void volume_release(Volumes *volumes, const VolumeUse *use) {

@@ -87,6 +87,11 @@ typedef struct VolumeUse {
 int volume_hold(Volumes *volumes, const VolumeUse *use, Error *err);
 void volume_release(Volumes *volumes, const VolumeUse *use);
 
+/* What is at this place in the volume, O_PATH; symlinks lead nowhere but within it. NOT_FOUND in
+ * Docker's words. */
+int volume_open_subpath(
+    Volumes *volumes, const char *name, const char *subpath, int *ret_fd, Error *err);
+
 /* The engine has started: containers that run on hold it still, without anything being mounted;
  * then what nobody holds is unmounted. */
 void volume_adopt(Volumes *volumes, const char *name, const char *container);

@@ -321,3 +321,65 @@ def test_two_who_make_the_same_at_once(engine):
         assert result.returncode == 0 or "no such volume" in result.stderr or "volume is in use" in result.stderr, result
         assert "run" not in result.args or result.stdout == "of the image\n", result
     engine.tare("volume", "rm", "-f", "race")
+
+
+def part(name, subpath, target="/p", *more):
+    return "--mount", ",".join([f"type=volume,src={name},dst={target},volume-subpath={subpath}", *more])
+
+
+@pytest.fixture
+def parts(engine):
+    """A volume with parts, and links that lead out of it."""
+    engine.tare("volume", "create", "whole")
+    data = content(engine, "whole")
+    (data / "a/b").mkdir(parents=True)
+    (data / "a/b/file").write_text("deep\n")
+    (data / "secret").write_text("of the volume\n")
+    for link, target in (("in", "a/b"), ("out", "../../.."), ("absolute", "/etc"), ("loop", "loop"), ("proc", "/proc/self/root/etc")):
+        (data / link).symlink_to(target)
+    return data
+
+
+def test_a_part_of_a_volume_is_mounted(engine, parts):
+    run = ("run", "--rm", *NOTHING)
+    assert engine.output(*run, *part("whole", "a/b"), "box", "sh", "-c", "cat /p/file; ls /p; echo new > /p/new") == "deep\nfile"
+    assert (parts / "a/b/new").read_text() == "new\n"
+    assert engine.output(*run, *part("whole", "a/./b/../b/file"), "box", "cat", "/p") == "deep"
+    assert engine.output(*run, *part("whole", "in"), "box", "cat", "/p/file") == "deep", "a link within the volume"
+    assert engine.output(*run, *part("whole", ".", "/p", "ro"), "box", "sh", "-c", "cat /p/secret; touch /p/x 2>&1 | grep -c 'Read-only'") == "of the volume\n1"
+    assert engine.output(*run, *part("whole", "a", "/p"), *part("whole", "secret", "/p/b/file"), "box", "cat", "/p/b/file") == "of the volume"
+    assert mounts_below(engine.state / "bundles") == []
+
+
+def test_a_part_of_a_volume_leads_nowhere_else(engine, parts):
+    """Links are followed within the volume alone: what the host has there is nobody's."""
+    missing = ("absent", "absolute", "proc", "a/b/absent", "loop", "secret/below")
+    for subpath in missing:
+        engine.fails(125, f"cannot access path {parts}/{subpath}: ", "run", "--rm", *NOTHING, *part("whole", subpath), "box", "ls", "/p")
+    assert engine.output("run", "--rm", *NOTHING, *part("whole", "out"), "box", "cat", "/p/secret") == "of the volume"
+    for subpath in ("/a", "..", "a/../../x", "../whole"):
+        engine.fails(1, 'invalid mount config for type "volume": subpath must be a relative path within the volume', "create", *part("whole", subpath), "box")
+    engine.fails(1, "must not set Subpath when using anonymous volumes", "create", "--mount", "dst=/x,volume-subpath=a", "box")
+    engine.fails(125, "cannot mix 'volume-", "create", "--mount", "type=bind,src=/tmp,dst=/x,volume-subpath=a", "box")
+    assert engine.output("ps", "-aq") == "" and mounts_below(engine.state / "bundles") == []
+
+
+def test_a_part_of_a_volume_lasts_as_long_as_its_container(engine, parts):
+    """Through restarts by the shim and the engine's death; what was opened stays, whatever is put in its place."""
+    loop = "echo start >> /p/starts; while ! [ -e /p/end ]; do sleep 0.1; done; rm /p/end; exit 1"
+    engine.tare("run", "-d", "--name", "long", *NOTHING, "--restart", "on-failure:1", *part("whole", "a/b"), "box", "sh", "-c", loop)
+    document = inspect(engine, "long")
+    assert document["HostConfig"]["Mounts"][0]["VolumeOptions"] == {"Subpath": "a/b"}
+    assert mounts(engine, "long")["/p"]["Source"] == str(parts)
+    wait_until(lambda: (parts / "a/b/starts").exists(), what="the program to start")
+    engine.kill()
+    (parts / "a").rename(parts / "moved")
+    (parts / "a").symlink_to("/etc")
+    (parts / "moved/b/end").touch()
+    wait_until(lambda: (parts / "moved/b/starts").read_text() == "start\nstart\n", what="the shim to start it again")
+    engine.start()
+    (parts / "moved/b/end").touch()
+    assert engine.output("wait", "long") == "1"
+    wait_until(lambda: mounts_below(engine.state / "bundles") == [], what="the bundle to go")
+    engine.fails(1, "cannot access path", "start", "long")
+    engine.tare("rm", "long")

@@ -85,6 +85,17 @@ static void add_bind(const ContainerMount *mount, DockerHostConfig *config) {
     json_texts_add(&config->binds, bind);
 }
 
+static DockerVolumeOptions *volume_options_of(const ContainerMount *mount) {
+    if (!mount->no_copy.value && mount->volume_labels.n == 0 && text_is_empty(mount->subpath))
+        return NULL;
+    DockerVolumeOptions *options = new (DockerVolumeOptions);
+    options->no_copy = (JsonBool){mount->no_copy.value, true};
+    options->subpath = text_copy(mount->subpath);
+    for (size_t i = 0; i < mount->volume_labels.n; i++)
+        json_map_set(&options->labels, mount->volume_labels.key[i], mount->volume_labels.value[i]);
+    return options;
+}
+
 static void add_mount_spec(const ContainerMount *mount, DockerHostConfig *config) {
     DockerMountSpec *spec = json_objects_add(&config->mounts, &docker_mount_spec_type);
     spec->type = text_copy(mount_kind_name(mount_kind(mount)));
@@ -92,6 +103,7 @@ static void add_mount_spec(const ContainerMount *mount, DockerHostConfig *config
         spec->source = text_copy(mount_name(mount));
     spec->target = text_copy(mount->target);
     spec->read_only = (JsonBool){mount->read_only.value, true};
+    spec->volume_options = volume_options_of(mount);
 }
 
 /* Each where the user's words belong; what images and other containers wanted is none of them. */

@@ -87,12 +87,23 @@ static const JsonType restart_policy_type = {sizeof(T), restart_policy_fields};
 #define ABSENT_NULL(name)                                                                          \
     { name, JSON_RAW, JSON_AT(absent_raw), .flags = JSON_NULL }
 
+#define T DockerVolumeOptions
+static const JsonField volume_options_fields[] = {
+    {"NoCopy", JSON_BOOL, JSON_AT(no_copy)},
+    {"Labels", JSON_MAP, JSON_AT(labels)},
+    {"Subpath", JSON_TEXT, JSON_AT(subpath)},
+    {},
+};
+const JsonType docker_volume_options_type = {sizeof(T), volume_options_fields};
+#undef T
+
 #define T DockerMountSpec
 static const JsonField mount_spec_fields[] = {
     {"Type", JSON_TEXT, JSON_AT(type), .flags = JSON_ALWAYS},
     {"Source", JSON_TEXT, JSON_AT(source)},
     {"Target", JSON_TEXT, JSON_AT(target), .flags = JSON_ALWAYS},
     {"ReadOnly", JSON_BOOL, JSON_AT(read_only)},
+    {"VolumeOptions", JSON_OBJECT, JSON_AT(volume_options), &docker_volume_options_type},
     {},
 };
 const JsonType docker_mount_spec_type = {sizeof(T), mount_spec_fields};

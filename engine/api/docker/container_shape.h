@@ -56,9 +56,17 @@ typedef struct DockerHostConfig {
     JsonTexts masked_paths, readonly_paths;
 } DockerHostConfig;
 
+typedef struct DockerVolumeOptions {
+    JsonBool no_copy;
+    JsonMap labels;
+    char *subpath;
+} DockerVolumeOptions;
+extern const JsonType docker_volume_options_type;
+
 typedef struct DockerMountSpec {
     char *type, *source, *target;
     JsonBool read_only;
+    DockerVolumeOptions *volume_options; /* NULL: nothing was said */
 } DockerMountSpec;
 extern const JsonType docker_mount_spec_type;
 

@@ -75,6 +75,7 @@ static int copy_mounts(
         mount->origin = copy_text(from->origin);
         mount->driver = copy_text(from->driver);
         mount->options = copy_text(from->options);
+        mount->subpath = copy_text(from->subpath);
         pairs_read(&mount->volume_labels, from->volume_labels, from->n_volume_labels);
         pairs_read(&mount->volume_options, from->volume_options, from->n_volume_options);
     }

@@ -206,6 +206,9 @@ static void mounts_are_parsed(void **state) {
     assert_string_equal(mount.volume_labels.item[0], "a=b");
     assert_int_equal(mount.volume_options.n, 2);
     assert_string_equal(mount.volume_options.item[1], "o=size=1m,uid=7");
+    mount_done(&mount);
+    assert_int_equal(mount_parse_option("src=v,dst=/x,volume-subpath=a/b", &mount, &err), 0);
+    assert_string_equal(mount.subpath, "a/b");
 }
 
 static void bad_mounts_are_refused(void **state) {
@@ -222,7 +225,7 @@ static void bad_mounts_are_refused(void **state) {
         {"src,dst=/x", "invalid field 'src' must be a key=value pair", ERROR_INVALID},
         {"colour=red,dst=/x", "unexpected key 'colour' in 'colour=red'", ERROR_INVALID},
         {"dst=/x,readonly=maybe", "invalid value for readonly: maybe", ERROR_INVALID},
-        {"dst=/x,volume-subpath=a", "unexpected key 'volume-subpath'", ERROR_INVALID},
+        {"dst=/x,volume-subpath", "must be a key=value pair", ERROR_INVALID},
         {"type=bind,dst=/x", "field Source must not be empty", ERROR_INVALID},
         {"type=tmpfs,src=/a,dst=/x", "field Source must not be specified", ERROR_INVALID},
         {"type=tmpfs,dst=/x,tmpfs-mode=9", "invalid value for tmpfs-mode: 9", ERROR_INVALID},
