@@ -15,6 +15,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "shim/delegate.h"
+#include "shim/life.h"
 #include "shim/mount.h"
 #include "shim/options.h"
 #include "shim/record.h"
@@ -269,13 +270,23 @@ static int make_task(Container *container, RunProcess make, Error *err) {
     return save_record(container, attach_server_path(container->attach), err);
 }
 
+/* A file system that does not answer holds only this container. */
+static int mount_rootfs(const Container *container,
+    const Containerd__Task__V3__CreateTaskRequest *request, Error *err) {
+    Loop *loop = &container->shim->loop;
+    loop_leave(loop);
+    int r = mount_all(request->rootfs, request->n_rootfs, container->rootfs, err);
+    loop_enter(loop);
+    return r;
+}
+
 static int create(Container *container, const Containerd__Task__V3__CreateTaskRequest *request,
     const TaskOptions *options, Error *err) {
     TRY(set_up_paths(container, options, request, err));
     TRY(save_record(container, options->attach_socket, err)); /* before there is anything to undo */
     TRY(set_up_outputs(container, options, err));
     if (!container->runtime.delegate) /* which mounts it itself */
-        TRY(mount_all(request->rootfs, request->n_rootfs, container->rootfs, err));
+        TRY(mount_rootfs(container, request, err));
     return container->checkpoint ? 0 : make_task(container, create_init, err);
 }
 
@@ -301,6 +312,7 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
     Container *container = new (Container);
     *container = (Container){.next = shim->containers,
         .shim = shim,
+        .creating = true,
         .id = text_copy(request->id),
         .bundle = text_copy(request->bundle),
         .checkpoint = *request->checkpoint ? text_copy(request->checkpoint) : NULL,
@@ -310,7 +322,7 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
         .open_stdin = options.open_stdin,
         .stdin_once = options.stdin_once,
         .restart = options.restart,
-        .restart_timer = {.handle = task_restart, .owner = container},
+        .restart_timer = {.handle = life_restart, .owner = container},
         .revision = 1};
     if (options.health.process || options.health.url)
         container->health = health_new(container, &options.health);
@@ -326,14 +338,19 @@ int container_create(Shim *shim, const Containerd__Task__V3__CreateTaskRequest *
         container_free(container);
         return r;
     }
+    container->creating = false;
     *ret = container;
     return 0;
 }
 
 int container_end(Container *container, Error *err) {
+    Loop *loop = &container->shim->loop;
     if (container->runtime.log)
         TRY(runtime_delete(&container->runtime, container->id, err));
-    return container->rootfs ? mount_remove_all(container->rootfs, err) : 0;
+    loop_leave(loop);
+    int r = container->rootfs ? mount_remove_all(container->rootfs, err) : 0;
+    loop_enter(loop);
+    return r;
 }
 
 static void leave(const Container *container) {

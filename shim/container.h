@@ -28,6 +28,7 @@ struct Container {
     AttachServer *attach; /* NULL: none */
     Process init;
     Process *execs;
+    bool creating;                           /* Create is under way */
     bool private_pids;                       /* the kernel ends all processes with init */
     bool open_stdin, stdin_once, oom_killed; /* the last: how the last life ended */
     Restart restart;

@@ -19,6 +19,7 @@
 #include "base/time.h"
 #include "shim/container.h"
 #include "shim/task.h"
+#include "shim/work.h"
 
 static const int64_t stop_patience = 10 * TIME_SECOND;
 static const char pid_file_name[] = "health.pid";
@@ -34,6 +35,7 @@ struct Health {
     int64_t probe_started; /* and */
     int64_t probe_began;   /* the same, monotonic */
     bool timed_out, void_probe;
+    int signal; /* to send to the container */
     Text output;
     bool cut;          /* it wrote more */
     LoopSource source; /* of the probe's output; fd -1: closed */
@@ -86,11 +88,16 @@ static void remember(Health *health, HealthResult *result) {
     health->results[health->results_n++] = *result;
 }
 
-static void signal_container(Health *health, int number) {
-    const Container *container = health->container;
+static void send_signal(Container *container) {
     Error err = {};
-    if (runtime_kill(&container->runtime, container->id, number, false, &err) < 0)
+    int number = container->health ? container->health->signal : 0;
+    if (number && runtime_kill(&container->runtime, container->id, number, false, &err) < 0)
         log_failure(LOG_LEVEL_WARNING, &err);
+}
+
+static void signal_container(Health *health, int number) {
+    health->signal = number;
+    work_on(health->container, send_signal);
 }
 
 static void on_stop_timer(void *owner, uint32_t events) {
@@ -244,6 +251,10 @@ static char *take_output(Health *health) {
     return text_format("Health check exceeded timeout (%s)%s%s",
         time_format_duration(health->with.timeout, limit), health->output.length ? ": " : "",
         health->output.length ? health->output.data : "");
+}
+
+pid_t health_probe(const Health *health) {
+    return health ? health->probe : 0;
 }
 
 bool health_reaped(Health *health, pid_t pid, int status) {

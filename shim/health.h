@@ -67,6 +67,9 @@ void health_end(Health *health);
 void health_pause(Health *health);
 void health_resume(Health *health);
 
+/* The child that is one; 0: none is under way. */
+pid_t health_probe(const Health *health);
+
 /* Whether the child that has ended was a probe. */
 bool health_reaped(Health *health, pid_t pid, int status);
 

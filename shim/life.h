@@ -7,6 +7,12 @@
 int life_begin(Container *container, Error *err);      /* from PROCESS_CREATED */
 int life_begin_anew(Container *container, Error *err); /* from PROCESS_RESTARTING */
 
+/* A LoopHandler for Container.restart_timer: TASK_RESTART. */
+void life_restart(void *container, uint32_t events);
+
+/* The process has ended, and what it wrote is delivered; then TASK_DRAINED. */
+void life_drain(Process *process);
+
 /* Init has ended and what it wrote is delivered: another life will follow, or nothing. */
 void life_end(Container *container);
 

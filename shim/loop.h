@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include "base/error.h"
+#include "shim/turn.h"
 
 /* The shim's one event loop: descriptors and timers. Sources and timers are embedded in their
  * owners, who may remove any of them, also from within a handler. The only door to epoll. */
@@ -35,6 +36,11 @@ typedef struct Loop {
     LoopTimer *timers;
     LoopBatch *batches; /* what is being handled */
     LoopSource *aside;
+    unsigned workers; /* threads of loop_spawn() */
+    Turn turn;        /* theirs or the loop's */
+    pthread_t ended;  /* the last one, if there was any, which the next one joins */
+    bool has_ended;
+    int nudge; /* eventfd: a worker may have changed what the loop waits for; -1: none yet */
 } Loop;
 
 int loop_init(Loop *loop, Error *err);
@@ -51,6 +57,15 @@ void loop_watch(Loop *loop, LoopSource *source, uint32_t events);
  * busy with, and bear being called twice for one event. All else, timers too, comes when the loop
  * does. ERROR_TIMEOUT. */
 int loop_await(Loop *loop, int fd, int64_t timeout, Error *err);
+
+/* Does work that may wait on a thread of its own. It and the loop take turns, so that what they
+ * share needs no locks: the loop goes on, with all that it has, only while the thread is in
+ * loop_await() or between loop_leave() and loop_enter(). On the loop's own thread these two do
+ * nothing. */
+typedef void (*LoopWork)(void *owner);
+int loop_spawn(Loop *loop, LoopWork work, void *owner, Error *err);
+void loop_leave(Loop *loop);
+void loop_enter(Loop *loop);
 
 void loop_arm(Loop *loop, LoopTimer *timer, int64_t delay);
 void loop_disarm(Loop *loop, LoopTimer *timer);

@@ -156,6 +156,10 @@ static void on_answer(void *owner, uint32_t events) {
     begin_next(publisher);
 }
 
+pid_t publisher_child(const Publisher *publisher) {
+    return publisher->child;
+}
+
 bool publisher_reaped(Publisher *publisher, pid_t pid) {
     if (!pid || publisher->child != pid)
         return false;

@@ -31,5 +31,8 @@ Publisher *publisher_free(Publisher *publisher); /* returns NULL */
 void publisher_send(Publisher *publisher, const char *topic, const ProtobufCMessage *event);
 bool publisher_is_idle(const Publisher *publisher);
 
+/* 0: it does not run. */
+pid_t publisher_child(const Publisher *publisher);
+
 /* True if pid was the binary's. */
 bool publisher_reaped(Publisher *publisher, pid_t pid);

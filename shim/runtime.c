@@ -29,6 +29,9 @@ enum {
 /* Hooks of the configuration run within create and start. */
 static const int64_t timeout = 120 * TIME_SECOND;
 
+/* Of one that was killed: it stays for as long as a file system does not answer. */
+static const int64_t end_timeout = 10 * TIME_SECOND;
+
 typedef struct LogLine {
     char *level, *msg, *reason;
     JsonInt code;
@@ -141,13 +144,14 @@ static int spawn(const Runtime *runtime, const Arguments *arguments, const int f
     return safe_program_spawn(&child, ret_pid, err);
 }
 
-static int wait_for(const Runtime *runtime, pid_t pid, int *ret_status, Error *err) {
+static int wait_for(
+    const Runtime *runtime, pid_t pid, int64_t patience, int *ret_status, Error *err) {
     if (!runtime->loop)
-        return process_wait(pid, timeout, ret_status, err);
+        return process_wait(pid, patience, ret_status, err);
     autoclose int fd = pidfd_open(pid, 0); /* close-on-exec (pidfd_open(2)) */
     if (fd < 0)
         return error_set_errno(err, errno, "cannot wait for process %d", (int)pid);
-    TRY(loop_await(runtime->loop, fd, timeout, err));
+    TRY(loop_await(runtime->loop, fd, patience, err));
     return process_wait(pid, -1, ret_status, err);
 }
 
@@ -156,10 +160,12 @@ static int run(const Runtime *runtime, Arguments *arguments, const int fds[3], E
     pid_t pid;
     int status = 0;
     TRY(spawn(runtime, arguments, fds, &pid, err));
-    int r = wait_for(runtime, pid, &status, err);
+    Error ignored;
+    int r = wait_for(runtime, pid, timeout, &status, err);
     if (r < 0) {
         kill(pid, SIGKILL);
-        waitpid(pid, &status, 0);
+        wait_for(
+            runtime, pid, end_timeout, &status, &ignored); /* else it is reaped as orphans are */
         return error_prefix(err, "'%s'", runtime->binary);
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

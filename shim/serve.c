@@ -26,6 +26,7 @@
 #include "shim/record.h"
 #include "shim/shim.h"
 #include "shim/task.h"
+#include "shim/work.h"
 
 /* The server: one thread, one loop. Started by start.c with the listening socket as descriptor 3,
  * in the bundle, as leader of a session; its standard error is the shim's log. */
@@ -45,20 +46,62 @@ static bool was_probe(const Shim *shim, pid_t pid, int status) {
     return false;
 }
 
-/* The only place where children are reaped but for those that the runtime module waits for. As a
- * subreaper we also inherit orphans, of which nobody wants to know. */
-static void reap(Shim *shim) {
+/* pid: as for waitpid(2). */
+static bool reap_one(Shim *shim, pid_t pid) {
     int status;
-    pid_t pid;
     struct rusage usage;
-    while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
-        Error err = {};
-        Process *process = container_find_process(shim, pid);
-        if (process && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
-            oom_killed(&process->container->oom, process, &usage);
-        if (!publisher_reaped(shim->publisher, pid) && !was_probe(shim, pid, status) && process)
-            task_handle(process, TASK_EXITED, &(TaskRequest){.status = status}, &err);
+    if ((pid = wait4(pid, &status, WNOHANG, &usage)) <= 0)
+        return false;
+    Error err = {};
+    Process *process = container_find_process(shim, pid);
+    if (process && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
+        oom_killed(&process->container->oom, process, &usage);
+    if (!publisher_reaped(shim->publisher, pid) && !was_probe(shim, pid, status) && process)
+        task_handle(process, TASK_EXITED, &(TaskRequest){.status = status}, &err);
+    return true;
+}
+
+static void reap_process(Shim *shim, const Process *process) {
+    bool runs = process->state == PROCESS_CREATED || process->state == PROCESS_RUNNING ||
+                process->state == PROCESS_PAUSED;
+    if (runs && process->pid > 0)
+        reap_one(shim, process->pid);
+}
+
+/* The exit of the container's own program is the last one that is told. */
+static void reap_container(Shim *shim, const Container *container) {
+    pid_t probe = health_probe(container->health);
+    if (work_is_for(shim, container->id))
+        return;
+    if (probe > 0)
+        reap_one(shim, probe);
+    for (const Process *exec = container->execs; exec; exec = exec->next)
+        reap_process(shim, exec);
+    reap_process(shim, &container->init);
+}
+
+/* The only place where children are reaped but for those that the runtime module waits for, which
+ * only it may reap. As a subreaper we also inherit orphans, of which nobody wants to know. */
+static void reap(Shim *shim) {
+    if (!shim->works) {
+        while (reap_one(shim, -1))
+            ;
+        return;
     }
+    if (publisher_child(shim->publisher) > 0)
+        reap_one(shim, publisher_child(shim->publisher));
+    for (const Container *container = shim->containers; container; container = container->next)
+        reap_container(shim, container);
+}
+
+static bool is_needed(const Shim *shim) {
+    return shim->containers || shim->works;
+}
+
+void shim_settle(Shim *shim) {
+    reap(shim);
+    if (!is_needed(shim) && !shim->end_deadline)
+        loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
 }
 
 static void on_signal(void *owner, uint32_t events) {
@@ -67,27 +110,27 @@ static void on_signal(void *owner, uint32_t events) {
     while (read(shim->signal_source.fd, &info, sizeof info) == sizeof info)
         if (info.ssi_signo == SIGCHLD)
             continue;
-        else if (!shim->containers)
+        else if (!is_needed(shim))
             shim_end(shim);
         else
             log_info("signal %u is ignored: container '%s' exists", info.ssi_signo,
-                shim->containers->id);
+                shim->containers ? shim->containers->id : shim->arguments->id);
     reap(shim);
 }
 
 static void on_server(void *owner, uint32_t events) {
     Shim *shim = owner;
     ttrpc_server_dispatch(shim->server);
-    if (!shim->containers && !shim->end_deadline)
+    if (!is_needed(shim) && !shim->end_deadline)
         loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
 }
 
 static void on_end_timer(void *owner, uint32_t events) {
     Shim *shim = owner;
     if (!shim->end_deadline) {
-        if (!shim->containers && ttrpc_server_connections(shim->server) == 0)
+        if (!is_needed(shim) && ttrpc_server_connections(shim->server) == 0)
             shim_end(shim);
-        else if (!shim->containers)
+        else if (!is_needed(shim))
             loop_arm(&shim->loop, &shim->end_timer, idle_timeout);
         return;
     }
@@ -100,7 +143,7 @@ static void on_end_timer(void *owner, uint32_t events) {
 }
 
 void shim_end(Shim *shim) {
-    if (shim->end_deadline || shim->containers)
+    if (shim->end_deadline || is_needed(shim))
         return;
     shim->end_deadline = time_monotonic() + end_timeout;
     loop_arm(&shim->loop, &shim->end_timer, end_poll); /* the reply to Shutdown goes out first */

@@ -9,6 +9,7 @@
 #include "shim/notice.h"
 #include "shim/shim.h"
 #include "shim/task.h"
+#include "shim/work.h"
 
 /* Task calls → events of processes. v2 and v3 differ in their name only. */
 const char *const shim_service_names[] = {
@@ -18,33 +19,41 @@ const char *const shim_service_names[] = {
 typedef struct Row {
     const char *method;
     TaskEvent event;
+    bool waits;         /* perhaps: for the runtime, say */
     size_t id, exec_id; /* offsets; exec_id 0: about the container */
 } Row;
 
-#define ROW(name, event, type)                                                                     \
-    { name, event, offsetof(Containerd__Task__V3__##type, id), 0 }
-#define EXEC_ROW(name, event, type)                                                                \
+#define ROW(name, event, waits, type)                                                              \
+    { name, event, waits, offsetof(Containerd__Task__V3__##type, id), 0 }
+#define EXEC_ROW(name, event, waits, type)                                                         \
     {                                                                                              \
-        name, event, offsetof(Containerd__Task__V3__##type, id),                                   \
+        name, event, waits, offsetof(Containerd__Task__V3__##type, id),                            \
             offsetof(Containerd__Task__V3__##type, exec_id)                                        \
     }
 
 static const Row rows[] = {
-    ROW("Checkpoint", TASK_CHECKPOINT, CheckpointTaskRequest),
-    EXEC_ROW("CloseIO", TASK_CLOSE_IO, CloseIORequest),
-    EXEC_ROW("Delete", TASK_DELETE, DeleteRequest),
-    ROW("Exec", TASK_EXEC, ExecProcessRequest),
-    EXEC_ROW("Kill", TASK_KILL, KillRequest),
-    ROW("Pause", TASK_PAUSE, PauseRequest),
-    ROW("Pids", TASK_PIDS, PidsRequest),
-    EXEC_ROW("ResizePty", TASK_RESIZE, ResizePtyRequest),
-    ROW("Resume", TASK_RESUME, ResumeRequest),
-    EXEC_ROW("Start", TASK_START, StartRequest),
-    EXEC_ROW("State", TASK_STATE, StateRequest),
-    ROW("Stats", TASK_STATS, StatsRequest),
-    ROW("Update", TASK_UPDATE, UpdateTaskRequest),
-    EXEC_ROW("Wait", TASK_WAIT, WaitRequest),
+    ROW("Checkpoint", TASK_CHECKPOINT, true, CheckpointTaskRequest),
+    EXEC_ROW("CloseIO", TASK_CLOSE_IO, true, CloseIORequest),
+    EXEC_ROW("Delete", TASK_DELETE, true, DeleteRequest),
+    ROW("Exec", TASK_EXEC, true, ExecProcessRequest),
+    EXEC_ROW("Kill", TASK_KILL, true, KillRequest),
+    ROW("Pause", TASK_PAUSE, true, PauseRequest),
+    ROW("Pids", TASK_PIDS, false, PidsRequest),
+    EXEC_ROW("ResizePty", TASK_RESIZE, true, ResizePtyRequest),
+    ROW("Resume", TASK_RESUME, true, ResumeRequest),
+    EXEC_ROW("Start", TASK_START, true, StartRequest),
+    EXEC_ROW("State", TASK_STATE, false, StateRequest),
+    ROW("Stats", TASK_STATS, false, StatsRequest),
+    ROW("Update", TASK_UPDATE, true, UpdateTaskRequest),
+    EXEC_ROW("Wait", TASK_WAIT, false, WaitRequest),
 };
+
+static const Row *find_row(const char *method) {
+    for (size_t i = 0; i < array_size(rows); i++)
+        if (strcmp(rows[i].method, method) == 0)
+            return &rows[i];
+    return NULL;
+}
 
 static const char *text_at(const ProtobufCMessage *message, size_t offset) {
     return *(char *const *)((const char *)message + offset);
@@ -88,10 +97,27 @@ static int handle_connect(
     return 0;
 }
 
+/* The container for which the call may have to wait; NULL: none. Nothing can be said of one that is
+ * being created. */
+static const char *find_wait(
+    const Shim *shim, const ProtobufCMethodDescriptor *method, const ProtobufCMessage *request) {
+    const Row *row = find_row(method->name);
+    if (strcmp(method->name, "Create") == 0)
+        return ((const Containerd__Task__V3__CreateTaskRequest *)request)->id;
+    if (!row)
+        return NULL;
+    const char *id = text_at(request, row->id);
+    const Container *container = container_find(shim, id);
+    return row->waits || (container && container->creating) ? id : NULL;
+}
+
 int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
     const ProtobufCMessage *request, ProtobufCMessage *response, Error *err) {
     Shim *shim = owner;
     Process *process;
+    const char *id = shim->group ? find_wait(shim, method, request) : NULL;
+    if (id && !ttrpc_call_is_deferred(call))
+        return work_defer(shim, id, call, err);
     if (strcmp(method->name, "Create") == 0)
         return handle_create(shim, request, response, err);
     if (strcmp(method->name, "Connect") == 0)
@@ -101,12 +127,10 @@ int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *m
             shim_end(shim);
         return 0;
     }
-    for (size_t i = 0; i < array_size(rows); i++) {
-        if (strcmp(rows[i].method, method->name) != 0)
-            continue;
-        TRY(find_process(shim, &rows[i], request, &process, err));
-        TaskRequest task = {.call = call, .message = request, .response = response};
-        return task_handle(process, rows[i].event, &task, err);
-    }
-    return error_set(err, ERROR_UNSUPPORTED, "%s is not supported", method->name);
+    const Row *row = find_row(method->name);
+    if (!row)
+        return error_set(err, ERROR_UNSUPPORTED, "%s is not supported", method->name);
+    TRY(find_process(shim, row, request, &process, err));
+    TaskRequest task = {.call = call, .message = request, .response = response};
+    return task_handle(process, row->event, &task, err);
 }

@@ -9,6 +9,7 @@
 /* The running shim: what main.c's table of actions leads to, and what all of it shares. It has one
  * container, or those of a group (shim/group.h). */
 typedef struct Container Container;
+typedef struct Work Work;
 
 /* Clients that do not wait (a connect of theirs fails with EAGAIN) may come all at once while a
  * call is under way. */
@@ -27,6 +28,7 @@ typedef struct Shim {
     TtrpcServer *server;
     Publisher *publisher;
     Container *containers; /* each from Create to Delete */
+    Work *works;           /* under way, or waiting for those (shim/work.h) */
     unsigned farewells;    /* attached clients and logging programs that still read */
     char *socket, *group;  /* path names; group: NULL without one */
     LoopSource server_source, signal_source;
@@ -54,6 +56,9 @@ int shim_watch_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescrip
 /* serve.c: ends the loop once everybody has what is due to him, and not at all while there is a
  * container. */
 void shim_end(Shim *shim);
+
+/* Something that others waited for is over: exits that came meanwhile. */
+void shim_settle(Shim *shim);
 
 /* A container is on its way, or has come: the shim does not end, unless none is created for long.
  */

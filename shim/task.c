@@ -287,23 +287,11 @@ static int delete_exec(Process *exec, const TaskRequest *request, Error *err) {
     return 0;
 }
 
-static void on_drained(void *owner, uint32_t events) {
-    Error err = {};
-    task_handle(owner, TASK_DRAINED, &(TaskRequest){}, &err);
-}
-
 static int begin_end(Process *process, const TaskRequest *request, Error *err) {
-    Container *container = process->container;
-    Error ignored;
     process->exit_status = process_exit_code(request->status);
     process->exited_at = time_now();
     process->state = PROCESS_ENDING;
-    if (is_init(process))
-        health_end(container->health);
-    /* in a shared pid namespace the kernel leaves the others alone */
-    if (is_init(process) && !container->private_pids)
-        runtime_kill(&container->runtime, container->id, SIGKILL, true, &ignored);
-    stdio_drain(process->stdio, on_drained, process);
+    life_drain(process);
     return 0;
 }
 
@@ -333,12 +321,6 @@ static int restart(Process *init, const TaskRequest *request, Error *err) {
     init->exited_at = time_now();
     life_stop(init->container); /* as in Docker: a life that cannot begin is the end */
     return 0;
-}
-
-void task_restart(void *owner, uint32_t events) {
-    Container *container = owner;
-    Error err = {};
-    task_handle(&container->init, TASK_RESTART, &(TaskRequest){}, &err);
 }
 
 static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {

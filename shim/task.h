@@ -36,6 +36,3 @@ typedef struct TaskRequest {
 
 /* Returns 0, TTRPC_PARK, or err->code. After TASK_DELETE the process may be gone. */
 int task_handle(Process *process, TaskEvent event, const TaskRequest *request, Error *err);
-
-/* A LoopHandler for Container.restart_timer. */
-void task_restart(void *container, uint32_t events);

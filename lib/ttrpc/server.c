@@ -30,9 +30,10 @@ typedef struct Block {
 
 typedef struct Connection Connection;
 struct TtrpcCall {
-    TtrpcCall *next; /* parked calls of the connection */
-    Connection *connection;
+    TtrpcCall *next;        /* parked calls of the connection */
+    Connection *connection; /* NULL: lost while the call was deferred */
     uint32_t stream;
+    bool deferred;
     const void *subject;
     const TtrpcService *service;
     const ProtobufCMethodDescriptor *method;
@@ -83,6 +84,15 @@ char *ttrpc_call_text(TtrpcCall *call, const char *text) {
 int ttrpc_call_park(TtrpcCall *call, const void *subject) {
     call->subject = subject;
     return TTRPC_PARK;
+}
+
+int ttrpc_call_defer(TtrpcCall *call) {
+    call->deferred = true;
+    return TTRPC_PARK;
+}
+
+bool ttrpc_call_is_deferred(const TtrpcCall *call) {
+    return call->deferred;
 }
 
 static void call_free(TtrpcCall *call) {
@@ -151,8 +161,10 @@ static bool run(TtrpcCall *call) {
     Error err = {};
     protobuf_c_message_init(type, response);
     int r = service->handle(service->owner, call, call->method, call->request, response, &err);
-    if (r == TTRPC_PARK)
+    if (r == TTRPC_PARK && call->connection)
         return false;
+    if (!call->connection)
+        return true;
     if (r < 0)
         answer_error(call->connection, call->stream, &err);
     else
@@ -251,6 +263,21 @@ static void read_frames(Connection *connection) {
     }
 }
 
+void ttrpc_call_resume(TtrpcCall *call) {
+    bool answered = run(call);
+    Connection *connection = call->connection;
+    call->deferred = false;
+    if (!answered)
+        return;
+    for (TtrpcCall **at = connection ? &connection->parked : NULL; at && *at; at = &(*at)->next)
+        if (*at == call) {
+            *at = call->next;
+            connection->parked_n--;
+            break;
+        }
+    call_free(call);
+}
+
 static void watch_listener(TtrpcServer *server) {
     bool wanted = server->connections_n < CONNECTIONS_MAX;
     if (wanted == server->accepting)
@@ -281,7 +308,9 @@ static void accept_connection(TtrpcServer *server) {
 static void connection_free(Connection *connection) {
     for (TtrpcCall *call = connection->parked, *next; call; call = next) {
         next = call->next;
-        call_free(call);
+        call->connection = NULL;
+        if (!call->deferred)
+            call_free(call);
     }
     /* close(2) alone is not enough: a child between vfork and exec may hold the socket open still
      */
@@ -372,7 +401,7 @@ static void wake_connection(Connection *connection, const void *subject) {
     connection->parked_n = 0;
     for (TtrpcCall *next; call; call = next) {
         next = call->next;
-        if (call->subject == subject && (connection->lost || run(call)))
+        if (call->subject == subject && !call->deferred && (connection->lost || run(call)))
             call_free(call);
         else
             park(call);

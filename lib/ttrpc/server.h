@@ -51,3 +51,10 @@ void ttrpc_server_wake(TtrpcServer *server, const void *subject);
 void *ttrpc_call_memory(TtrpcCall *call, size_t size); /* zeroed; lives as long as the call */
 char *ttrpc_call_text(TtrpcCall *call, const char *text);
 int ttrpc_call_park(TtrpcCall *call, const void *subject); /* returns TTRPC_PARK */
+
+/* For a handler that goes on elsewhere: the call stays, even if its client leaves, until
+ * ttrpc_call_resume() runs the handler again. That may take its time; the server can be used
+ * meanwhile, though not by two threads at once. */
+int ttrpc_call_defer(TtrpcCall *call); /* returns TTRPC_PARK */
+bool ttrpc_call_is_deferred(const TtrpcCall *call);
+void ttrpc_call_resume(TtrpcCall *call);
