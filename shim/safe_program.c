@@ -14,7 +14,7 @@
 
 extern char **environ;
 
-/* One for all containers of the shim, which has one thread. */
+/* One for all containers of the shim. */
 static struct {
     struct stat status;
     int fd;

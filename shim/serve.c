@@ -28,7 +28,7 @@
 #include "shim/task.h"
 #include "shim/work.h"
 
-/* The server: one thread, one loop. Started by start.c with the listening socket as descriptor 3,
+/* The server: one loop. Started by start.c with the listening socket as descriptor 3,
  * in the bundle, as leader of a session; its standard error is the shim's log. */
 enum {
     LISTENER_FD = 3,

@@ -73,7 +73,7 @@ static void end_stream(Stream *stream) {
 
 /* One read; false: nothing for now, or the end. */
 static bool read_stream(Stream *stream) {
-    static char buffer[READ_SIZE]; /* one thread */
+    static char buffer[READ_SIZE]; /* nothing waits while it is in use */
     if (stream->source.fd < 0)
         return false;
     ssize_t n = read(stream->source.fd, buffer, sizeof buffer);

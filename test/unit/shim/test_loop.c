@@ -175,6 +175,94 @@ static void what_was_put_aside_can_be_removed(void **state) {
     assert_string_equal(world->order, "ff");
 }
 
+/* A worker and the loop take turns: neither sees the other between two of its waits. */
+enum {
+    WORKERS = 4,
+    ROUNDS = 50
+};
+static unsigned inside, worked, timed;
+
+static void enter(void) {
+    assert_int_equal(inside++, 0);
+}
+
+static void leave(void) {
+    assert_int_equal(--inside, 0);
+}
+
+static void work(void *owner) {
+    World *world = owner;
+    Error err;
+    for (int i = 0; i < ROUNDS; i++) {
+        enter();
+        worked++;
+        leave();
+        if (i % 2 == 0) {
+            loop_leave(&world->loop);
+            loop_enter(&world->loop);
+        } else {
+            assert_int_equal(loop_await(&world->loop, world->pipes[1][0], 0, &err), ERROR_TIMEOUT);
+        }
+    }
+    enter();
+    leave();
+    if (worked == WORKERS * ROUNDS && world->loop.workers == 1)
+        loop_arm(&world->loop, &world->timers[0], 0); /* the loop waits without an end */
+}
+
+static void on_byte(void *owner, uint32_t events) {
+    World *world = owner;
+    enter();
+    timed++;
+    leave();
+    if (world->loop.workers == 0) /* the pipe stays readable */
+        loop_watch(&world->loop, &world->sources[0], 0);
+}
+
+static void workers_and_the_loop_take_turns(void **state) {
+    World *world = current = *state;
+    Error err = {};
+    inside = worked = timed = 0;
+    world->sources[0] = (LoopSource){.fd = world->pipes[0][0], .handle = on_byte, .owner = world};
+    world->timers[0] = (LoopTimer){.handle = count_then_stop};
+    loop_watch(&world->loop, &world->sources[0], EPOLLIN);
+    assert_int_equal(write(world->pipes[0][1], "x", 1), 1);
+    for (int i = 0; i < WORKERS; i++)
+        assert_int_equal(loop_spawn(&world->loop, work, world, &err), 0);
+    run(world);
+    assert_int_equal(worked, WORKERS * ROUNDS);
+    assert_true(timed > 0);
+}
+
+static void wait_for_byte(void *owner) {
+    World *world = owner;
+    Error err = {};
+    char byte;
+    assert_int_equal(loop_await(&world->loop, world->pipes[1][0], -1, &err), 0);
+    assert_int_equal(read(world->pipes[1][0], &byte, 1), 1);
+    loop_stop(&world->loop);
+}
+
+static void send_byte(void *owner, uint32_t events) {
+    World *world = owner;
+    assert_int_equal(write(world->pipes[1][1], "x", 1), 1);
+}
+
+static void the_loop_serves_all_while_a_worker_waits(void **state) {
+    World *world = current = *state;
+    Error err = {};
+    world->timers[0] = (LoopTimer){.handle = send_byte, .owner = world};
+    loop_arm(&world->loop, &world->timers[0], TIME_MILLISECOND);
+    assert_int_equal(loop_spawn(&world->loop, wait_for_byte, world, &err), 0);
+    run(world);
+}
+
+static void on_its_own_thread_the_loop_does_not_leave(void **state) {
+    World *world = *state;
+    loop_leave(&world->loop);
+    loop_enter(&world->loop);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(timers_fire_in_their_order, set_up, tear_down),
@@ -184,6 +272,11 @@ int main(void) {
             a_hang_up_is_silent_while_nothing_is_watched, set_up, tear_down),
         cmocka_unit_test_setup_teardown(whoever_awaits_serves_flows_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_put_aside_can_be_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(workers_and_the_loop_take_turns, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            the_loop_serves_all_while_a_worker_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            on_its_own_thread_the_loop_does_not_leave, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("shim/loop", tests, NULL, NULL);
 }

@@ -28,12 +28,18 @@ typedef struct World {
     TtrpcClient *client;
     bool exited; /* Wait is parked before */
     int handled;
+    bool deferring; /* Wait first */
+    TtrpcCall *deferred;
 } World;
 
 static const ProtobufCServiceDescriptor *const task = &containerd__task__v3__task__descriptor;
 static const char *const names[] = {"containerd.task.v3.Task", "another.Name", NULL};
 
 static int handle_wait(World *world, TtrpcCall *call, ProtobufCMessage *response) {
+    if (world->deferring && !ttrpc_call_is_deferred(call)) {
+        world->deferred = call;
+        return ttrpc_call_defer(call);
+    }
     if (!world->exited)
         return ttrpc_call_park(call, world);
     ((Containerd__Task__V3__WaitResponse *)response)->exit_status = 42;
@@ -156,6 +162,46 @@ static void parked_calls_end_with_their_connection(void **state) {
     assert_int_equal(world->handled, 0);
 }
 
+static void deferred_calls_are_answered_when_resumed(void **state) {
+    World *world = *state;
+    Error err = {};
+    Containerd__Task__V3__WaitRequest request = CONTAINERD__TASK__V3__WAIT_REQUEST__INIT;
+    Containerd__Task__V3__WaitResponse *response = NULL;
+    world->deferring = true;
+    assert_int_equal(call(world, "Wait", &request.base, NULL, &err), ERROR_TIMEOUT);
+    ttrpc_server_wake(world->server, world); /* it is not parked */
+    assert_int_equal(world->handled, 1);
+    ttrpc_call_resume(world->deferred); /* now it is */
+    world->deferring = false;
+    world->exited = true;
+    assert_int_equal(ttrpc_receive(world->client, 0, NULL, &err), ERROR_TIMEOUT);
+    ttrpc_server_wake(world->server, world);
+    assert_int_equal(ttrpc_receive(world->client, 0, (ProtobufCMessage **)&response, &err), 0);
+    assert_int_equal(response->exit_status, 42);
+    ttrpc_response_free(&response->base);
+    world->deferring = true;
+    assert_int_equal(call(world, "Wait", &request.base, NULL, &err), ERROR_TIMEOUT);
+    ttrpc_call_resume(world->deferred);
+    assert_int_equal(ttrpc_receive(world->client, 0, (ProtobufCMessage **)&response, &err), 0);
+    assert_int_equal(response->exit_status, 42);
+    ttrpc_response_free(&response->base);
+}
+
+static void deferred_calls_stay_when_their_client_leaves(void **state) {
+    World *world = *state;
+    Error err = {};
+    Containerd__Task__V3__WaitRequest request = CONTAINERD__TASK__V3__WAIT_REQUEST__INIT;
+    world->deferring = true;
+    assert_int_equal(call(world, "Wait", &request.base, NULL, &err), ERROR_TIMEOUT);
+    world->client = ttrpc_client_free(world->client);
+    serve(world);
+    assert_int_equal(ttrpc_server_connections(world->server), 0);
+    ttrpc_call_resume(world->deferred);
+    assert_int_equal(world->handled, 2);
+    ttrpc_server_wake(world->server, world);
+    assert_int_equal(world->handled, 2);
+}
+
 static void one_call_at_a_time(void **state) {
     World *world = *state;
     Error err = {};
@@ -274,6 +320,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(errors_keep_code_text_and_reason, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parked_calls_are_answered_when_woken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parked_calls_end_with_their_connection, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            deferred_calls_are_answered_when_resumed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(
+            deferred_calls_stay_when_their_client_leaves, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_call_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(late_answers_are_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lost_servers_are_told, set_up, tear_down),
