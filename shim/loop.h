@@ -53,9 +53,9 @@ void loop_stop(Loop *loop);
 void loop_watch(Loop *loop, LoopSource *source, uint32_t events);
 
 /* For a handler that cannot go on before fd is readable: waits for it, and meanwhile, on the loop's
- * own thread, serves the flows, which are sources whose handlers neither wait themselves nor free what a handler may be
- * busy with, and bear being called twice for one event. All else, timers too, comes when the loop
- * does. ERROR_TIMEOUT. */
+ * own thread, serves the flows, which are sources whose handlers neither wait themselves nor free
+ * what a handler may be busy with, and bear being called twice for one event. All else, timers too,
+ * comes when the loop does. ERROR_TIMEOUT. */
 int loop_await(Loop *loop, int fd, int64_t timeout, Error *err);
 
 /* Does work that may wait on a thread of its own. It and the loop take turns, so that what they
