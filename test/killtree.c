@@ -2,6 +2,7 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -39,13 +40,27 @@ static const char *victims[VICTIMS_MAX];
 static int victims_n;
 static long want, counted;
 
-static int program_of(pid_t id) {
-    char path[64], target[4096];
+/* The name of its executable; a program of ours that runs from a mount of its own, which is nowhere
+ * and has no names, is known by its first argument. */
+static void name_of(pid_t id, char *name, size_t size) {
+    char path[64], text[4096];
     snprintf(path, sizeof path, "/proc/%d/exe", (int)id);
-    ssize_t n = readlink(path, target, sizeof target - 1);
-    target[n > 0 ? n : 0] = '\0';
-    const char *name = strrchr(target, '/');
-    name = name ? name + 1 : target;
+    ssize_t n = readlink(path, text, sizeof text - 1);
+    if (n == 1 && *text == '/') {
+        snprintf(path, sizeof path, "/proc/%d/cmdline", (int)id);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+        if (fd >= 0)
+            close(fd);
+    }
+    text[n > 0 ? n : 0] = '\0';
+    const char *slash = strrchr(text, '/');
+    snprintf(name, size, "%s", slash ? slash + 1 : text);
+}
+
+static int program_of(pid_t id) {
+    char name[256];
+    name_of(id, name, sizeof name);
     for (int i = 0; i < victims_n; i++)
         if (strstr(name, victims[i])) /* the runtime may run as "memfd:tare-runtime (deleted)" */
             return i;

@@ -49,6 +49,7 @@ class Tracer:
 
 def chosen(total, seed, usual):
     """System calls to kill at: `usual` of them, TARE_TEST_ROUNDS if it is set, or "all"."""
+    assert total > 0, "the program that is to be killed was never seen"
     rounds = os.environ.get("TARE_TEST_ROUNDS", usual)
     if rounds == "all":
         return list(range(total))
