@@ -57,7 +57,7 @@ def why_no_criu():
     return f"criu check: {lines[-1] if lines else check.returncode}" if check.returncode else None
 
 
-def install_programs(build, directory):
+def install_programs(build, directory, place=os.link):
     """The programs side by side, as installed. Hard links: a symlink would lead back to the build tree."""
     for program in PROGRAMS:
         source = build / program
@@ -65,7 +65,7 @@ def install_programs(build, directory):
             continue
         target = directory / source.name
         try:
-            os.link(source, target)
+            place(source, target)
         except OSError:
             shutil.copy2(source, target)
     return directory

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What an OCI runtime costs: tare-runtime beside crun, runc and the floor, in turns. Every runtime keeps its
-state on a tmpfs of ours, as on machines whose /run is one; bundles are on disk."""
+state on a tmpfs of ours, as on machines whose /run is one; bundles are on disk.
+
+Programs that are compared are copies, made alike, in one folder: what a linker has just written lies in the page cache as
+single pages, what a copy wrote in pieces of 64 KiB, and mapping the first takes more page faults (a start of ours: 46
+instead of 40)."""
 
 import copy
 import ctypes
@@ -22,8 +26,11 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def compile_c(output, *words, text=None):
-    options = ["-O2", "-D_GNU_SOURCE", "-std=c17", "-o", output]
+    linked = output.with_suffix(".linked")
+    options = ["-O2", "-D_GNU_SOURCE", "-std=c17", "-o", linked]
     subprocess.run(["cc", *options, *words], input=text, text=True, check=True)
+    shutil.copy(linked, output)
+    linked.unlink()
     return output
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a shim costs: ours beside containerd's own, both under one containerd (the one in $PATH), in turns. containerd's
-wants a machine whose cgroup hierarchies are all mounted: call test/bench/run by test/conformance/hostlike."""
+wants a machine whose cgroup hierarchies are all mounted: call test/bench/run by test/conformance/hostlike. Bundles are
+on a tmpfs, as on machines whose /run is one."""
 
 import json
 import os
@@ -45,14 +46,17 @@ class Shims:
         self.engine = ContainerdShim(directory, programs / "tare-runtime")
         self.words = {"tare": ["--runtime", "io.containerd.tare.v2"], OWN: ["--runc-binary", runc]}
         self.containers = {name: [] for name in self.words}
+        self.state = directory / "state"
+        self.state.mkdir()
 
     def __enter__(self):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=711", "tmpfs", self.state], check=True)
         self.engine.start()
         (self.engine.directory / "bin" / OWN).unlink()  # ours under that name: the one in $PATH is wanted
         return self
 
     def __exit__(self, *_):
-        self.engine.stop()
+        self.engine.stop()  # which unmounts what is mounted below its directory
 
     def start(self, name, *options):
         container = f"{name[:4]}{len(self.containers[name])}"
