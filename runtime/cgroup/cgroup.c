@@ -191,8 +191,21 @@ int cgroup_set_up(Cgroup *cgroup, const OciResources *wanted, Error *err) {
         TRY(subgroup_take_keeper(cgroup, err));
     }
     for (size_t i = 0; i < cgroup->n; i++)
-        TRY(make(cgroup, &cgroup->item[i], resources, err));
+        if (cgroup->item[i].fd < 0)
+            TRY(make(cgroup, &cgroup->item[i], resources, err));
     return limits_write_all(cgroup, round_limits(cgroup, resources, &rounded), err);
+}
+
+bool cgroup_can_follow(const Cgroup *cgroup) {
+    return cgroup->n > 1 && !cgroup->unit && !cgroup->optional;
+}
+
+int cgroup_set_up_unified(Cgroup *cgroup, const OciResources *wanted, Error *err) {
+    const OciResources *resources = wanted ? wanted : &no_resources;
+    for (size_t i = 0; i < cgroup->n; i++)
+        if (!*cgroup->item[i].controllers)
+            TRY(make(cgroup, &cgroup->item[i], resources, err));
+    return 0;
 }
 
 void cgroup_release(Cgroup *cgroup) {

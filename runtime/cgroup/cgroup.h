@@ -69,6 +69,11 @@ void cgroup_save(const Cgroup *cgroup, JsonMap *ret_paths);
  * are still the devices. */
 int cgroup_set_up(Cgroup *cgroup, const OciResources *resources, Error *err);
 
+/* Whether init can be cloned when only the unified directory is there, which clone3 goes into: the
+ * others are v1's, all will be made, and it enters them by descriptors that are sent. */
+bool cgroup_can_follow(const Cgroup *cgroup);
+int cgroup_set_up_unified(Cgroup *cgroup, const OciResources *resources, Error *err);
+
 /* Writes the limits again (all but the devices) of a cgroup that exists. */
 int cgroup_update(Cgroup *cgroup, const OciResources *resources, Error *err);
 

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "runtime/cgroup/hierarchy.h"
 #include "runtime/cgroup/limits.h"
@@ -57,21 +58,26 @@ static int check_type(int cgroup, const char *name, const OciResources *resource
     return 0;
 }
 
-/* A new cpuset needs its parent's cpus and mems before a process can enter (cpuset(7)). */
+/* A new cpuset needs its parent's cpus and mems before a process can enter (cpuset(7)). 0: it has
+ * none after all, as its parent. */
 static int inherit_file(int parent, int child, bool made, const char *file, Error *err) {
     autodone(Text) value = {};
     if (!made)
         TRY(file_read(child, file, CPUSET_MAX, &value, err));
     if (value.length > 1)
-        return 0;
+        return 1;
     text_clear(&value);
     TRY(file_read(parent, file, CPUSET_MAX, &value, err));
-    return file_write_kernel(child, file, value.data, err);
+    TRY(file_write_kernel(child, file, value.data, err));
+    return value.length > 1;
 }
 
 static int inherit_cpuset(int parent, int child, bool made, Error *err) {
-    TRY(inherit_file(parent, child, made, "cpuset.cpus", err));
-    return inherit_file(parent, child, made, "cpuset.mems", err);
+    int cpus = inherit_file(parent, child, made, "cpuset.cpus", err);
+    if (cpus < 0)
+        return cpus;
+    int mems = inherit_file(parent, child, made, "cpuset.mems", err);
+    return mems < 0 ? mems : cpus && mems;
 }
 
 static int step(const CgroupDirectory *directory, int parent, const char *name,
@@ -86,23 +92,51 @@ static int step(const CgroupDirectory *directory, int parent, const char *name,
     if (v2)
         return check_type(*ret_fd, name, resources, err);
     if (hierarchy_has(directory->controllers, "cpuset"))
-        return inherit_cpuset(parent, *ret_fd, made, err);
+        TRY(inherit_cpuset(parent, *ret_fd, made, err));
     return 0;
 }
 
-/* Most containers live in a directory whose parent is there: one call instead of a walk. */
-static bool create_v1_leaf(const CgroupDirectory *directory) {
-    if (!*directory->controllers || hierarchy_has(directory->controllers, "cpuset"))
+/* Of a v2 directory: there is no controller to switch on, nor a threaded parent to follow. */
+static bool is_plain(int cgroup, const CgroupDirectory *directory) {
+    Error ignored;
+    autodone(Text) type = {}, controllers = {};
+    autofree char *list = path_join(directory->mount, "cgroup.controllers");
+    return file_read(cgroup, "cgroup.type", 64, &type, &ignored) >= 0 &&
+           text_equal(type.data, "domain\n") &&
+           file_read(AT_FDCWD, list, CONTROLLERS_MAX, &controllers, &ignored) >= 0 &&
+           controllers.length <= 1;
+}
+
+static bool inherits_cpuset(int leaf, const char *path) {
+    Error ignored;
+    autoclose int parent = -1;
+    autofree char *above = path_parent(path);
+    return file_open(AT_FDCWD, above, O_RDONLY | O_DIRECTORY, 0, &parent, &ignored) >= 0 &&
+           inherit_cpuset(parent, leaf, true, &ignored) > 0;
+}
+
+/* Most containers live in a directory whose parent is there, ready for use: one call instead of a
+ * walk. False: the walk says what is wrong, or sets it right. */
+static bool create_leaf(CgroupDirectory *directory) {
+    Error ignored;
+    autoclose int leaf = -1;
+    bool v2 = !*directory->controllers, cpuset = hierarchy_has(directory->controllers, "cpuset");
+    bool made = mkdirat(AT_FDCWD, directory->path, 0755) == 0;
+    if (!made && (errno != EEXIST || cpuset))
         return false;
-    return mkdirat(AT_FDCWD, directory->path, 0755) == 0 || errno == EEXIST;
+    if (file_open(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0, &leaf, &ignored) < 0 ||
+        (v2 && !is_plain(leaf, directory)) || (cpuset && !inherits_cpuset(leaf, directory->path)))
+        return false;
+    directory->fd = take_fd(&leaf);
+    return true;
 }
 
 int cgroup_create(CgroupDirectory *directory, const OciResources *resources, Error *err) {
     const char *inside = directory->path + strlen(directory->mount);
     autotexts char **names = texts_split(inside + strspn(inside, "/"), '/');
     autoclose int at = -1;
-    if (create_v1_leaf(directory))
-        return file_open(AT_FDCWD, directory->path, O_RDONLY | O_DIRECTORY, 0, &directory->fd, err);
+    if (create_leaf(directory))
+        return 0;
     TRY(file_open(AT_FDCWD, directory->mount, O_RDONLY | O_DIRECTORY, 0, &at, err));
     for (char **name = names; *name; name++) {
         autoclose int next = -1;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
@@ -113,6 +114,27 @@ int cgroup_open(Cgroup *cgroup, Error *err) {
 int cgroup_unified_fd(const Cgroup *cgroup) {
     const CgroupDirectory *directory = cgroup_find(cgroup, "");
     return directory ? directory->fd : -1;
+}
+
+int cgroup_send(const Cgroup *cgroup, int socket, Error *err) {
+    autofree int *fds = new_array(int, cgroup->n);
+    size_t n = 0;
+    for (size_t i = 0; i < cgroup->n; i++)
+        if (*cgroup->item[i].controllers)
+            fds[n++] = cgroup->item[i].tasks_fd;
+    return fd_send(socket, fds, n, err);
+}
+
+int cgroup_receive(Cgroup *cgroup, int socket, Error *err) {
+    autofree int *fds = new_array(int, cgroup->n);
+    size_t n = 0;
+    for (size_t i = 0; i < cgroup->n; i++)
+        n += *cgroup->item[i].controllers != '\0';
+    TRY(fd_receive_all(socket, fds, n, err));
+    for (size_t i = cgroup->n; i-- > 0;)
+        if (*cgroup->item[i].controllers)
+            cgroup->item[i].tasks_fd = fds[--n];
+    return 0;
 }
 
 int cgroup_enter(const Cgroup *cgroup, Error *err) {

@@ -16,6 +16,10 @@ int cgroup_open_one(CgroupDirectory *directory, Error *err);
 /* Descriptor for CLONE_INTO_CGROUP, or -1. */
 int cgroup_unified_fd(const Cgroup *cgroup);
 
+/* To a child that was cloned before the v1 directories were there (cgroup_can_follow). */
+int cgroup_send(const Cgroup *cgroup, int socket, Error *err);
+int cgroup_receive(Cgroup *cgroup, int socket, Error *err);
+
 /* In the child: enters the v1 directories. */
 int cgroup_enter(const Cgroup *cgroup, Error *err);
 

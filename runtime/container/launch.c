@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "runtime/cgroup/enter.h"
 #include "runtime/cgroup/full.h"
 #include "runtime/cgroup/resctrl.h"
 #include "runtime/container/attend.h"
@@ -154,6 +155,9 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
     announce_sockets(spec->process, plan->options->listen_fds);
     TRY(notify_set_up(&launch->container, spec, err));
     TRY(launch_open_console(spec->process, plan->options, &plan->init.console_socket, err));
+    plan->init.spec = spec;
+    plan->init.namespaces = &plan->namespaces;
+    plan->init.cgroup = &plan->cgroup;
     TRY(namespaces_init(&plan->namespaces, spec->linux, err));
     capabilities_parse(spec->process->capabilities, &plan->init.capabilities);
     TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));
@@ -169,6 +173,7 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
         .none = plan->options->no_cgroup,
         .annotations = &spec->annotations};
     TRY(cgroup_plan(&plan->cgroup, &cgroup, err));
+    plan->init.cgroup_follows = init_can_precede_cgroup(&plan->init);
     return plan_delegation(spec, plan, err);
 }
 
@@ -204,15 +209,22 @@ static int make_rootfs(Plan *plan, const OciSpec *spec, Error *err) {
     return rootfs_prepare(rootfs, err);
 }
 
-static int make(Launch *launch, Plan *plan, Error *err) {
-    const OciSpec *spec = &launch->spec;
-    TRY(describe(launch, plan, err));
-    plan->cgroup_made = true;
-    TRY(cgroup_set_up(&plan->cgroup, spec->linux->resources, err));
+static int make_cgroup(Launch *launch, Plan *plan, Error *err) {
+    TRY(cgroup_set_up(&plan->cgroup, launch->spec.linux->resources, err));
     cgroup_drop_unmade(&plan->cgroup);
     TRY(delegate_cgroup(launch, plan, err));
     json_map_done(&launch->container.record.cgroup_paths);
     cgroup_save(&plan->cgroup, &launch->container.record.cgroup_paths);
+    return 0;
+}
+
+static int make(Launch *launch, Plan *plan, Error *err) {
+    const OciSpec *spec = &launch->spec;
+    TRY(describe(launch, plan, err));
+    plan->cgroup_made = true;
+    TRY(plan->init.cgroup_follows
+            ? cgroup_set_up_unified(&plan->cgroup, spec->linux->resources, err)
+            : make_cgroup(launch, plan, err));
     TRY(make_rootfs(plan, spec, err));
     return open_listener(launch, plan, err);
 }
@@ -223,12 +235,9 @@ static int clone_init(Launch *launch, Plan *plan, Error *err) {
     TRY(message_pair(pair, err));
     launch->channel = init->peer = pair[0];
     init->channel = pair[1];
-    init->spec = &launch->spec;
     init->process = launch->spec.process;
     init->id = launch->container.id;
     init->state = container_state(&launch->container, CONTAINER_CREATING, 0);
-    init->namespaces = &plan->namespaces;
-    init->cgroup = &plan->cgroup;
     init->rootfs = plan->namespaces.create & CLONE_NEWNS ? &plan->rootfs : NULL;
     init->root = plan->rootfs.path;
     init->seccomp = &plan->seccomp;
@@ -281,6 +290,10 @@ static Attendance attendance_of(const Launch *launch, int agent_socket) {
 /* While init works we write: a `start` that comes too early waits at the socket. */
 static int feed(Launch *launch, Plan *plan, const char *config, Error *err) {
     ContainerRecord *record = &launch->container.record;
+    if (plan->init.cgroup_follows) {
+        TRY(make_cgroup(launch, plan, err));
+        TRY(cgroup_send(&plan->cgroup, launch->channel, err));
+    }
     if (plan->namespaces.create & CLONE_NEWUSER)
         TRY(mappings_write(launch->spec.linux, launch->pid, err));
     if (launch->spec.linux->net_devices.n)
@@ -334,6 +347,7 @@ int launch_create(
     r = r < 0 ? r : feed(launch, plan, config, err);
     cgroup_release(&plan->cgroup);
     if (r < 0) {
+        message_explain(launch->channel, err);
         cgroup_explain_failure(&plan->cgroup, true, err);
         take_back(launch, plan);
     }

@@ -43,6 +43,12 @@ static bool needs_intermediate(const Namespaces *namespaces) {
            (namespaces->join && namespaces->create & CLONE_NEWUSER);
 }
 
+/* Not where the runtime moves devices into the network as soon as init is there. */
+bool init_can_precede_cgroup(const Init *init) {
+    return init->namespaces->create & CLONE_NEWNET && cgroup_can_follow(init->cgroup) &&
+           !needs_intermediate(init->namespaces) && !init->spec->linux->net_devices.n;
+}
+
 /* In the container's process: what it says to the runtime must come after MESSAGE_PID, so it waits
  * for a byte that says so. Without it nobody knows of us. */
 static void wait_until_known(const int gate[2]) {
@@ -114,6 +120,7 @@ int init_clone(Init *init, Error *err) {
     uint64_t flags = (uint64_t)init->namespaces->create & ~(uint64_t)LATE_NAMESPACES;
     log_debug("nsexec container setup"); /* words of runc's log, for which its users look */
     bool intermediate = needs_intermediate(init->namespaces), moved;
+    flags &= ~(uint64_t)(init->cgroup_follows ? CLONE_NEWNET : 0);
     pid_t pid = clone_into_cgroup(intermediate ? 0 : flags, init->cgroup, &moved);
     if (pid == 0) {
         close(init->peer);

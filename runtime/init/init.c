@@ -58,7 +58,19 @@ bool init_waits_for_runtime(const Init *init) {
     return init->namespaces->create & CLONE_NEWUSER || devices;
 }
 
+/* Half of what clone3 would take is the network's, and it is the same work for init, on another
+ * processor. */
+static int make_network(Init *init, Error *err) {
+    if (!(init->namespaces->create & CLONE_NEWNET))
+        return 0;
+    if (init->cgroup_follows && unshare(CLONE_NEWNET) < 0)
+        return error_set_errno(err, errno, "cannot make a network namespace");
+    return namespaces_loopback_up(err);
+}
+
 static int enter_cgroup(Init *init, Error *err) {
+    if (init->cgroup_follows)
+        TRY(cgroup_receive(init->cgroup, init->channel, err));
     if (!init->in_cgroup)
         TRY(cgroup_enter(init->cgroup, err));
     cgroup_close(init->cgroup); /* the limit on open files may come before we are through */
@@ -139,10 +151,6 @@ static int unshare_late(Init *init, Error *err) {
         return error_set_errno(err, errno, "cannot open our own files");
     TRY(namespaces_unshare_time(init->spec->linux, init->procfs, err));
     return alone ? prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) : 0;
-}
-
-static int raise_loopback(Init *init, Error *err) {
-    return init->namespaces->create & CLONE_NEWNET ? namespaces_loopback_up(err) : 0;
 }
 
 static int join_keyring(Init *init, Error *err) {
@@ -422,10 +430,10 @@ typedef struct InitStep {
 
 static const InitStep steps[] = {
     {"hide", hide},
+    {"make the network", make_network, true}, /* while the runtime makes the cgroup */
     {"enter the cgroup", enter_cgroup},
     {"choose CPUs", choose_cpus},
     {"join namespaces", join_namespaces},
-    {"raise lo", raise_loopback, true}, /* while the runtime writes the mappings */
     {"wait for id mappings", become_mapped},
     {"open the rootfs", open_rootfs, true},
     {"become root", become_root},

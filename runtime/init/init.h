@@ -33,6 +33,7 @@ typedef struct Init {
     HookOutput hook_output;
     unsigned preserve_fds;
     bool in_cgroup, in_namespaces; /* done by the intermediate process */
+    bool cgroup_follows;           /* init is cloned before it, and receives it */
     bool hooks_before_pivot;       /* the runtime has hooks to run then */
     bool no_new_keyring;
     bool delegates_cgroup;    /* the runtime moves us to a cgroup below our namespace's root */
@@ -49,6 +50,9 @@ typedef struct Init {
 
 /* Whether init waits for MESSAGE_MAPPED: for id mappings, or for network devices. */
 bool init_waits_for_runtime(const Init *init);
+
+/* Whether the runtime may make the container's cgroup while init makes its network. */
+bool init_can_precede_cgroup(const Init *init);
 
 /* Whether init asks the runtime for something before it is ready (message.h). */
 bool init_may_ask(const Init *init);

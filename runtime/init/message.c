@@ -2,6 +2,7 @@
 #include "runtime/init/message.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -72,6 +73,15 @@ int message_receive(int socket, Message *ret, Error *err) {
     if (failure_name && !text_starts(err->message, "exec "))
         error_prefix(err, "%s", failure_name);
     return err->code;
+}
+
+void message_explain(int socket, Error *err) {
+    Message message;
+    Error said;
+    struct pollfd readable = {.fd = socket, .events = POLLIN};
+    if (err->sys == EPIPE && poll(&readable, 1, 0) > 0 &&
+        message_receive(socket, &message, &said) < 0 && said.code != ERROR_UNAVAILABLE)
+        *err = said;
 }
 
 int message_expect(int socket, MessageType type, int *ret_pid, Error *err) {

@@ -8,12 +8,13 @@
  * Every message has the same size; an Error travels whole.
  *
  *     runtime                               init
- *       │  clone3 ─────────────────────────► │ enters its cgroup
- *       │  MESSAGE_MOVED ──────────────────► │ (only where clone3 could not do that)
+ *       │  clone3 ─────────────────────────► │ network
+ *       │  MESSAGE_MOVED ──────────────────► │ (only where clone3 could not enter the cgroup)
+ *       │  cgroup_send ────────────────────► │ (only with cgroup v1, made meanwhile)
  *       │  user namespace mappings           │
  *       │  MESSAGE_MAPPED ─────────────────► │ (only with a new user namespace)
  *       │  rootfs_send ────────────────────► │ (only with a user namespace)
- *       │                                    │ namespaces, mounts, devices, terminal
+ *       │                                    │ cgroup, namespaces, mounts, devices, terminal
  *       │ ◄──────────────────── MESSAGE_HOOK │ (only when there are hooks)
  *       │  prestart, createRuntime hooks     │
  *       │  MESSAGE_DONE ───────────────────► │ createContainer hooks, pivot
@@ -82,6 +83,10 @@ bool message_names_failures(void);
 /* 0 at the end of file, else 1. MESSAGE_FAILED becomes its error. ERROR_UNAVAILABLE: the peer is
  * gone and has not read all that we said. */
 int message_receive(int socket, Message *ret, Error *err);
+
+/* A peer that fails and ends leaves us nobody to speak to: its words before that count then, not
+ * our broken pipe. */
+void message_explain(int socket, Error *err);
 
 /* Waits for a message of this type. MESSAGE_FAILED becomes its error; ERROR_UNAVAILABLE: the peer
  * is gone. */

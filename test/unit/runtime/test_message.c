@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -66,6 +67,36 @@ static void a_peer_that_ends_before_its_start_is_dead(void **state) {
     }
 }
 
+/* Whoever ends first, what init said is what its user reads. */
+static void a_broken_pipe_is_explained_by_what_came_before(void **state) {
+    for (int says = 0; says < 2; says++) {
+        int pair[2];
+        Error err = {}, sent = {};
+        error_set(&sent, ERROR_DENIED, "no network");
+        assert_int_equal(message_pair(pair, &err), 0);
+        if (says)
+            message_send_failure(pair[0], &sent);
+        close(pair[0]);
+        assert_true(message_send(pair[1], MESSAGE_MAPPED, 0, &err) < 0);
+        message_explain(pair[1], &err);
+        assert_int_equal(err.code == ERROR_DENIED, says);
+        close(pair[1]);
+    }
+}
+
+/* A pipe that broke elsewhere: the peer lives, and is not waited for. */
+static void a_peer_that_says_nothing_explains_nothing(void **state) {
+    int pair[2];
+    Error err = {};
+    assert_int_equal(message_pair(pair, &err), 0);
+    error_set_errno(&err, EPIPE, "elsewhere");
+    message_explain(pair[1], &err);
+    message_explain(-1, &err);
+    assert_int_equal(err.sys, EPIPE);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 static void the_wrong_type_is_refused(void **state) {
     int pair[2];
     Error err = {};
@@ -109,8 +140,9 @@ static void text_without_an_end_is_ended(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(messages_arrive), TEST(an_error_travels_whole),
         TEST(a_dead_peer_is_noticed), TEST(a_peer_that_ends_before_its_start_is_dead),
-        TEST(the_wrong_type_is_refused), TEST(short_messages_are_refused),
-        TEST(text_without_an_end_is_ended)};
+        TEST(a_broken_pipe_is_explained_by_what_came_before),
+        TEST(a_peer_that_says_nothing_explains_nothing), TEST(the_wrong_type_is_refused),
+        TEST(short_messages_are_refused), TEST(text_without_an_end_is_ended)};
     signal(SIGPIPE, SIG_IGN);
     return RUN(tests);
 }
