@@ -14,8 +14,8 @@ from bundle import cgroup_lines, cgroup_name, cgroups_of, cgroupfs_only
 from console import Console, terminal
 from terminal import Terminal
 
-# counts in memory, on a tmpfs, so that a restart would begin anew
-COUNT = "i=0; while :; do i=$((i+1)); echo $i >/tmp/count; sleep 0.02; done"
+# counts in memory, on a tmpfs, so that a restart would begin anew; no reader sees the file empty once it is there
+COUNT = "i=0; while :; do i=$((i+1)); echo $i >>/tmp/count; sleep 0.02; done"
 
 pytestmark = pytest.mark.usefixtures("criu")
 
@@ -25,7 +25,7 @@ def counting(runtime):
 
 
 def count(runtime, name):
-    return int(runtime.ok("exec", name, "cat", "/tmp/count").out or 0)
+    return int(runtime.ok("exec", name, "sh", "-c", "[ ! -s /tmp/count ] || tail -n 1 /tmp/count").out or 0)
 
 
 def wait_for(condition, seconds=60):
