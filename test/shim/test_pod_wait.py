@@ -133,8 +133,8 @@ def test_an_exit_is_told_when_its_record_is_on_the_disk_and_others_before(pod, p
     call = connection.send("Wait", id=held.id)
     with frozen(point):
         (held.rootfs / "on").touch()
+        wait_for(lambda: has_ended(pid), "the program's end")
         wait_for(lambda: thread_waits_for_disk(held.pid), "a record that waits")
-        assert has_ended(pid)
         live(other, 4)
         wait_for(lambda: "other" in exits(containerd), "the news of the other exit")
         assert exits(containerd) == {"other": 4} and held.call("State").status == 2, "nobody knows of it yet"
