@@ -43,6 +43,8 @@ int images_open(const ImagesOptions *options, Images **ret, Error *err) {
     images->uploads.free = images->uploads_max;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     images->unpacks.free = processors > 1 ? (unsigned)processors : 1;
+    /* While as many as there are processors are still unpacked, the network goes on. */
+    images->follows.free = images->downloads.free + images->unpacks.free;
     if (options->unpack_program)
         images->unpack_program = text_copy(options->unpack_program);
     else

@@ -15,7 +15,8 @@
  *
  *     flight "layer"    nobody else makes this chain id, until it is committed
  *       flight "blob"     nobody else downloads it
- *         gate downloads    the network, a few at a time; unpacked at the same time
+ *         gate follows      the memory for a layer that is unpacked as it comes
+ *           gate downloads    the network, a few at a time
  *       gate unpacks      the processor, for a blob that was here before
  *       wait              until the layer below is committed
  *       commit
@@ -78,15 +79,23 @@ static int say_which(const Filling *filling, int code, Error *err) {
                : code;
 }
 
-/* Returns 1 when the layer was unpacked on the way. */
-static int download_gated(Filling *filling, Error *err) {
+static int fetch_gated(const Filling *filling, Follow *follow, Error *err) {
+    const Layers *layers = filling->layers;
+    Images *images = layers->images;
+    TRY(gate_enter(&images->flights, &images->downloads, progress_stopped, layers->progress, err));
+    int code = layers->fetch(layers->user, filling->layer, follow, err);
+    gate_leave(&images->flights, &images->downloads);
+    return code;
+}
+
+/* Returns 1 when the layer was unpacked on the way. The network is another layer's as soon as this
+ * one is here: its unpacking goes on for long. */
+static int follow_download(Filling *filling, Error *err) {
     const Layers *layers = filling->layers;
     Error unpacking = {};
     Follow follow;
-    if (!filling->tree)
-        return layers->fetch(layers->user, filling->layer, NULL, err);
     follow_init(&follow, &filling->job);
-    int code = layers->fetch(layers->user, filling->layer, &follow, err);
+    int code = fetch_gated(filling, &follow, err);
     if (code == 0)
         tell(layers, IMAGE_DOWNLOADED, filling->layer, filling->layer->size.value);
     int filled = follow_end(&follow, code == 0, filling->result, &unpacking);
@@ -110,9 +119,11 @@ static int download(Filling *filling, Error *err) {
         return 0;
     if (!layers->fetch)
         return error_set(err, ERROR_NOT_FOUND, "layer %s is missing", filling->layer->digest);
-    TRY(gate_enter(&images->flights, &images->downloads, progress_stopped, layers->progress, err));
-    int code = download_gated(filling, err);
-    gate_leave(&images->flights, &images->downloads);
+    if (!filling->tree)
+        return fetch_gated(filling, NULL, err);
+    TRY(gate_enter(&images->flights, &images->follows, progress_stopped, layers->progress, err));
+    int code = follow_download(filling, err);
+    gate_leave(&images->flights, &images->follows);
     return code;
 }
 

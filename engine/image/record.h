@@ -54,7 +54,7 @@ struct Images {
     void *keeper_data;
 
     Flights flights;
-    Gate downloads, uploads, unpacks;
+    Gate downloads, uploads, follows, unpacks;
     unsigned uploads_max;
 
     pthread_mutex_t mutex;

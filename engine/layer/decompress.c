@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
+#define ZSTD_STATIC_LINKING_ONLY /* ZSTD_d_forceIgnoreChecksum */
 #include <zstd.h>
 
 #include "base/fd.h"
@@ -220,6 +221,11 @@ void decompressor_free(Decompressor *d) {
     free(d->inflate);
     free(d->input);
     free(d);
+}
+
+void decompressor_skip_checksum(Decompressor *d) {
+    if (d->zstd)
+        ZSTD_DCtx_setParameter(d->zstd, ZSTD_d_forceIgnoreChecksum, ZSTD_d_ignoreChecksum);
 }
 
 int decompressor_read(Decompressor *d, void *buffer, size_t size, size_t *ret_n, Error *err) {

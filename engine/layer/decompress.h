@@ -16,6 +16,10 @@ typedef struct Decompressor Decompressor;
  * be read by now (engine/layer/frame.h). ERROR_UNSUPPORTED: bzip2. */
 int decompressor_new(int fd, int follow, Decompressor **ret, Error *err);
 void decompressor_free(Decompressor *decompressor);
+
+/* Before the first read: the content's own digest is known, so zstd's checksum of it proves
+ * nothing more. */
+void decompressor_skip_checksum(Decompressor *decompressor);
 CLEANUP_DEFINE(Decompressor, decompressor_free)
 
 /* Fills the buffer, *ret_n less than size only at the end. ERROR_CORRUPT: cut off or damaged. */

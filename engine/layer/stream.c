@@ -104,11 +104,14 @@ static void *hash(void *argument) {
     }
 }
 
-int stream_open(int fd, int follow, uint64_t limit, Stream **ret, Error *err) {
+int stream_open(const StreamSource *source, Stream **ret, Error *err) {
     Decompressor *decompressor;
-    TRY(decompressor_new(fd, follow, &decompressor, err));
+    TRY(decompressor_new(source->fd, source->follow, &decompressor, err));
+    if (source->expected)
+        decompressor_skip_checksum(decompressor);
     Stream *stream = new (Stream);
-    *stream = (Stream){.decompressor = decompressor, .limit = limit, .digest = digest_new()};
+    *stream =
+        (Stream){.decompressor = decompressor, .limit = source->limit, .digest = digest_new()};
     for (size_t i = 0; i < SLOTS; i++)
         stream->slot[i] = memory_new(SLOT_SIZE);
     pthread_mutex_init(&stream->mutex, NULL);

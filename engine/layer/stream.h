@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,9 +12,13 @@
  * reads, each a few buffers apart. So a layer takes the time of the slowest of the three. */
 typedef struct Stream Stream;
 
-/* fd and follow (or -1, engine/layer/decompress.h) are borrowed. More than `limit` bytes is
- * ERROR_EXHAUSTED. */
-int stream_open(int fd, int follow, uint64_t limit, Stream **ret, Error *err);
+typedef struct StreamSource {
+    int fd, follow; /* borrowed; follow may be -1 (engine/layer/decompress.h) */
+    uint64_t limit; /* more bytes are ERROR_EXHAUSTED */
+    bool expected;  /* the caller compares the digest with one that it knows */
+} StreamSource;
+
+int stream_open(const StreamSource *source, Stream **ret, Error *err);
 void stream_close(Stream *stream); /* stops the threads */
 CLEANUP_DEFINE(Stream, stream_close)
 

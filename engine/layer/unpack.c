@@ -49,14 +49,16 @@ static int unpack(const char *diff_id, int follow, Error *err) {
     char digest[DIGEST_TEXT_SIZE];
     TRY(speak_or_die(err));
     TRY(confine(CONFINE_FILL, &tree, 1, err));
-    TRY(stream_open(STDIN_FILENO, follow, LAYER_SIZE_MAX, &stream, err));
+    bool plain = strcmp(diff_id, "-") == 0;
+    bool any = plain || strcmp(diff_id, LAYER_ANY_DIFF_ID) == 0;
+    const StreamSource source = {STDIN_FILENO, follow, LAYER_SIZE_MAX, .expected = !any};
+    TRY(stream_open(&source, &stream, err));
     extraction_init(&extraction, stream, tree);
     extraction.progress = send_progress;
     extraction.user = &last;
-    extraction.plain = strcmp(diff_id, "-") == 0;
+    extraction.plain = plain;
     TRY(extraction_run(&extraction, err));
     TRY(stream_finish(stream, digest, err));
-    bool any = extraction.plain || strcmp(diff_id, LAYER_ANY_DIFF_ID) == 0;
     if (!any && strcmp(digest, diff_id) != 0)
         return error_set(
             err, ERROR_CORRUPT, "wrong diff id: expected %s, the content is %s", diff_id, digest);

@@ -32,8 +32,9 @@ static int extract(char **argument, Error *err) {
     autodone(Extraction) extraction = {.tree.parent = -1};
     TRY(file_open(AT_FDCWD, argument[0], O_RDONLY, 0, &file, err));
     TRY(file_open(AT_FDCWD, argument[1], O_RDONLY | O_DIRECTORY, 0, &directory, err));
-    TRY(stream_open(
-        file, -1, argument[2] ? strtoull(argument[2], NULL, 10) : UINT64_C(1) << 40, &stream, err));
+    const StreamSource source = {
+        file, -1, argument[2] ? strtoull(argument[2], NULL, 10) : UINT64_C(1) << 40, false};
+    TRY(stream_open(&source, &stream, err));
     extraction_init(&extraction, stream, directory);
     if (argument[2] && argument[3])
         extraction.entries_max = strtoull(argument[3], NULL, 10);

@@ -5,13 +5,16 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
+import subprocess
 import threading
 
 import pytest
 
 import images
 from fake_registry import Fake, fake, other, pulled, refused, tool  # noqa: F401 (fixtures)
+from harness import Engine, wait_until
 
 
 @pytest.fixture
@@ -320,6 +323,29 @@ def test_as_many_at_once_as_the_configuration_says(new_engine, fake, other):
     engine.tare("tag", f"{other.address}/repo", f"{fake.address}/repo:1")
     engine.tare("push", f"{fake.address}/repo:1")
     assert (down, up) == ([2], [2]) and digests <= {f"/v2/repo/blobs/{digest}" for digest in fake.blobs}
+
+
+def test_a_layer_that_is_unpacked_keeps_no_other_from_coming(bin_dir, engine_directories, other, tmp_path):
+    """One download at a time, and unpackers that wait for a word which is given when both layers were asked for."""
+    layers = [images.tar_bytes([(f"file{i}", f"content {i}")]) for i in range(2)]
+    config = {"architecture": images.MACHINE, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers]}}
+    other.image(config=other.add(json.dumps(config).encode()) | {"mediaType": images.OCI_CONFIG},
+                layers=[other.add(layer) | {"mediaType": images.OCI_LAYER} for layer in layers])
+    programs = shutil.copytree(bin_dir, tmp_path / "bin")
+    word = tmp_path / "word"
+    unpack = programs / "tare-unpack"
+    unpack.rename(programs / "real-unpack")
+    unpack.write_text(f'#!/bin/sh\nuntil [ -e {word} ]; do /bin/sleep 0.05; done\nexec {programs}/real-unpack "$@"\n')
+    unpack.chmod(0o755)
+    engine = Engine(programs, next(engine_directories), {"max-concurrent-downloads": 1}).start()
+    try:
+        client = subprocess.Popen([programs / "tare", "pull", "-q", f"{other.address}/repo"], env=engine.environment, stdout=subprocess.DEVNULL)
+        wanted = {("GET", f"/v2/repo/blobs/sha256:{hashlib.sha256(layer).hexdigest()}") for layer in layers}
+        wait_until(lambda: wanted <= set(other.methods), what="both layers to be asked for")
+        word.touch()
+        assert client.wait(60) == 0
+    finally:
+        engine.close()
 
 
 def test_to_a_real_registry_and_back(engine, registry, busybox):

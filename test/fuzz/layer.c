@@ -18,7 +18,8 @@ static void extract(int blob, int tree) {
     autodone(Extraction) extraction = {.tree.parent = -1};
     char digest[DIGEST_TEXT_SIZE];
     Error error;
-    if (stream_open(blob, -1, 64 << 20, &stream, &error) < 0)
+    const StreamSource source = {blob, -1, 64 << 20, false};
+    if (stream_open(&source, &stream, &error) < 0)
         return;
     extraction_init(&extraction, stream, tree);
     extraction.plain = true; /* no devices on the machine of who fuzzes */
