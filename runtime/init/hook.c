@@ -181,5 +181,7 @@ char *hook_process_state(const OciState *state, const char *metadata) {
         .metadata = (char *)(uintptr_t)metadata,
         .state = &copy};
     json_texts_add(&document.fds, "seccompFd");
-    return json_encode(&process_state_type, &document, 0);
+    char *text = json_encode(&process_state_type, &document, 0);
+    json_texts_done(&document.fds);
+    return text;
 }
