@@ -133,12 +133,10 @@ static int decode_object_map(
     const JsonType *type, yajl_val v, JsonObjectMap *ret, const Path *path, Error *err) {
     if (!YAJL_IS_OBJECT(v))
         return mismatch(path, "an object of objects", err);
-    ret->key = new_array(char *, v->u.object.len + 1);
-    ret->value = memory_new_array(v->u.object.len, type->size);
+    ret->key = new_array(char *, 1); /* an empty one is not absent */
     for (size_t i = 0; i < v->u.object.len; i++) {
         Path here = {path, v->u.object.keys[i], 0};
-        ret->key[ret->n] = text_copy(v->u.object.keys[i]);
-        void *item = (char *)ret->value + ret->n++ * type->size;
+        void *item = json_object_map_add(ret, v->u.object.keys[i], type);
         if (!YAJL_IS_NULL(v->u.object.values[i]))
             TRY(decode_object(type, v->u.object.values[i], item, &here, err));
     }

@@ -110,8 +110,10 @@ void *json_objects_add(JsonObjects *objects, const JsonType *type) {
 }
 
 void *json_object_map_add(JsonObjectMap *map, const char *key, const JsonType *type) {
-    map->key = memory_resize(map->key, map->n + 1, sizeof(char *));
-    map->value = memory_resize(map->value, map->n + 1, type->size);
+    if ((map->n & (map->n - 1)) == 0) { /* an image may expose all ports */
+        map->value = memory_resize(map->value, map->n ? map->n * 2 : 1, type->size);
+        map->key = memory_resize(map->key, map->n ? map->n * 2 : 1, sizeof(char *));
+    }
     map->key[map->n] = text_copy(key);
     return memset((char *)map->value + map->n++ * type->size, 0, type->size);
 }
