@@ -12,6 +12,7 @@ _Static_assert(LOG_ESCAPE_SLACK >= 2 * WIDTH, "stored at once");
 
 /* GCC's and clang's vectors: SSE2, NEON, or plain words elsewhere. */
 typedef uint8_t Bytes __attribute__((vector_size(WIDTH)));
+typedef int8_t Signed __attribute__((vector_size(WIDTH)));
 typedef uint64_t Words __attribute__((vector_size(WIDTH)));
 
 /* Copies 16 bytes; those of the result that cannot stand as they are have 0xff. */
@@ -19,8 +20,8 @@ static Bytes copy_bytes(char *to, const char *from) {
     Bytes bytes;
     memcpy(&bytes, from, WIDTH);
     memcpy(to, &bytes, WIDTH);
-    /* controls and what has the highest bit set are, less 0x20, at least 0x60 */
-    return (Bytes)(bytes - 0x20 >= 0x60) | (Bytes)(bytes == '"') | (Bytes)(bytes == '\\');
+    /* flipping 2 makes 0x20 of the quote, next to the controls; the highest bit is the sign */
+    return (Bytes)((Signed)(bytes ^ 2) < 0x21) | (Bytes)(bytes == '\\');
 }
 
 /* Bytes before the first 0xff, or 16 */
