@@ -26,12 +26,14 @@ void *memory_copy(const void *data, size_t size);
         (items)[(count)++] = (value);                                                              \
     } while (0)
 
-/* Puts `value` at a place between 0 and count; takes the element at a place out. */
+/* Puts `value`, which is evaluated once, at a place between 0 and count; takes the element at a
+ * place out. */
 #define array_insert(items, count, at, value)                                                      \
     do {                                                                                           \
-        array_append(items, count, value);                                                         \
+        __typeof__(*(items)) inserted_ = (value);                                                  \
+        array_append(items, count, inserted_);                                                     \
         memmove((items) + (at) + 1, (items) + (at), ((count)-1 - (at)) * sizeof *(items));         \
-        (items)[at] = (value);                                                                     \
+        (items)[at] = inserted_;                                                                   \
     } while (0)
 #define array_remove(items, count, at)                                                             \
     memmove((items) + (at), (items) + (at) + 1, (--(count) - (at)) * sizeof *(items))
