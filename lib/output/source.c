@@ -18,6 +18,7 @@
 enum {
     BLOCK = 64 * 1024
 };
+#define TICK_MAX (10 * TIME_SECOND)
 
 struct OutputSource {
     const OutputFormat *format;
@@ -225,8 +226,9 @@ int output_source_since(OutputSource *source, int64_t time, Error *err) {
     struct stat status;
     Step step;
     int r;
+    /* the kernel stamps files with the time of its last tick, which may be long ago */
     if (fstat(source->fd, &status) == 0 &&
-        ((int64_t)status.st_mtim.tv_sec + 1) * TIME_SECOND < time) {
+        (int64_t)status.st_mtim.tv_sec * TIME_SECOND + TICK_MAX < time) {
         seek(source, status.st_size); /* the last entry is older */
         return 0;
     }

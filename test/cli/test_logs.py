@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Log drivers and their options, as users see them."""
 
+import datetime
 import json
+import os
 import pathlib
 import subprocess
 
@@ -80,6 +82,17 @@ def test_output_comes_back_byte_for_byte(engine, run, driver, options):
     when, text = stamped[-2].decode().split()
     assert read("--since", when) == f"{text}\nend".encode()
     assert read("--until", when, "--tail", "5").splitlines()[-1].decode() == text
+
+
+def test_a_files_time_may_be_older_than_its_last_line(engine, run):
+    """The kernel takes it from its last tick: a line of the first milliseconds of a second may stand in a file of the second before."""
+    container = run("--log-driver", "json-file", script="echo one; echo two")
+    engine.tare("wait", container)
+    when = engine.output("logs", "-t", "--tail", "1", container).split()[0]
+    (shown,) = json.loads(engine.output("inspect", container))
+    second = int(datetime.datetime.fromisoformat(when[:19] + "+00:00").timestamp())
+    os.utime(shown["LogPath"], ns=(0, second * 10**9 - 1))
+    assert engine.output("logs", "--since", when, container) == "two"
 
 
 @pytest.mark.parametrize("driver", ["json-file", "local"])
