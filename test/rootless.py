@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 from bundle import CONFIG, Bundle, Runtime, make_rootfs, runtime_program
+from cgroups import V2
 
 USER = 23450
 SUBIDS = 500000
@@ -91,6 +92,8 @@ def user_manager():
     """The user's systemd, as a login or lingering starts it. For machines that are forgotten, which then know the user."""
     if not os.path.isdir("/run/guest"):
         pytest.skip("not in a guest (test/guest)")
+    if not V2:
+        pytest.skip("a user's systemd has no cgroups of v1")
     command("useradd", "-m", "-u", str(USER), "somebody")
     command("systemctl", "start", f"user@{USER}.service")
     yield

@@ -114,7 +114,7 @@ def test_checkpoint_again_and_again(runtime):
 
 
 def test_terminal(runtime):
-    script = "trap 'echo interrupted' INT; while read word; do echo got $word; done"
+    script = "trap 'echo interrupted' INT; while read word; do echo got $word; [ $word = one ] || while :; do sleep 0.1; done; done"
     bundle = terminal(runtime.bundle(), script)
     console = Console(runtime.directory / "console")
     name = runtime.create(bundle, "--console-socket", console.path)

@@ -31,7 +31,7 @@ def test_console_socket(runtime):
 
 def test_controlling_terminal_and_job_control(runtime):
     console = Console(runtime.directory / "console")
-    name = runtime.create(terminal(runtime.bundle(), "trap 'echo interrupted' INT; echo ready; read x; sleep 1"),
+    name = runtime.create(terminal(runtime.bundle(), "trap 'echo interrupted; exit' INT; echo ready; while :; do sleep 0.1; done"),
                           "--console-socket", console.path)
     runtime.ok("start", name)
     console.read_until(b"ready")
