@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/volume_fields.h"
 
-#include <string.h>
-
 #include "base/text.h"
 #include "cli/human.h"
 

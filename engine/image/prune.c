@@ -2,12 +2,10 @@
 #include "engine/image/prune.h"
 
 #include <fcntl.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/path.h"
-#include "base/text.h"
 #include "base/time.h"
 #include "engine/image/record.h"
 #include "engine/image/usage.h"

@@ -7,14 +7,16 @@
 
 /* Labels by which containerd's clients say what keeps what:
  *
- *     gc.root[.…]                   the object is kept
- *     gc.expire                     an image or lease is kept until then (RFC 3339)
- *     gc.flat                       a lease keeps its resources, not what these refer to
- *     gc.ref.KIND[.…] = NAME        the object keeps another
- *     gc.bref.KIND[.…] = NAME       the object is kept by another
- *     gc.cond.snapshot.SNAPSHOTTER[/…] = CONDITION[,…]|KEY     an image or blob keeps a snapshot if
- * one of the conditions holds: usedat<DURATION, usedat>DURATION gc.cond.value-usedat[…]       a
- * snapshot was last used then (RFC 3339) */
+ *     gc.root[.…]                    the object is kept
+ *     gc.expire                      an image or lease is kept until then (RFC 3339)
+ *     gc.flat                        a lease keeps its resources, not what these refer to
+ *     gc.ref.KIND[.…] = NAME         the object keeps another
+ *     gc.bref.KIND[.…] = NAME        the object is kept by another
+ *     gc.cond.snapshot.SNAPSHOTTER[/…] = CONDITION[,…]|KEY
+ *                                    an image or blob keeps a snapshot if a condition holds:
+ *                                    usedat<DURATION, usedat>DURATION
+ *     gc.cond.value-usedat[…]        a snapshot was last used then (RFC 3339)
+ */
 #define GARBAGE_LABEL "containerd.io/gc."
 
 typedef enum GarbageVerb {

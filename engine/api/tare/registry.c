@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/text.h"
 #include "engine/api/tare/images.h"
 #include "engine/api/tare/services.h"
 #include "engine/api/tare/system.h"

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/api/tare/volumes.h"
 
-#include <string.h>
-
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/docker/volume.h"
@@ -65,10 +63,6 @@ int api_volumes_remove(RpcCall *call, const Tare__V1__VolumeRequest *request,
     return volume_remove(volumes_of(call), request->volume, NULL, err);
 }
 
-typedef struct VolumeFilterContext {
-    Volumes *volumes;
-} VolumeFilterContext;
-
 static bool is_used(Volumes *volumes, const Volume *volume) {
     autodone(JsonTexts) users = {};
     volume_users(volumes, volume->name, &users);
@@ -76,8 +70,8 @@ static bool is_used(Volumes *volumes, const Volume *volume) {
 }
 
 static bool match_dangling(const void *context, const void *object, const char *value) {
-    const VolumeFilterContext *volumes = context;
-    return pair_is_true(value) != is_used(volumes->volumes, object);
+    Volumes *const *volumes = context;
+    return pair_is_true(value) != is_used(*volumes, object);
 }
 
 static bool match_driver(const void *context, const void *object, const char *value) {
@@ -102,11 +96,11 @@ static const PairRow rows[] = {
 int api_volumes_list(RpcCall *call, const Tare__V1__ListVolumesRequest *request,
     Tare__V1__ListVolumesResponse *response, Error *err) {
     autodone(VolumeList) list = {};
-    const VolumeFilterContext context = {volumes_of(call)};
+    Volumes *volumes = volumes_of(call);
     const PairFilter filter = {
-        rows, array_size(rows), &context, request->filters, request->n_filters};
+        rows, array_size(rows), &volumes, request->filters, request->n_filters};
     TRY(pair_filter_check(&filter, err));
-    volume_list(volumes_of(call), &list);
+    volume_list(volumes, &list);
     response->volumes = rpc_call_alloc(call, (list.n + 1) * sizeof *response->volumes);
     for (size_t i = 0; i < list.n; i++)
         if (pair_filter_matches(&filter, list.item[i]))
