@@ -32,15 +32,15 @@ SANITIZER_OPTIONS = {
 KILLED = re.compile(r"(==\d+==Unable to get registers from thread \d+\.\s*)+")
 
 
-def take_reports(directory):
-    """What sanitizers have written since the last time."""
+def fail_on_reports(directory):
+    """If sanitizers have written any since the last time."""
     reports = []
     for path in sorted(directory.iterdir()):
         text = path.read_text(errors="replace")
         path.unlink()
         if not KILLED.fullmatch(text):
-            reports.append(text)
-    return reports
+            reports.append(text[:6000])
+    assert not reports, "\n".join(reports)
 
 
 def pytest_collection_modifyitems(items):
@@ -120,16 +120,14 @@ def environment(temporary):
     os.environ["HOME"] = str(temporary / "home")
     os.environ.pop("DOCKER_CONFIG", None)
     yield
-    reports = take_reports(temporary / "sanitizer")  # of daemons that ended after the last test
-    assert not reports, "\n".join(report[:6000] for report in reports)
+    fail_on_reports(temporary / "sanitizer")  # of daemons that ended after the last test
 
 
 @pytest.fixture(autouse=True)
 def no_sanitizer_reports(temporary, environment):
     """A daemon's report would otherwise be lost with its standard error."""
     yield
-    reports = take_reports(temporary / "sanitizer")
-    assert not reports, "\n".join(report[:6000] for report in reports)
+    fail_on_reports(temporary / "sanitizer")
 
 
 @pytest.fixture(scope="session")

@@ -131,6 +131,11 @@ class Engine:
         wait_until(lambda: self.answers() or self._check_alive(), timeout, "tared to listen")
         return self
 
+    def revive(self):
+        """Whatever a test has left of it, it serves."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+
     def answers(self):
         with socket.socket(socket.AF_UNIX) as client:
             try:
@@ -208,8 +213,7 @@ class Engine:
 
     def close(self):
         """Removes every container, stops the engine and insists that nothing is left behind."""
-        if self.process is None or self.process.poll() is not None:
-            self.start()
+        self.revive()
         try:
             self.remove_all()
         finally:

@@ -7,6 +7,7 @@ import subprocess
 
 from harness import mounts_below, processes_with, wait_until
 
+SHIM = "containerd-shim-tare-v2"
 # what an engine keeps for itself, in whatever state its containers are
 OWN = ("tare.db", "tared.", "launch.lock", "lock", "runtime/.seccomp-")
 
@@ -40,6 +41,20 @@ def picture(engine):
     lines += [f"nft {line.strip()}" for line in run("nft", "-s", "list", "ruleset")]
     lines += [f"cgroup {path}" for path in cgroups()]
     return sorted(lines)
+
+
+def tared_and_shims(engine):
+    return [engine.process.pid] + [pid for pid, command in processes_with(str(engine.directory)) if SHIM in command]
+
+
+def picture_after_one(engine, *run):
+    """Of the engine when it has had a container, of `run` with these words, and has none."""
+    clean = [line for line in picture(engine) if line.startswith("root ")]
+    engine.tare("run", "--rm", *run)
+    # snapshots are removed in the background
+    wait_until(lambda: [line for line in picture(engine) if line.startswith("root ")] == clean)
+    wait_until(lambda: tared_and_shims(engine) == [engine.process.pid])
+    return picture(engine)
 
 
 def differences(before, after):

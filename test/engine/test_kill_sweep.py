@@ -15,11 +15,11 @@ import signal
 import subprocess
 
 import pytest
-from engine.picture import picture, wait_for_picture
+from engine.picture import SHIM, picture_after_one, tared_and_shims, wait_for_picture
 from harness import Engine, mounts_below, processes_with, wait_until
 from killtree import Tracer, chosen, start_stopped
 
-ENGINE, SHIM, RUNTIME = "tared", "containerd-shim-tare-v2", "tare-runtime"
+ENGINE, RUNTIME = "tared", "tare-runtime"
 LOST = 255  # nobody was there to see how it ended
 PROGRAM = ("sh", "-c", "trap 'exit 7' TERM; echo up; while true; do sleep 0.05; done")
 
@@ -32,19 +32,10 @@ def engine(release_bin_dir, engine_directories):
     engine.close()
 
 
-def tared_and_shims(engine):
-    return [engine.process.pid] + [pid for pid, command in processes_with(str(engine.directory)) if SHIM in command]
-
-
 @pytest.fixture(scope="module")
 def before(engine, busybox):
     """The engine when it has had a container and has none."""
-    clean = [line for line in picture(engine) if line.startswith("root ")]
-    engine.tare("run", "--rm", "-p", "127.0.0.1::80", busybox, "true")
-    # snapshots are removed in the background
-    wait_until(lambda: [line for line in picture(engine) if line.startswith("root ")] == clean)
-    wait_until(lambda: tared_and_shims(engine) == [engine.process.pid])
-    return picture(engine)
+    return picture_after_one(engine, "-p", "127.0.0.1::80", busybox, "true")
 
 
 def client(engine, *arguments):
@@ -200,8 +191,7 @@ def sweep_once(killtree, engine, sweep, victims, point, image, before):
 def afterwards(engine):
     """Whatever failed, the next test finds the engine as this one did."""
     yield
-    if engine.process is None or engine.process.poll() is not None:
-        engine.start()
+    engine.revive()
     engine.remove_all()
 
 

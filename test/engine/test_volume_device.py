@@ -34,8 +34,7 @@ def engine(release_bin_dir, engine_directories, archive):
 @pytest.fixture(autouse=True)
 def clean(engine):
     yield
-    if engine.process is None or engine.process.poll() is not None:
-        engine.start()
+    engine.revive()
     engine.remove_all()
     engine.tare("volume", "prune", "-af")
     assert os.listdir(engine.root / "volumes") == []

@@ -8,11 +8,11 @@ import os
 
 import images
 import pytest
-from engine.picture import picture, wait_for_picture
+from engine.picture import SHIM, picture_after_one, wait_for_picture
 from harness import Engine, wait_until
 from killtree import Tracer, chosen
 
-ENGINE, SHIM, RUNTIME = "tared", "containerd-shim-tare-v2", "tare-runtime"
+ENGINE, RUNTIME = "tared", "tare-runtime"
 NOTHING = ("--network", "none")
 FILES = {"file": "of the image\n", "deep/one": "1\n" * 5000, "deep/two": "2\n"}
 KEPT = {"precious": "of the user's\n", "part/file": "deep\n"}
@@ -48,18 +48,14 @@ def before(engine):
     """The engine when it has had a container and has none."""
     engine.stop()
     engine.start()
-    clean = [line for line in picture(engine) if line.startswith("root ")]
-    engine.tare("run", "--rm", *NOTHING, "box")
-    wait_until(lambda: [line for line in picture(engine) if line.startswith("root ")] == clean)
-    return picture(engine)
+    return picture_after_one(engine, *NOTHING, "box")
 
 
 @pytest.fixture(autouse=True)
 def afterwards(engine):
     """Whatever failed, the next test finds the engine as this one did."""
     yield
-    if engine.process is None or engine.process.poll() is not None:
-        engine.start()
+    engine.revive()
     engine.remove_all()
     engine.tare("volume", "rm", "-f", "swept", code=None)
 
@@ -122,8 +118,6 @@ SWEEPS = {
     "with-container": (container, ("rm", "-v", "swept"), is_nobodys),
     "part": (nothing, ("run", "--name", "swept", *NOTHING, "--mount", "src=kept,dst=/p,volume-subpath=part", "box", "cat", "/p/file"), is_nobodys),
 }
-
-
 
 
 def sweep_once(killtree, engine, sweep, victims, point, before):
