@@ -2,7 +2,7 @@
 #pragma once
 #include <stdio.h>
 
-#include "cli/template.h"
+#include "cli/template/template.h"
 
 /* Lists of one noun as `--format` wants them: "table", "table TEMPLATE", "json", "raw" or a
  * TEMPLATE. A noun's fields are one table of rows, from which columns' names, what templates may

@@ -12,7 +12,7 @@
 #include "cli/command/command.h"
 #include "cli/document.h"
 #include "cli/moment.h"
-#include "cli/template.h"
+#include "cli/template/template.h"
 #include "proto/tare/v1/system.pb-c.h"
 
 typedef struct EventsOptions {

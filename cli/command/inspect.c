@@ -8,7 +8,7 @@
 #include "cli/command/command.h"
 #include "cli/document.h"
 #include "cli/format.h"
-#include "cli/template.h"
+#include "cli/template/template.h"
 #include "proto/tare/v1/container.pb-c.h"
 #include "proto/tare/v1/image.pb-c.h"
 #include "proto/tare/v1/volume.pb-c.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/template.h"
+#include "cli/template/template.h"
 #include "test.h"
 
 static const char json[] =

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "cli/template_functions.h"
+#include "cli/template/functions.h"
 
 bool template_is_float(Document number) {
     for (size_t i = 0; i < number.n; i++)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/template_functions.h"
+#include "cli/template/functions.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "cli/template.h"
-#include "cli/template_functions.h"
-#include "cli/template_tree.h"
+#include "cli/template/functions.h"
+#include "cli/template/template.h"
+#include "cli/template/tree.h"
 
 typedef struct Variable {
     const char *name;

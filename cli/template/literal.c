@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/template_literal.h"
+#include "cli/template/literal.h"
 
 #include <errno.h>
 #include <stdint.h>

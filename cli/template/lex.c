@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/template_lex.h"
+#include "cli/template/lex.h"
 
 #include <ctype.h>
 #include <stdarg.h>

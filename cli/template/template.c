@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/template.h"
+#include "cli/template/template.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "cli/template_functions.h"
-#include "cli/template_lex.h"
-#include "cli/template_literal.h"
-#include "cli/template_tree.h"
+#include "cli/template/functions.h"
+#include "cli/template/lex.h"
+#include "cli/template/literal.h"
+#include "cli/template/tree.h"
 
 /* Recursive descent over the tokens, as Go's text/template/parse, whose messages these are. Nesting
  * is bounded, as the parser and the walker recurse. */

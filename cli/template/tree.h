@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-#include "cli/template.h"
+#include "cli/template/template.h"
 
 /* What template_parse makes and template_execute walks. `at` and `end` are places in the source,
  * for messages. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/template_tree.h"
+#include "cli/template/tree.h"
 
 #include <stdlib.h>
 
