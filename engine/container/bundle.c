@@ -12,12 +12,12 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "engine/container/devices.h"
 #include "engine/container/health.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/container/private.h"
 #include "engine/container/rootfs.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/devices.h"
+#include "engine/container/spec/spec.h"
 
 static bool cgroups_are_v2(void) {
     struct statfs fs;

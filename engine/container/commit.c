@@ -8,7 +8,7 @@
 #include "engine/container/commit_config.h"
 #include "engine/container/hold.h"
 #include "engine/container/private.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/spec.h"
 #include "engine/image/instruction.h"
 #include "engine/image/make.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/spec.h"
 
 static void copy_texts(const JsonTexts *from, JsonTexts *to) {
     json_texts_done(to);

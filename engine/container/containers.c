@@ -14,7 +14,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/container/private.h"
 #include "proto/containerd/events/task.pb-c.h"
 

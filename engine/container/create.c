@@ -9,11 +9,11 @@
 #include "base/time.h"
 #include "engine/container/health.h"
 #include "engine/container/log_config.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/container/names.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/spec.h"
 
 enum {
     NAME_ATTEMPTS = 64

@@ -4,7 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "engine/container/mount_record.h"
+#include "engine/container/mount/record.h"
 #include "engine/container/oom.h"
 #include "oci/image.h"
 

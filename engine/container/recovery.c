@@ -12,7 +12,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/container/hold.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
 #include "engine/container/rootfs.h"

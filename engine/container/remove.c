@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/time.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/container/private.h"
 
 /* From the record's mark on, removal only goes forward; whatever is gone already is fine. */

@@ -16,10 +16,10 @@
 #include "engine/container/bundle.h"
 #include "engine/container/failure.h"
 #include "engine/container/health.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/spec.h"
 
 /* A start is a table of steps, each undone in reverse when a later one fails. The record is written
  * before what only it can undo (the endpoint), and after what the shim can tell by itself. */

@@ -7,7 +7,7 @@
 #include "base/time.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/spec.h"
 
 /* Signals take no operation lock: the handler of the exit needs it. */
 

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "engine/container/private.h"
 #include "engine/container/restart.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/spec.h"
 
 /* First the running container, then the record: what the kernel refuses is not remembered. */
 

@@ -11,8 +11,8 @@
 #include "engine/api/docker/ports.h"
 #include "engine/container/health.h"
 #include "engine/container/log_config.h"
-#include "engine/container/mount.h"
-#include "engine/container/spec.h"
+#include "engine/container/mount/mount.h"
+#include "engine/container/spec/spec.h"
 
 enum {
     SHM_SIZE = 67108864

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/docker/ports.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 
 static bool match_status(const void *context, const void *object, const char *value) {
     const ContainerRecord *record = object;

@@ -10,8 +10,8 @@
 #include "engine/api/tare/filter.h"
 #include "engine/api/tare/pairs.h"
 #include "engine/api/tare/services.h"
-#include "engine/container/mount.h"
-#include "engine/container/spec.h"
+#include "engine/container/mount/mount.h"
+#include "engine/container/spec/spec.h"
 
 /* tare.v1.Containers.List: answered from records in memory; no shim is asked. */
 typedef struct Known {

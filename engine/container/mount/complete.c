@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/volume/volume.h"
 
 static ContainerMount *find(const JsonObjects *mounts, const char *target) {

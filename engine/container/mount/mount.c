@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

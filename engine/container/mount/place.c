@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/container/private.h"
 #include "engine/volume/volume.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/container/capability.h"
+#include "engine/container/spec/capability.h"
 
 #include <ctype.h>
 #include <sys/prctl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/container/cgroups.h"
+#include "engine/container/spec/cgroups.h"
 
 #include <fcntl.h>
 #include <string.h>

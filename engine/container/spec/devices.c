@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/container/devices.h"
+#include "engine/container/spec/devices.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/container/identity.h"
+#include "engine/container/spec/identity.h"
 
 #include <errno.h>
 #include <fcntl.h>

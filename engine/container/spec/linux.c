@@ -7,9 +7,9 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "engine/container/cgroups.h"
-#include "engine/container/seccomp.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/cgroups.h"
+#include "engine/container/spec/seccomp.h"
+#include "engine/container/spec/spec.h"
 
 enum {
     CPU_PERIOD = 100000 /* µs */,

@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "engine/container/mount.h"
-#include "engine/container/spec.h"
+#include "engine/container/mount/mount.h"
+#include "engine/container/spec/spec.h"
 
 /* Docker's default mounts; order matters, as later ones lie within earlier ones. */
 typedef struct DefaultMount {

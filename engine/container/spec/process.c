@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "engine/container/capability.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/capability.h"
+#include "engine/container/spec/spec.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

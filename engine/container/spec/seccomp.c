@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/container/seccomp.h"
+#include "engine/container/spec/seccomp.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/container/spec.h"
+#include "engine/container/spec/spec.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -8,8 +8,8 @@
 #include "base/path.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "engine/container/capability.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
+#include "engine/container/spec/capability.h"
 
 enum {
     MEMORY_MIN = 6 << 20,

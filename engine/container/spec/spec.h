@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 #include "engine/container/exec.h"
-#include "engine/container/identity.h"
 #include "engine/container/record.h"
+#include "engine/container/spec/identity.h"
 #include "oci/runtime.h"
 
 /* From what user, image and engine say to the runtime's config.json, as Docker does it. Asks no

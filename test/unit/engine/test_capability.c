@@ -8,7 +8,7 @@
 #include <sys/prctl.h>
 
 #include "base/text.h"
-#include "engine/container/capability.h"
+#include "engine/container/spec/capability.h"
 
 #include <cmocka.h>
 

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "engine/container/identity.h"
+#include "engine/container/spec/identity.h"
 
 #include <cmocka.h>
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "engine/container/mount.h"
+#include "engine/container/mount/mount.h"
 #include "engine/container/record.h"
 
 #include <cmocka.h>

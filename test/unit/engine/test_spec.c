@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "engine/container/spec.h"
+#include "engine/container/spec/spec.h"
 
 #include <cmocka.h>
 
