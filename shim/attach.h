@@ -2,7 +2,7 @@
 #pragma once
 #include "base/error.h"
 #include "shim/loop.h"
-#include "shim/stdio.h"
+#include "shim/stdio/stdio.h"
 
 /* The attach socket: clients that see and feed the container ("") or one of its execs, by the
  * frames of attach/frame.h. A client that reads more slowly than the program writes slows the

@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "proto/containerd/runc/v1/options.pb-c.h"
-#include "shim/notice.h"
+#include "shim/containerd/notice.h"
 
 typedef Containerd__Runc__V1__CheckpointOptions Options;
 

@@ -14,11 +14,11 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
+#include "shim/containerd/options.h"
 #include "shim/delegate.h"
 #include "shim/life.h"
-#include "shim/mount.h"
-#include "shim/options.h"
 #include "shim/record.h"
+#include "shim/rootfs/mount.h"
 #include "shim/spec.h"
 #include "shim/task.h"
 

@@ -5,7 +5,7 @@
 #include "proto/google/protobuf/any.pb-c.h"
 #include "shim/loop.h"
 #include "shim/runtime.h"
-#include "shim/terminal.h"
+#include "shim/stdio/terminal.h"
 #include "ttrpc/server.h"
 
 /* Another project's shim (io.containerd.runc.v2, gVisor's, kata's …) where our shim else has an OCI

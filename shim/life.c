@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "shim/containerd/notice.h"
 #include "shim/exit.h"
-#include "shim/notice.h"
 #include "shim/task.h"
 #include "shim/work.h"
 

@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "base/option.h"
 #include "base/text.h"
+#include "shim/rootfs/user_namespace.h"
 #include "shim/self.h"
 #include "shim/shim.h"
-#include "shim/user_namespace.h"
 #include "version.h"
 
 enum {

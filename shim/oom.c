@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "shim/container.h"
-#include "shim/notice.h"
+#include "shim/containerd/notice.h"
 
 /* cgroup v1 tells before it kills, v2 afterwards (Documentation/admin-guide/cgroup-v1/memory.rst,
  * chapter 10; cgroup-v2.rst, memory.events). In both the count is right before the victim's parent

@@ -5,7 +5,7 @@
 #include <sys/types.h>
 
 #include "base/error.h"
-#include "shim/stdio.h"
+#include "shim/stdio/stdio.h"
 
 /* A process that clients know: the container's init (id "") or an exec.
  *

@@ -2,8 +2,8 @@
 #pragma once
 #include "base/error.h"
 #include "shim/attach.h"
+#include "shim/containerd/publisher.h"
 #include "shim/loop.h"
-#include "shim/publisher.h"
 #include "ttrpc/server.h"
 
 /* The running shim: what main.c's table of actions leads to, and what all of it shares. It has one

@@ -21,9 +21,9 @@
 #include "proto/containerd/task/v3/task.pb-c.h"
 #include "shim/checkpoint.h"
 #include "shim/container.h"
+#include "shim/containerd/notice.h"
 #include "shim/life.h"
 #include "shim/metrics/metrics.h"
-#include "shim/notice.h"
 
 typedef int (*TaskAction)(Process *process, const TaskRequest *request, Error *err);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/bootstrap.h"
+#include "shim/containerd/bootstrap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "base/path.h"
 #include "base/text.h"
 #include "proto/containerd/runtime/bootstrap/v1/bootstrap.pb-c.h"
-#include "shim/options.h"
+#include "shim/containerd/options.h"
 
 typedef Containerd__Runtime__Bootstrap__V1__BootstrapParams Params;
 

@@ -9,7 +9,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "proto/containerd/types/introspection.pb-c.h"
-#include "shim/options.h"
+#include "shim/containerd/options.h"
 #include "shim/runtime.h"
 #include "shim/shim.h"
 #include "version.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/notice.h"
+#include "shim/containerd/notice.h"
 
 #include "base/time.h"
 #include "proto/containerd/events/task.pb-c.h"

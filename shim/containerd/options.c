@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/options.h"
+#include "shim/containerd/options.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "proto/containerd/runc/v1/options.pb-c.h"
 #include "proto/containerd/runtimeoptions/v1/options.pb-c.h"
 #include "proto/tare/shim/v1/options.pb-c.h"
-#include "shim/toml_options.h"
+#include "shim/containerd/toml_options.h"
 
 enum {
     CONFIG_MAX = 1 << 20

@@ -9,8 +9,8 @@
 #include "proto/google/protobuf/any.pb-c.h"
 #include "shim/health.h"
 #include "shim/restart.h"
-#include "shim/stdio.h"
-#include "shim/terminal.h"
+#include "shim/stdio/stdio.h"
+#include "shim/stdio/terminal.h"
 
 typedef struct TaskLog {
     char *path;              /* absolute; NULL: none */

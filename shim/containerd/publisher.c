@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/publisher.h"
+#include "shim/containerd/publisher.h"
 
 #include <signal.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
 #include "shim/container.h"
-#include "shim/notice.h"
+#include "shim/containerd/notice.h"
 #include "shim/shim.h"
 #include "shim/task.h"
 #include "shim/work.h"

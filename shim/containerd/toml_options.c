@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/toml_options.h"
+#include "shim/containerd/toml_options.h"
 
 #include <stddef.h>
 #include <stdlib.h>

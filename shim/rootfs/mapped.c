@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/mapped_mount.h"
+#include "shim/rootfs/mapped.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +14,7 @@
 #include "base/json.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "shim/user_namespace.h"
+#include "shim/rootfs/user_namespace.h"
 
 enum {
     LAYERS_MAX = 500

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/mount.h"
+#include "shim/rootfs/mount.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/path.h"
 #include "base/text.h"
-#include "shim/mapped_mount.h"
+#include "shim/rootfs/mapped.h"
 
 enum {
     LAYERS_MAX = 240

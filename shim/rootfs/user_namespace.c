@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/user_namespace.h"
+#include "shim/rootfs/user_namespace.h"
 
 #include <errno.h>
 #include <fcntl.h>

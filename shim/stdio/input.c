@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "shim/stdio_private.h"
+#include "shim/stdio/private.h"
 
 enum {
     INPUT_MAX = 65536 /* bytes that the program has not read; then writers wait */

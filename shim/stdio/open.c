@@ -7,7 +7,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "shim/stdio_private.h"
+#include "shim/stdio/private.h"
 
 static void file_ready(void *owner) {
     stdio_pump(owner);

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/time.h"
-#include "shim/stdio_private.h"
+#include "shim/stdio/private.h"
 
 enum {
     READ_SIZE = 65536,

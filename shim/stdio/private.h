@@ -2,10 +2,10 @@
 #pragma once
 #include "base/text.h"
 #include "shim/output.h"
-#include "shim/stdio.h"
+#include "shim/stdio/stdio.h"
 
-/* The parts of a Stdio, for shim/stdio*.c: stdio_output.c reads the program's streams,
- * stdio_input.c feeds it, stdio_open.c makes what both are connected to. */
+/* The parts of a Stdio, for shim/stdio/: output.c reads the program's streams,
+ * input.c feeds it, open.c makes what both are connected to. */
 
 /* Where a stream's bytes go besides log and listeners. */
 typedef struct Sink {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/stdio.h"
+#include "shim/stdio/stdio.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "shim/stdio_private.h"
+#include "shim/stdio/private.h"
 
 void stdio_close_source(Loop *loop, LoopSource *source) {
     loop_watch(loop, source, 0);

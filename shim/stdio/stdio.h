@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "shim/log/sink.h"
 #include "shim/loop.h"
-#include "shim/terminal.h"
+#include "shim/stdio/terminal.h"
 
 /* The standard streams of one process of the container.
  *

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shim/terminal.h"
+#include "shim/stdio/terminal.h"
 
 #include <errno.h>
 #include <poll.h>

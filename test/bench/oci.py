@@ -134,7 +134,7 @@ class Runtimes:
 
     def seccomp_profile(self):
         libraries = [self.build / "lib/oci/liboci.a", self.build / "lib/libbase.a"]
-        sources = [FOLDER / "seccomp.c", REPOSITORY / "engine/container/seccomp.c"]
+        sources = [FOLDER / "seccomp.c", REPOSITORY / "engine/container/spec/seccomp.c"]
         includes = ["-I", REPOSITORY, "-I", REPOSITORY / "lib"]
         program = compile_c(self.work / "seccomp", *includes, *sources, *libraries, "-lyajl")
         return json.loads(subprocess.run([program], stdout=subprocess.PIPE, check=True).stdout)

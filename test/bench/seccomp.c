@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Prints the default seccomp profile of Docker, as the engine has it, in config.json's words. */
-#include "engine/container/seccomp.h"
+#include "engine/container/spec/seccomp.h"
 
 #include <stdio.h>
 

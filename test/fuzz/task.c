@@ -6,7 +6,7 @@
 #include "base/text.h"
 #include "bootstrap/answer.h"
 #include "proto/containerd/task/v3/task.pb-c.h"
-#include "shim/options.h"
+#include "shim/containerd/options.h"
 #include "target.h"
 
 /* What clients and other shims send, up to the first act that leaves a trace: the options of

@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "proto/containerd/runc/v1/options.pb-c.h"
 #include "proto/tare/shim/v1/options.pb-c.h"
-#include "shim/options.h"
+#include "shim/containerd/options.h"
 
 #include <cmocka.h>
 

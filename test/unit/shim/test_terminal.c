@@ -13,7 +13,7 @@
 #include "base/fd.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "shim/terminal.h"
+#include "shim/stdio/terminal.h"
 
 #include <cmocka.h>
 

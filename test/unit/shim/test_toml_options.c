@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "shim/toml_options.h"
+#include "shim/containerd/toml_options.h"
 
 #include <cmocka.h>
 
