@@ -128,6 +128,7 @@ static int add_mounts(const CreateOptions *options, CreateRequest *request, Erro
 static int check(const CreateOptions *options, Error *err) {
     static const char *const policies[] = {"always", "missing", "never", ""};
     bool known = !options->pull;
+    TRY(trust_check(options->untrusted, err));
     for (size_t i = 0; !known && i < array_size(policies); i++)
         known = text_equal(options->pull, policies[i]);
     if (!known)

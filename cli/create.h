@@ -5,13 +5,14 @@
 #include "base/cleanup.h"
 #include "cli/cli.h"
 #include "cli/health.h"
+#include "cli/trust.h"
 #include "proto/tare/v1/container.pb-c.h"
 
 /* What `run` and `create` share: the options that describe a container. */
 typedef struct CreateOptions {
     const char *name, *entrypoint, *user, *directory, *hostname, *network, *stop_signal, *platform;
     const char *cpus, *pull, *restart, *runtime;
-    bool interactive, terminal, remove, read_only, privileged, quiet;
+    bool interactive, terminal, remove, read_only, privileged, quiet, untrusted;
     OptionTexts environment, environment_files, volumes, ports, labels;
     OptionTexts mounts, tmpfs, volumes_from;
     const char *volume_driver;
@@ -33,6 +34,7 @@ typedef struct CreateOptions {
         {0, "cap-drop", OPTION_TEXTS, CREATE_AT(capabilities_drop), "list",                        \
             "Drop Linux capabilities"},                                                            \
         {0, "cpus", OPTION_TEXT, CREATE_AT(cpus), "decimal", "Number of CPUs"},                    \
+        TRUST_ROW(CREATE_AT(untrusted)),                                                           \
         {0, "entrypoint", OPTION_TEXT, CREATE_AT(entrypoint), "string",                            \
             "Overwrite the default ENTRYPOINT of the image"},                                      \
         {'e', "env", OPTION_TEXTS, CREATE_AT(environment), "list", "Set environment variables"},   \

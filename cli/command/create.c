@@ -30,12 +30,15 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
 static const Option options[] = {CREATE_ROWS, {}};
 #undef T
 
+static const CreateCommandOptions defaults = {.create.untrusted = true};
+
 const Command command_create = {
     .arguments = "[OPTIONS] IMAGE [COMMAND] [ARG...]",
     .summary = "Create a new container",
     .more = "Like tare run -d, but the program is not started: see tare-run(1) for the options.",
     .options = options,
     .options_size = sizeof(CreateCommandOptions),
+    .defaults = &defaults,
     .mode = OPTION_UNTIL_COMMAND,
     .min = 1,
     .max = -1,

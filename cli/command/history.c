@@ -18,7 +18,7 @@ enum {
 
 typedef struct HistoryOptions {
     bool human, no_trunc, quiet;
-    const char *format;
+    const char *format, *platform;
 } HistoryOptions;
 
 typedef struct Row {
@@ -106,6 +106,8 @@ static int show(Cli *cli, const HistoryOptions *options, char *image, Error *err
     Client *client = NULL;
     Tare__V1__ImageRequest request = TARE__V1__IMAGE_REQUEST__INIT;
     request.image = image;
+    if (options->platform)
+        request.platform = (char *)options->platform;
     autoreply Tare__V1__HistoryResponse *reply = NULL;
     TRY(cli_client(cli, &client, err));
     TRY(client_call(client, &tare__v1__images__descriptor, "History", &request, &reply, err));
@@ -128,6 +130,8 @@ static const Option options[] = {
     {'H', "human", OPTION_FLAG, offsetof(T, human), NULL,
         "Print sizes and dates in human readable format (default true)"},
     {0, "no-trunc", OPTION_FLAG, offsetof(T, no_trunc), NULL, "Don't truncate output"},
+    {0, "platform", OPTION_TEXT, offsetof(T, platform), "string",
+        "Show history for the given platform, \"os[/arch[/variant]]\" (e.g., \"linux/amd64\")"},
     {'q', "quiet", OPTION_FLAG, offsetof(T, quiet), NULL, "Only show image IDs"},
     {},
 };

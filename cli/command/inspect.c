@@ -14,13 +14,13 @@
 #include "proto/tare/v1/volume.pb-c.h"
 
 typedef struct InspectOptions {
-    const char *format, *type;
+    const char *format, *type, *platform;
     bool size;
 } InspectOptions;
 
 typedef struct Output {
-    const char *type;
-    const Template *template; /* NULL: JSON */
+    const char *type, *platform; /* NULL: any */
+    const Template *template;    /* NULL: JSON */
     bool size, compact;
     Text json; /* elements, without the brackets around them */
 } Output;
@@ -38,9 +38,10 @@ static int inspect_container(
 
 static int inspect_image(
     Client *client, const char *name, const Output *output, char **ret, Error *err) {
-    (void)output;
     Tare__V1__ImageRequest request = TARE__V1__IMAGE_REQUEST__INIT;
     request.image = (char *)name;
+    if (output->platform)
+        request.platform = (char *)output->platform;
     autoreply Tare__V1__InspectImageResponse *reply = NULL;
     TRY(client_call(client, &tare__v1__images__descriptor, "Inspect", &request, &reply, err));
     *ret = text_copy(reply->json);
@@ -119,7 +120,13 @@ static int run_typed(
         error_prefix(&err, "template parsing error");
         return cli_report(cli, &err);
     }
-    Output output = {.type = type, .template = template, .size = options->size, .compact = compact};
+    Output output = {
+        .type = type,
+        .platform = options->platform,
+        .template = template,
+        .size = options->size,
+        .compact = compact,
+    };
     int code = cli_each(cli, argc, argv, inspect_one, &output);
     if (!template)
         printf("[%s%s]\n", output.json.data ? output.json.data : "",
@@ -161,6 +168,12 @@ static const Option options[] = {
     {},
 };
 static const Option container_options[] = {FORMAT_ROW, SIZE_ROW, {}};
+static const Option image_options[] = {
+    FORMAT_ROW,
+    {0, "platform", OPTION_TEXT, offsetof(T, platform), "string",
+        "Fail if the image is not for this platform, \"os[/arch[/variant]]\""},
+    {},
+};
 static const Option other_options[] = {FORMAT_ROW, {}};
 #undef T
 
@@ -192,7 +205,7 @@ const Command command_container_inspect = {
 const Command command_image_inspect = {
     .arguments = "[OPTIONS] IMAGE [IMAGE...]",
     .summary = "Display detailed information on one or more images",
-    .options = other_options,
+    .options = image_options,
     .options_size = sizeof(InspectOptions),
     .min = 1,
     .max = -1,

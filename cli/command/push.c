@@ -9,11 +9,12 @@
 #include "cli/progress.h"
 #include "cli/reference.h"
 #include "cli/registry_login.h"
+#include "cli/trust.h"
 #include "proto/tare/v1/image.pb-c.h"
 
 typedef struct PushOptions {
     const char *platform;
-    bool all, quiet;
+    bool all, quiet, untrusted;
 } PushOptions;
 
 #define PHASE(name) TARE__V1__PUSH_PROGRESS__PHASE__##name
@@ -78,6 +79,7 @@ static int push(Cli *cli, const PushOptions *options, const char *reference, Err
     autodone(RegistryLogin) login = {};
     Client *client = NULL;
     Tare__V1__PushRequest request = TARE__V1__PUSH_REQUEST__INIT;
+    TRY(trust_check(options->untrusted, err));
     TRY(registry_login_find(reference, &login, err));
     TRY(cli_client(cli, &client, err));
     if (!options->quiet && !options->all && !reference_has_tag(reference)) {
@@ -114,12 +116,15 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
 static const Option options[] = {
     {'a', "all-tags", OPTION_FLAG, offsetof(T, all), NULL,
         "Push all tags of an image to the repository"},
+    TRUST_ROW(offsetof(T, untrusted)),
     {0, "platform", OPTION_TEXT, offsetof(T, platform), "string",
         "Push a platform-specific manifest as a single-platform image to the registry"},
     {'q', "quiet", OPTION_FLAG, offsetof(T, quiet), NULL, "Suppress verbose output"},
     {},
 };
 #undef T
+
+static const PushOptions defaults = {.untrusted = true};
 
 const Command command_push = {
     .arguments = "[OPTIONS] NAME[:TAG]",
@@ -129,6 +134,7 @@ const Command command_push = {
             " what docker login keeps in ~/.docker/config.json.",
     .options = options,
     .options_size = sizeof(PushOptions),
+    .defaults = &defaults,
     .min = 1,
     .max = 1,
     .run = run,

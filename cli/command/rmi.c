@@ -7,6 +7,7 @@
 
 typedef struct RmiOptions {
     bool force, no_prune;
+    OptionTexts platforms;
 } RmiOptions;
 
 typedef struct Rmi {
@@ -31,6 +32,8 @@ static int remove_one(Client *client, const char *image, void *data, Error *err)
     request.image = (char *)image;
     request.force = options->force;
     request.no_prune = options->no_prune;
+    request.platforms = (char **)options->platforms.item;
+    request.n_platforms = options->platforms.n;
     autoreply Tare__V1__RemoveImageResponse *reply = NULL;
     TRY(call_remove(client, &request, &reply, rmi, err));
     if (!reply)
@@ -51,6 +54,8 @@ static int run(Cli *cli, const void *values, int argc, char **argv) {
 static const Option options[] = {
     {'f', "force", OPTION_FLAG, offsetof(T, force), NULL, "Force removal of the image"},
     {0, "no-prune", OPTION_FLAG, offsetof(T, no_prune), NULL, "Do not delete untagged parents"},
+    {0, "platform", OPTION_TEXTS, offsetof(T, platforms), "strings",
+        "Remove only if the image is for the given platform, \"os[/arch[/variant]]\""},
     {},
 };
 #undef T

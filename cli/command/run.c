@@ -155,7 +155,7 @@ static const Option options[] = {
 };
 #undef T
 
-static const RunOptions defaults = {.signal_proxy = true};
+static const RunOptions defaults = {.create.untrusted = true, .signal_proxy = true};
 
 const Command command_run = {
     .arguments = "[OPTIONS] IMAGE [COMMAND] [ARG...]",

@@ -60,18 +60,21 @@ int archive_unpack(Images *images, ImageReader *reader, void *reader_user, Archi
 typedef struct Import {
     Images *images;
     Platform platform;
+    bool platform_wanted;
     ImageLoaded loaded;
 } Import;
 
 static int load(void *user, int tree, Error *err) {
     Import *import = user;
-    return contents_load(import->images, tree, &import->platform, &import->loaded, err);
+    const Platform *wanted = import->platform_wanted ? &import->platform : NULL;
+    return contents_load(import->images, tree, wanted, &import->loaded, err);
 }
 
 int image_import(Images *images, const char *platform, ImageReader *reader, void *user,
     ImageLoaded *ret, Error *err) {
     Import import = {.images = images};
     TRY(platform_parse(platform, &import.platform, err));
+    import.platform_wanted = !text_is_empty(platform);
     int code = archive_unpack(images, reader, user, load, &import, err);
     if (code == 0)
         *ret = import.loaded;

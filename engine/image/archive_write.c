@@ -129,15 +129,21 @@ static SavedImage *find_saved(Writing *writing, const char *config) {
     return added;
 }
 
-/* Docker knows one platform for an image, and names as users write them. An image that has none
- * for this platform is only in the layout. */
+static bool choose_for_docker(
+    const Writing *writing, const ArchiveImage *image, char ret[DIGEST_TEXT_SIZE]) {
+    Error ignored;
+    memcpy(ret, image->manifest, DIGEST_TEXT_SIZE);
+    return *ret || send_choose(writing->archive->content, image->target, &writing->platform, ret,
+                       &ignored) == 0;
+}
+
+/* Docker knows one platform for an image, and names as users write them. */
 static int list_for_docker(Writing *writing, const ArchiveImage *image, Error *err) {
     char digest[DIGEST_TEXT_SIZE];
     autodone(Text) body = {};
     autodone(OciManifest) manifest = {};
     Content *content = writing->archive->content;
-    if (writing->archive->plain ||
-        send_choose(content, image->target, &writing->platform, digest, err) < 0)
+    if (writing->archive->plain || !choose_for_docker(writing, image, digest))
         return 0;
     TRY(content_read(content, digest, DOCUMENT_MAX, &body, err));
     TRY(json_decode(&oci_manifest_type, body.data, body.length, &manifest, err));

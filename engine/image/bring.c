@@ -31,17 +31,16 @@ static int bring_config(Bring *bring, const OciManifest *manifest, OciImage *ret
 }
 
 static int check_platform(const Bring *bring, const OciImage *image, Error *err) {
-    char wanted[PLATFORM_TEXT_SIZE];
+    const Reference *reference = bring->names_n ? bring->names[0] : NULL;
     if (!text_is_empty(image->os) && !text_equal(image->os, "linux"))
         return error_set(err, ERROR_UNSUPPORTED,
             "image operating system \"%.50s\" cannot be used"
             " on this platform",
             image->os);
-    if (bring->platform_wanted && !platform_suits(bring->platform, image->os, image->architecture))
-        return error_set(err, ERROR_NOT_FOUND,
-            "the image does not match the specified platform: wanted %s, actual: %.50s/%.50s",
-            platform_format(bring->platform, wanted), image->os, image->architecture);
-    return 0;
+    if (!bring->platform_wanted)
+        return 0;
+    autofree char *name = reference ? reference_familiar(reference) : NULL;
+    return platform_check(bring->platform, name, image, err);
 }
 
 int bring_layers(Bring *bring, const OciManifest *manifest, const JsonTexts *diff_ids, Error *err) {

@@ -58,10 +58,14 @@ static int fetch(void *user, const OciDescriptor *blob, Follow *follow, Error *e
     return archive_take_blob(loading->images->content, loading->tree, blob, err);
 }
 
-static void begin(Loading *loading, Images *images, int tree, const Platform *platform) {
+static int begin(Loading *loading, Images *images, int tree, const Platform *platform, Error *err) {
     char random[17];
     text_random_hex(random, 8);
-    *loading = (Loading){.images = images, .tree = tree, .platform = *platform};
+    *loading = (Loading){.images = images, .tree = tree};
+    if (platform)
+        loading->platform = *platform;
+    else
+        TRY(platform_parse(NULL, &loading->platform, err));
     progress_init(&loading->progress, NULL, NULL);
     loading->lease = text_format("load:%s", random);
     loading->bring = (Bring){
@@ -69,10 +73,12 @@ static void begin(Loading *loading, Images *images, int tree, const Platform *pl
         .progress = &loading->progress,
         .lease = loading->lease,
         .platform = &loading->platform,
+        .platform_wanted = platform,
         .fetch = fetch,
         .user = loading,
     };
     lease_begin(images, loading->lease);
+    return 0;
 }
 
 static void end(Loading *loading, int code) {
@@ -154,20 +160,35 @@ static int load_tree(Loading *loading, const OciDescriptor *top, ImageLoaded *re
             break;
     }
     char platform[PLATFORM_TEXT_SIZE];
-    return error_set(err, ERROR_NOT_FOUND, "no matching manifest for %s in the archive",
+    error_set(err, ERROR_NOT_FOUND, "no matching manifest for %s in the archive",
         platform_format(&loading->platform, platform));
+    return error_set_reason(err, PLATFORM_OTHER);
 }
 
 static int load_described(Images *images, int tree, const Platform *platform,
     const OciDescriptor *descriptor, ImageLoaded *ret, Error *err) {
     Loading loading;
-    begin(&loading, images, tree, platform);
+    TRY(begin(&loading, images, tree, platform, err));
     const char *name = name_of(descriptor);
     int code = name ? add_name(&loading, name, err) : 0;
     if (code == 0)
         code = load_tree(&loading, descriptor, ret, err);
     end(&loading, code);
     return code;
+}
+
+/* What to go on with after an image, and in *missed that it is for another platform: which is an
+ * error if nothing else is in the archive. */
+static int pass_over(int code, int *missed, const Error *err) {
+    if (code == ERROR_NOT_FOUND && text_equal(err->reason, PLATFORM_OTHER)) {
+        *missed = code;
+        return 0;
+    }
+    return code;
+}
+
+static int judge(const ImageLoaded *loaded, int missed) {
+    return loaded->references.n + loaded->ids.n > 0 ? 0 : missed;
 }
 
 int archive_read_index(int tree, OciIndex *ret, Text *ret_body, Error *err) {
@@ -181,9 +202,12 @@ static int load_layout(
     autodone(Text) body = {};
     TRY(archive_read_index(tree, &index, &body, err));
     const OciDescriptor *descriptor = index.manifests.item;
-    for (size_t i = 0; i < index.manifests.n; i++)
-        TRY(load_described(images, tree, platform, &descriptor[i], ret, err));
-    return 0;
+    int missed = 0;
+    for (size_t i = 0; i < index.manifests.n; i++) {
+        int code = load_described(images, tree, platform, &descriptor[i], ret, err);
+        TRY(pass_over(code, &missed, err));
+    }
+    return judge(ret, missed);
 }
 
 /* A file that only its name told apart gets a digest. */
@@ -215,14 +239,15 @@ static int load_docker(
     Images *images, int tree, const Platform *platform, ImageLoaded *ret, Error *err) {
     autodone(SavedImages) saved = {};
     TRY(archive_read_saved(tree, &saved, err));
+    int missed = 0;
     for (size_t i = 0; i < saved.images.n; i++) {
         Loading loading;
-        begin(&loading, images, tree, platform);
+        TRY(begin(&loading, images, tree, platform, err));
         int code = load_saved(&loading, (SavedImage *)saved.images.item + i, ret, err);
         end(&loading, code);
-        TRY(code);
+        TRY(pass_over(code, &missed, err));
     }
-    return 0;
+    return judge(ret, missed);
 }
 
 int contents_load(

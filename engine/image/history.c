@@ -69,9 +69,10 @@ static void name_rows(Images *images, const Image *image, ImageHistory *ret) {
     }
 }
 
-int image_history(Images *images, const char *name, ImageHistory *ret, Error *err) {
+int image_history(Images *images, const char *name, char *platform, ImageHistory *ret, Error *err) {
     autoptr(Image) image = NULL;
     TRY(image_load(images, name, &image, err));
+    TRY(image_suits(image, &platform, !text_is_empty(platform), err));
     *ret = (ImageHistory){};
     list_rows(images, &image->config, ret);
     name_rows(images, image, ret);

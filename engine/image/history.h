@@ -16,6 +16,7 @@ typedef struct ImageHistory {
     size_t n;
 } ImageHistory;
 
-int image_history(Images *images, const char *name, ImageHistory *ret, Error *err);
+/* platform: must be the image's; NULL or "": whatever it is. */
+int image_history(Images *images, const char *name, char *platform, ImageHistory *ret, Error *err);
 void image_history_done(ImageHistory *history);
 CLEANUP_DEFINE_DONE(ImageHistory, image_history_done)

@@ -151,6 +151,19 @@ int image_load(Images *images, const char *name, Image **ret, Error *err) {
     return 0;
 }
 
+int image_suits(const Image *image, char *const *platforms, size_t n, Error *err) {
+    const char *name = image->references.n ? image->references.item[0] : image->id;
+    int code = 0;
+    for (size_t i = 0; i < n; i++) {
+        Platform wanted;
+        TRY(platform_parse(platforms[i], &wanted, err));
+        code = platform_check(&wanted, name, &image->config, err);
+        if (code == 0)
+            break;
+    }
+    return code;
+}
+
 static int compare_images(const void *a, const void *b) {
     const Image *x = *(Image *const *)a, *y = *(Image *const *)b;
     if (x->created != y->created)

@@ -74,6 +74,9 @@ typedef struct Image {
 /* ERROR_NOT_FOUND with reason IMAGE_NOT_FOUND: "No such image: busybox:latest". */
 int image_load(Images *images, const char *name, Image **ret, Error *err);
 void image_free(Image *image);
+
+/* "linux/arm64": one of these must be the image's; none: any will do. ERROR_NOT_FOUND. */
+int image_suits(const Image *image, char *const *platforms, size_t n, Error *err);
 CLEANUP_DEFINE(Image, image_free)
 
 /* It is about to be used: makes its layers if this storage driver has none of them. */

@@ -16,6 +16,11 @@ const OciDescriptor *platform_choose(const Platform *platform, const OciIndex *i
 
 bool platform_suits(const Platform *platform, const char *os, const char *architecture);
 
-/* "linux/arm64/v8" */
+/* ERROR_NOT_FOUND with this reason if the image is for another one. name: what the user called it;
+ * NULL: nothing. */
+#define PLATFORM_OTHER "PLATFORM_OTHER"
+int platform_check(const Platform *wanted, const char *name, const OciImage *image, Error *err);
+
+/* "linux/arm/v7" */
 #define PLATFORM_TEXT_SIZE 100
 const char *platform_format(const Platform *platform, char buffer[PLATFORM_TEXT_SIZE]);

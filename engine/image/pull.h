@@ -65,7 +65,8 @@ typedef struct ImageLoaded {
     JsonTexts ids;        /* images without a name */
 } ImageLoaded;
 
-/* An OCI layout or docker-archive as tar, plain, gzip, xz or zstd. platform: as for a pull. */
+/* An OCI layout or docker-archive as tar, plain, gzip, xz, zstd or bzip2. platform: as for a pull.
+ */
 int image_import(Images *images, const char *platform, ImageReader *reader, void *user,
     ImageLoaded *ret, Error *err);
 void image_loaded_done(ImageLoaded *loaded);

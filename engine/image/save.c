@@ -34,6 +34,7 @@ static void add(Choice *choice, const ImageRecord *record, const ReferenceRecord
         size_t n = choice->n;
         ArchiveImage image = {};
         snprintf(image.target, sizeof(image.target), "%s", target);
+        snprintf(image.manifest, sizeof(image.manifest), "%s", record->manifest);
         array_append(choice->image, n, image);
         array_append(choice->manifest, choice->n, text_copy(record->manifest));
     }
@@ -99,9 +100,10 @@ static int settle(Choice *choice, Error *err) {
     TRY(platform_parse(choice->request->platform, &platform, err));
     for (size_t i = 0; i < choice->n; i++) {
         char *target = choice->image[i].target;
-        if (!text_is_empty(choice->request->platform))
+        if (!text_is_empty(choice->request->platform)) {
             TRY(send_choose(content, target, &platform, target, err));
-        else if (!send_is_whole(content, target))
+            memcpy(choice->image[i].manifest, target, DIGEST_TEXT_SIZE);
+        } else if (!send_is_whole(content, target))
             snprintf(target, DIGEST_TEXT_SIZE, "%s", choice->manifest[i]);
     }
     return 0;

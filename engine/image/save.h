@@ -18,9 +18,11 @@ int image_save(Images *images, const ImageSave *save, Error *err);
 
 /* What is in an archive, and what it is called there. */
 typedef struct ArchiveImage {
-    char target[DIGEST_TEXT_SIZE]; /* a manifest, or an index */
-    JsonTexts names;               /* canonical; none: only the id tells it */
-    JsonMap annotations;           /* of its rows, besides its name */
+    char target[DIGEST_TEXT_SIZE];   /* a manifest, or an index */
+    char manifest[DIGEST_TEXT_SIZE]; /* of those below it, docker's list names this one; "": the
+                                      * one for the platform, if there is one */
+    JsonTexts names;                 /* canonical; none: only the id tells it */
+    JsonMap annotations;             /* of its rows, besides its name */
 } ArchiveImage;
 
 /* What of an index's images is written. */

@@ -279,15 +279,10 @@ static int check_config(Content *content, const Text *body, const Platform *plat
     autodone(OciManifest) manifest = {};
     autodone(OciImage) image = {};
     autodone(Text) config = {};
-    char wanted[PLATFORM_TEXT_SIZE];
     TRY(decode_manifest(body, &manifest, err));
     TRY(content_read(content, manifest.config->digest, DOCUMENT_CONFIG_MAX, &config, err));
     TRY(document_decode_config(&config, manifest.layers.n, &image, err));
-    if (platform_suits(platform, image.os, image.architecture))
-        return 0;
-    return error_set(err, ERROR_NOT_FOUND,
-        "the image does not match the specified platform: wanted %s, actual: %.50s/%.50s",
-        platform_format(platform, wanted), image.os, image.architecture);
+    return platform_check(platform, NULL, &image, err);
 }
 
 int send_choose(Content *content, const char *digest, const Platform *platform,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/layer/decompress.h"
 
+#include <bzlib.h>
 #include <errno.h>
 #include <isa-l/igzip_lib.h>
 #include <lzma.h>
@@ -44,6 +45,7 @@ struct Decompressor {
     struct inflate_state *inflate;
     ZSTD_DStream *zstd;
     lzma_stream *xz;
+    bz_stream *bzip2;
 };
 
 static int wait_for_more(Decompressor *d, Error *err) {
@@ -174,9 +176,39 @@ static int xz_step(Decompressor *d, Error *err) {
     return 0;
 }
 
-static int refuse(Decompressor *d, Error *err) {
-    return error_set(
-        err, ERROR_UNSUPPORTED, "layers compressed with %s are not supported", d->format->name);
+static int bzip2_begin(Decompressor *d, Error *err) {
+    *d->bzip2 = (bz_stream){};
+    return BZ2_bzDecompressInit(d->bzip2, 0, 0) == BZ_OK
+               ? 0
+               : error_set(err, ERROR_EXHAUSTED, "not enough memory for bzip2");
+}
+
+static int bzip2_set_up(Decompressor *d, Error *err) {
+    d->bzip2 = new (bz_stream);
+    return bzip2_begin(d, err);
+}
+
+/* Streams may follow each other, as pbzip2 and cat make them. */
+static int bzip2_step(Decompressor *d, Error *err) {
+    bz_stream *stream = d->bzip2;
+    if (d->input_at == d->input_n && d->between)
+        return 0;
+    if (d->between) {
+        BZ2_bzDecompressEnd(stream);
+        TRY(bzip2_begin(d, err));
+    }
+    stream->next_in = (char *)d->input + d->input_at;
+    stream->avail_in = (unsigned)(d->input_n - d->input_at);
+    stream->next_out = (char *)d->output;
+    stream->avail_out = (unsigned)d->output_n;
+    int result = BZ2_bzDecompress(stream);
+    if (result != BZ_OK && result != BZ_STREAM_END)
+        return error_set(err, ERROR_CORRUPT, "damaged bzip2 data (%d)", result);
+    d->between = result == BZ_STREAM_END;
+    d->input_at = d->input_n - stream->avail_in;
+    d->output = (uint8_t *)stream->next_out;
+    d->output_n = stream->avail_out;
+    return 0;
 }
 
 static const Format formats[] = {
@@ -184,7 +216,7 @@ static const Format formats[] = {
     {"zstd", "\x28\xb5\x2f\xfd", 4, zstd_set_up, zstd_step},
     /* a skippable frame first: zstd:chunked */
     {"zstd", "\x50\x2a\x4d\x18", 4, zstd_set_up, zstd_step},
-    {"bzip2", "BZh", 3, refuse, NULL},
+    {"bzip2", "BZh", 3, bzip2_set_up, bzip2_step},
     {"xz",
         "\xfd"
         "7zXZ",
@@ -218,6 +250,9 @@ void decompressor_free(Decompressor *d) {
     if (d->xz)
         lzma_end(d->xz);
     free(d->xz);
+    if (d->bzip2)
+        BZ2_bzDecompressEnd(d->bzip2);
+    free(d->bzip2);
     free(d->inflate);
     free(d->input);
     free(d);

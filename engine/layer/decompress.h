@@ -7,13 +7,13 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 
-/* Plain, gzip, xz or zstd, told apart by their first bytes as every engine does: the media types of
- * layers in the wild cannot be relied on. One thread. The doors to ISA-L, liblzma and
- * libzstd. */
+/* Plain, gzip, xz, zstd or bzip2, told apart by their first bytes as every engine does: the media
+ * types of layers in the wild cannot be relied on. One thread. The doors to ISA-L, liblzma, libzstd
+ * and libbz2. */
 typedef struct Decompressor Decompressor;
 
 /* fd is borrowed and read from where it stands. follow: -1, or where the engine says how far fd can
- * be read by now (engine/layer/frame.h). ERROR_UNSUPPORTED: bzip2. */
+ * be read by now (engine/layer/frame.h). */
 int decompressor_new(int fd, int follow, Decompressor **ret, Error *err);
 void decompressor_free(Decompressor *decompressor);
 

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+import images
+
 
 def test_pull_on_a_terminal_keeps_a_line_a_layer(new_engine, registry):
     engine = new_engine().start()
@@ -46,6 +48,27 @@ def test_filters_of_images(engine, busybox):
     engine.fails(1, "invalid filter 'dangling=perhaps'", "images", "--filter", "dangling=perhaps")
     engine.fails(1, "invalid filter 'taste=sweet'", "images", "--filter", "taste=sweet")
     engine.tare("rmi", "fruit:1", "fruit:2", "nut:1")
+
+
+def test_an_image_for_another_platform_is_not_meant(engine, busybox):
+    away = "arm64" if images.MACHINE == "amd64" else "amd64"
+    (listed,) = json.loads(engine.output("image", "inspect", "--platform", f"linux/{images.MACHINE}", busybox))
+    assert listed["Architecture"] == images.MACHINE
+    assert engine.output("history", "-q", "--platform", images.MACHINE, busybox) == engine.output("history", "-q", busybox)
+    engine.tare("tag", busybox, "platform:1")
+    words = rf"was found but its platform \(linux/{images.MACHINE}\) does not match the specified platform \(linux/{away}\)"
+    for verb in (["image", "inspect"], ["history"], ["rmi"]):
+        assert re.search(words, engine.tare(*verb, "--platform", f"linux/{away}", "platform:1", code=1).stderr)
+        assert '"bogus": unknown operating system' in engine.tare(*verb, "--platform", "bogus", "platform:1", code=1).stderr
+    assert engine.output("rmi", "--platform", away, "--platform", images.MACHINE, "platform:1") == "Untagged: platform:1"
+
+
+def test_content_trust_is_accepted_and_never_pretended(engine, busybox, registry):
+    engine.tare("pull", "-q", "--disable-content-trust", busybox)
+    engine.tare("push", "-q", "--disable-content-trust=true", busybox)
+    assert engine.output("run", "--rm", "--disable-content-trust", busybox, "echo", "x") == "x"
+    for verb, code in (("pull", 1), ("push", 1), ("create", 125), ("run", 125)):
+        engine.fails(code, "signatures of images cannot be verified", verb, "--disable-content-trust=false", busybox)
 
 
 def test_an_image_in_use_stays(engine, busybox):

@@ -75,7 +75,7 @@ def test_other_tools_read_the_archive(engine, two, tmp_path, kind):
     assert [config] == ids(engine, two[0])
 
 
-@pytest.mark.parametrize("packer", ["cat", "gzip", "zstd", "xz"])
+@pytest.mark.parametrize("packer", ["cat", "gzip", "zstd", "xz", "bzip2"])
 def test_a_pipe_of_any_packing_is_loaded(engine, registry, two, tmp_path, packer):
     before = ids(engine, two[0])
     saved = engine.popen("save", two[0], stdout=subprocess.PIPE)
@@ -126,6 +126,37 @@ def test_the_platform_is_chosen(engine, registry, layout, two, tmp_path):
     engine.tare("rmi", "-f", "example/both:1")
     done = engine.tare("load", "--platform", "linux/s390x", "-i", tmp_path / "both.tar", code=None)
     assert done.returncode == 1 and "no matching manifest for linux/s390x" in done.stderr
+
+
+def test_what_is_for_another_platform_is_passed_over(engine, layout, tmp_path):
+    away = "arm64" if images.MACHINE == "amd64" else "amd64"
+    made = images.Layout(tmp_path / "layout")
+    layer = images.tar_bytes([("file", "x\n")])
+    made.tag("example/away:1", made.index([made.manifest([layer], architecture=away)]))
+    made.tag("example/here:1", made.index([made.manifest([layer])]))
+    archive = made.archive(tmp_path / "both.tar")
+    # nobody chose: what has nothing for this machine is no reason to refuse the rest
+    assert engine.tare("load", "-i", archive).stdout == "Loaded image: example/here:1\n"
+    assert engine.tare("load", "--platform", away, "-i", archive).stdout == "Loaded image: example/away:1\n"
+    engine.tare("save", "-o", tmp_path / "away.tar", "example/away:1")
+    engine.tare("rmi", "example/away:1")
+    # where nothing is left, it is said, also of an image that is for one platform by itself
+    words = f"its platform \\(linux/{away}\\) does not match the specified platform \\(linux/{images.MACHINE}\\)"
+    for path in (tmp_path / "away.tar", docker_archive(tmp_path / "away.tar", tmp_path / "docker.tar")):
+        engine.fails(1, words, "load", "--platform", images.MACHINE, "-i", path)
+        assert engine.tare("load", "-i", path).stdout == "Loaded image: example/away:1\n"
+        engine.tare("rmi", "example/away:1")
+    engine.fails(1, '"bogus": unknown operating system or architecture', "load", "--platform", "bogus", "-i", archive)
+    engine.tare("rmi", "example/here:1")
+
+
+def docker_archive(source, path):
+    """The archive as docker before 25 wrote it: manifest.json and what it names, and no layout."""
+    with tarfile.open(source) as tar, tarfile.open(path, "w") as out:
+        for member in tar:
+            if member.name not in ("index.json", "oci-layout"):
+                out.addfile(member, tar.extractfile(member) if member.isfile() else None)
+    return path
 
 
 def archive_of(path, members):

@@ -153,6 +153,7 @@ int api_images_inspect(RpcCall *call, const Tare__V1__ImageRequest *request,
     Tare__V1__InspectImageResponse *response, Error *err) {
     autoptr(Image) image = NULL;
     TRY(image_load(images_of(call), request->image, &image, err));
+    TRY(image_suits(image, &request->platform, !text_is_empty(request->platform), err));
     autodone(JsonTexts) trees = {};
     list_trees(((TareServices *)rpc_call_user(call))->snapshots, image, &trees);
     autofree char *json = docker_image_inspect(image, &trees);
@@ -164,6 +165,11 @@ int api_images_remove(RpcCall *call, const Tare__V1__RemoveImageRequest *request
     Tare__V1__RemoveImageResponse *response, Error *err) {
     autodone(ImageRemoval) removal = {};
     const ImageRemove remove = {request->image, request->force, request->no_prune};
+    if (request->n_platforms > 0) {
+        autoptr(Image) image = NULL;
+        TRY(image_load(images_of(call), request->image, &image, err));
+        TRY(image_suits(image, request->platforms, request->n_platforms, err));
+    }
     TRY(image_remove(images_of(call), &remove, &removal, err));
     summary_texts(call, &removal.untagged, &response->untagged, &response->n_untagged);
     summary_texts(call, &removal.deleted, &response->deleted, &response->n_deleted);

@@ -108,7 +108,7 @@ static Tare__V1__HistoryRow *encode_row(RpcCall *call, const ImageHistoryRow *fr
 int api_images_history(RpcCall *call, const Tare__V1__ImageRequest *request,
     Tare__V1__HistoryResponse *response, Error *err) {
     autodone(ImageHistory) history = {};
-    TRY(image_history(services_of(call)->images, request->image, &history, err));
+    TRY(image_history(services_of(call)->images, request->image, request->platform, &history, err));
     response->rows = rpc_call_alloc(call, (history.n + 1) * sizeof *response->rows);
     response->n_rows = history.n;
     for (size_t i = 0; i < history.n; i++)

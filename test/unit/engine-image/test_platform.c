@@ -7,9 +7,11 @@ static void platforms_are_read_as_users_write_them(void **state) {
         const char *text, *platform;
     } rows[] = {
         {"linux/amd64", "linux/amd64"},
-        {"linux/arm64", "linux/arm64/v8"},
+        {"linux/arm64", "linux/arm64"},
         {"linux/arm/v6", "linux/arm/v6"},
-        {"arm64", "linux/arm64/v8"},
+        {"arm64", "linux/arm64"},
+        {"linux/arm64/v8", "linux/arm64"},
+        {"armhf", "linux/arm/v7"},
         {"linux/x86_64", "linux/amd64"},
         {"windows/amd64", "windows/amd64"},
     };
@@ -20,9 +22,12 @@ static void platforms_are_read_as_users_write_them(void **state) {
         assert_string_equal(platform_format(&platform, text), rows[i].platform);
     }
     Platform platform;
-    FAILS(ERROR_INVALID, "invalid platform 'a/b/c/d'", platform_parse("a/b/c/d", &platform, err));
-    FAILS(ERROR_INVALID, "invalid platform", platform_parse("linux/", &platform, err));
-    FAILS(ERROR_INVALID, "invalid platform", platform_parse("li nux/amd64", &platform, err));
+    FAILS(ERROR_INVALID, "\"a/b/c/d\": cannot parse platform",
+        platform_parse("a/b/c/d", &platform, err));
+    FAILS(ERROR_INVALID, "cannot parse platform", platform_parse("linux/", &platform, err));
+    FAILS(ERROR_INVALID, "cannot parse platform", platform_parse("li nux/amd64", &platform, err));
+    FAILS(ERROR_INVALID, "\"bogus\": unknown operating system or architecture",
+        platform_parse("bogus", &platform, err));
 }
 
 #define ENTRY(digest, platform) "{\"digest\":\"" digest "\",\"size\":1,\"platform\":" platform "}"
