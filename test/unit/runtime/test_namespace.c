@@ -50,9 +50,9 @@ static void unknown_and_missing_ones_are_named(void **state) {
     assert_failed(namespaces_init(&namespaces, &config, &err), err, ERROR_INVALID,
         "linux.namespaces[0].type: unknown namespace \"magic\"");
     json_done(&oci_linux_type, &config);
-    config = with("network", "/nonexistent");
+    config = with("network", "/proc/nonexistent");
     assert_failed(namespaces_init(&namespaces, &config, &err), err, ERROR_NOT_FOUND,
-        "linux.namespaces[0].path: cannot open '/nonexistent': no such file or directory");
+        "linux.namespaces[0].path: cannot open '/proc/nonexistent': no such file or directory");
     namespaces_done(&namespaces);
     json_done(&oci_linux_type, &config);
 }
