@@ -92,6 +92,10 @@ void ingest_digest(const Ingest *ingest, char ret[DIGEST_TEXT_SIZE]) {
     digest_finish(copy, ret);
 }
 
+void ingest_discard(Ingest *ingest) {
+    unlinkat(ingest->content->ingest, ingest->name, 0);
+}
+
 int ingest_commit(Ingest *ingest, Error *err) {
     char digest[DIGEST_TEXT_SIZE];
     ingest_digest(ingest, digest);

@@ -21,6 +21,8 @@ int ingest_write(Ingest *ingest, const void *data, size_t n, Error *err);
 int ingest_restart(Ingest *ingest, Error *err);                       /* back to offset 0 */
 void ingest_digest(const Ingest *ingest, char ret[DIGEST_TEXT_SIZE]); /* of what is there */
 
+void ingest_discard(Ingest *ingest); /* to be closed: nothing of it stays */
+
 /* The blob appears; a blob that is there already is success. The ingest is over. */
 int ingest_commit(Ingest *ingest, Error *err);
 

@@ -65,6 +65,20 @@ static int make_record(BlobWriter *writer, const BlobWrite *write, Error *err) {
     return code == ERROR_EXISTS ? 0 : code;
 }
 
+/* Of what has another length nothing is of use. */
+static int restart_if_other(
+    BlobWriter *writer, const BlobWrite *write, MetadataRecord **record, Error *err) {
+    int64_t known = (*record)->size.value;
+    if (write->total <= 0 || known <= 0 || write->total == known)
+        return 0;
+    TRY(ingest_restart(writer->ingest, err));
+    TRY(metadata_remove(writer->metadata, METADATA_INGEST, write->space, write->reference, err));
+    TRY(make_record(writer, write, err));
+    metadata_record_unref(take_ptr(record));
+    return metadata_find(
+        writer->metadata, METADATA_INGEST, write->space, write->reference, record, err);
+}
+
 static int open_ingest(BlobWriter *writer, const BlobWrite *write, Error *err) {
     autofree char *file = file_of(write->space, write->reference);
     if (ingest_open(writer->content, file, &writer->ingest, err) < 0)
@@ -74,6 +88,7 @@ static int open_ingest(BlobWriter *writer, const BlobWrite *write, Error *err) {
     TRY(lease_add(writer->metadata, write->space, write->lease, "ingests", write->reference, err));
     TRY(metadata_find(
         writer->metadata, METADATA_INGEST, write->space, write->reference, &record, err));
+    TRY(restart_if_other(writer, write, &record, err));
     writer->started = record->created.value;
     return 0;
 }
@@ -172,6 +187,8 @@ void blob_writer_forget(BlobWriter *writer) {
         lease_remove(
             writer->metadata, writer->space, writer->lease, "ingests", writer->reference, &ignored);
     metadata_remove(writer->metadata, METADATA_INGEST, writer->space, writer->reference, &ignored);
+    if (writer->ingest)
+        ingest_discard(writer->ingest);
 }
 
 int blob_writer_commit(

@@ -74,11 +74,14 @@ static char *key_of(MetadataKind kind, const char *space, const char *name) {
     return text_format("%s/%s/%s", metadata_kind_name(kind), space, name);
 }
 
-static int missing(MetadataKind kind, const char *name, Error *err) {
-    return kind == METADATA_CONTENT
-               ? error_set(err, ERROR_NOT_FOUND, "content digest %.500s: not found", name)
-               : error_set(err, ERROR_NOT_FOUND, "%s \"%.500s\": not found",
-                     metadata_kind_name(kind), name);
+static int missing(MetadataKind kind, const char *space, const char *name, Error *err) {
+    if (kind == METADATA_CONTENT)
+        return error_set(err, ERROR_NOT_FOUND, "content digest %.500s: not found", name);
+    if (kind == METADATA_CONTAINER)
+        return error_set(err, ERROR_NOT_FOUND,
+            "container \"%.500s\" in namespace \"%s\": not found", name, space);
+    return error_set(
+        err, ERROR_NOT_FOUND, "%s \"%.500s\": not found", metadata_kind_name(kind), name);
 }
 
 int metadata_find(Metadata *metadata, MetadataKind kind, const char *space, const char *name,
@@ -89,7 +92,7 @@ int metadata_find(Metadata *metadata, MetadataKind kind, const char *space, cons
     if (record)
         *ret = metadata_record_ref(record);
     pthread_mutex_unlock(&metadata->mutex);
-    return record ? 0 : missing(kind, name, err);
+    return record ? 0 : missing(kind, space, name, err);
 }
 
 bool metadata_has(Metadata *metadata, MetadataKind kind, const char *space, const char *name) {
@@ -163,7 +166,8 @@ int metadata_update(Metadata *metadata, MetadataKind kind, const char *space, co
     pthread_mutex_lock(&metadata->mutex);
     const MetadataRecord *old = find(metadata, key);
     record = old ? metadata_record_copy(old) : NULL;
-    int code = old ? change_locked(metadata, record, change, user, err) : missing(kind, name, err);
+    int code =
+        old ? change_locked(metadata, record, change, user, err) : missing(kind, space, name, err);
     pthread_mutex_unlock(&metadata->mutex);
     if (code == 0 && ret)
         *ret = take_ptr(&record);
@@ -174,8 +178,8 @@ int metadata_remove(
     Metadata *metadata, MetadataKind kind, const char *space, const char *name, Error *err) {
     autofree char *key = key_of(kind, space, name);
     pthread_mutex_lock(&metadata->mutex);
-    int code =
-        find(metadata, key) ? metadata_drop_locked(metadata, key, err) : missing(kind, name, err);
+    int code = find(metadata, key) ? metadata_drop_locked(metadata, key, err)
+                                   : missing(kind, space, name, err);
     pthread_mutex_unlock(&metadata->mutex);
     return code;
 }

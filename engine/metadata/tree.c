@@ -50,6 +50,21 @@ static int check_foreign(const char *key, Error *err) {
     return 0;
 }
 
+/* Each in the namespace's own names. */
+static int refused(int code, const SnapshotInfo *like, Error *err) {
+    switch (code) {
+    case ERROR_EXISTS:
+        return error_set(err, code, "snapshot \"%s\": already exists", like->key);
+    case ERROR_NOT_FOUND:
+        return error_set(err, code, "parent snapshot %s does not exist: not found", like->parent);
+    case ERROR_STATE:
+        return error_set(err, ERROR_INVALID,
+            "parent \"%s\" is not committed snapshot: invalid argument", like->parent);
+    default:
+        return code;
+    }
+}
+
 int tree_make(const Trees *trees, const char *space, const char *lease, const SnapshotInfo *like,
     Error *err) {
     TRY(check_name("key", like->key, err));
@@ -61,7 +76,7 @@ int tree_make(const Trees *trees, const char *space, const char *lease, const Sn
     made.parent = parent;
     TRY(hold(trees, space, lease, like->key, err));
     TRY(metadata_make_space(trees->metadata, space, err));
-    return snapshot_make(trees->snapshots, &made, err);
+    return refused(snapshot_make(trees->snapshots, &made, err), like, err);
 }
 
 int tree_commit(const Trees *trees, const char *space, const char *lease, const char *active,
@@ -70,7 +85,7 @@ int tree_commit(const Trees *trees, const char *space, const char *lease, const 
     TRY(check_labels(&like->labels, err));
     autofree char *key = named(trees, space, active), *name = named(trees, space, like->key);
     if (snapshot_exists(trees->snapshots, name))
-        return error_set(err, ERROR_EXISTS, "target snapshot \"%s\": already exists", like->key);
+        return error_set(err, ERROR_EXISTS, "snapshot \"%s\": already exists", like->key);
     TRY(hold(trees, space, lease, like->key, err));
     return missing(snapshot_commit(trees->snapshots, key, name, &like->labels, err), active, err);
 }

@@ -76,7 +76,9 @@ def image(ctr, registry):
 def test_version_and_plugins(ctr):
     text = ctr("version")
     assert "UUID" in text and "Server:" in text
-    assert ["io.containerd.snapshotter.v1", "overlayfs"] in [row[:2] for row in ctr.rows("plugins", "ls")]
+    plugins = {tuple(row[:2]): row[2:] for row in ctr.rows("plugins", "ls")}
+    assert plugins["io.containerd.snapshotter.v1", "overlayfs"] == [f"linux/{images.MACHINE}", "ok"]
+    assert plugins["io.containerd.grpc.v1", "leases"] == ["-", "ok"]
 
 
 def test_a_runtime_tells_of_itself(ctr):
@@ -118,6 +120,21 @@ def test_content_is_written_read_labelled_and_removed(ctr):
     assert ctr("content", "ls", "-q") == ""
 
 
+def test_an_interrupted_ingest_goes_on_or_starts_anew(ctr):
+    """What has another length than was said before is begun again; what is there already leaves nothing behind."""
+    directory = ctr.engine.root / "content/ingest"
+    before = set(os.listdir(directory))
+    assert "failed size validation" in ctr("content", "ingest", "--expected-size", "4", "partial", input="hello", code=1)
+    assert "partial" in ctr("content", "active")
+    ctr("content", "ingest", "--expected-size", "6", "partial", input="hello\n")
+    ctr("content", "ingest", "partial", input="hello\n")
+    assert "partial" not in ctr("content", "active")
+    (digest,) = ctr("content", "ls", "-q").split()
+    assert ctr("content", "get", digest) == "hello\n"
+    ctr("content", "rm", digest)
+    assert set(os.listdir(directory)) == before
+
+
 def test_namespaces_do_not_see_each_other_but_share_bytes(ctr, tmp_path):
     ctr("content", "ingest", "reference", input="mine")
     (digest,) = ctr("content", "ls", "-q").split()
@@ -149,6 +166,9 @@ def test_leases(ctr):
     assert "already exists" in ctr("leases", "create", "--id", "held", code=1)
     ctr("leases", "rm", "--sync", "held")
     assert "held" not in ctr("leases", "ls")
+    name = ctr("leases", "create", "--id", "", "purpose=any").strip()
+    assert ctr("leases", "ls", "-q").split() == [name]
+    ctr("leases", "rm", name)
 
 
 def test_an_image_is_pulled_listed_checked_tagged_and_removed(ctr, image):
@@ -219,7 +239,9 @@ def test_snapshots_stack_mount_commit_and_go(ctr, image, tmp_path):
         (tmp_path / "new").write_text("in the upper layer")
     finally:
         subprocess.run(["umount", tmp_path], check=True)
-    assert "already exists" in ctr("snapshots", "prepare", "active", top, code=1)
+    assert 'snapshot "active": already exists' in ctr("snapshots", "prepare", "active", top, code=1)
+    assert "parent snapshot absent does not exist: not found" in ctr("snapshots", "view", "other", "absent", code=1)
+    assert 'parent "active" is not committed snapshot: invalid argument' in ctr("snapshots", "prepare", "other", "active", code=1)
     assert "Active" in ctr("snapshots", "info", "active") and "1" in ctr("snapshots", "usage", "active")
     ctr("snapshots", "commit", "committed", "active")
     assert "not found" in ctr("snapshots", "info", "active", code=1)
@@ -509,6 +531,8 @@ def test_tasks(ctr, run, runtime):
     assert ctr("tasks", "rm", name, code=None) is not None
     assert ctr("tasks", "ls", "-q") == ""
     assert "not found" in ctr("tasks", "kill", name, code=1)
+    absent = ctr("containers", "info", "absent", code=1)
+    assert f'container "absent" in namespace "{ctr.namespace}": not found' in absent
 
 
 def test_tare_speaks_to_the_same_tasks(ctr, run, runtime, tmp_path):

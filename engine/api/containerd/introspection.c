@@ -8,6 +8,7 @@
 #include "bootstrap/command.h"
 #include "bootstrap/runtime_type.h"
 #include "engine/api/containerd/message.h"
+#include "engine/image/platform.h"
 #include "engine/rpc/service.h"
 #include "proto/containerd/services/introspection.methods.h"
 #include "proto/containerd/services/introspection.pb-c.h"
@@ -34,9 +35,10 @@ int api_containerd_version_version(RpcCall *call, const Google__Protobuf__Empty 
 /* In containerd's words, what of it is here: clients look for their snapshotter and services. */
 static const struct {
     const char *type, *id;
+    bool here; /* its work is for this machine's platform */
 } plugins[] = {
     {"io.containerd.content.v1", "content"},
-    {"io.containerd.differ.v1", "walking"},
+    {"io.containerd.differ.v1", "walking", true},
     {"io.containerd.event.v1", "exchange"},
     {"io.containerd.gc.v1", "scheduler"},
     {"io.containerd.grpc.v1", "containers"},
@@ -54,7 +56,7 @@ static const struct {
     {"io.containerd.grpc.v1", "version"},
     {"io.containerd.lease.v1", "manager"},
     {"io.containerd.metadata.v1", "bolt"},
-    {"io.containerd.runtime.v2", "task"},
+    {"io.containerd.runtime.v2", "task", true},
     {"io.containerd.transfer.v1", "local"},
 };
 
@@ -63,6 +65,19 @@ static const char *plugin_field(const void *object, char *const *path, size_t n)
     if (n == 1 && text_equal(path[0], "type"))
         return plugin->type;
     return n == 1 && text_equal(path[0], "id") ? plugin->id : NULL;
+}
+
+static void add_platform(RpcCall *call, Containerd__Introspection__Plugin *plugin) {
+    Platform here;
+    Error ignored; /* this machine's is always known */
+    if (platform_parse(NULL, &here, &ignored) < 0)
+        return;
+    plugin->platforms = rpc_call_alloc(call, sizeof(*plugin->platforms));
+    plugin->platforms[0] = message_new(call, &containerd__types__platform__descriptor);
+    plugin->platforms[0]->os = message_text(call, here.os);
+    plugin->platforms[0]->architecture = message_text(call, here.architecture);
+    plugin->platforms[0]->variant = message_text(call, here.variant);
+    plugin->n_platforms = 1;
 }
 
 /* The i-th plugin of the table, or behind it a snapshotter; NULL: there are no more. */
@@ -77,6 +92,8 @@ static Containerd__Introspection__Plugin *describe_plugin(RpcCall *call, size_t 
         message_new(call, &containerd__introspection__plugin__descriptor);
     plugin->type = message_text(call, fixed ? plugins[i].type : "io.containerd.snapshotter.v1");
     plugin->id = message_text(call, id);
+    if (!fixed || plugins[i].here)
+        add_platform(call, plugin);
     return plugin;
 }
 

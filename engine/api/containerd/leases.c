@@ -15,6 +15,10 @@ CONTAINERD_LEASES_METHODS(RPC_PROTOTYPE)
 RPC_SERVICE(
     containerd_leases_service, CONTAINERD_LEASES_METHODS, containerd__leases__leases__descriptor);
 
+enum {
+    LEASE_ID_SIZE = 17 /* of one that the caller leaves to us */
+};
+
 static Containerd__Leases__Lease *encode(RpcCall *call, const MetadataRecord *record) {
     Containerd__Leases__Lease *lease = message_new(call, &containerd__leases__lease__descriptor);
     lease->id = message_text(call, record->name);
@@ -28,10 +32,12 @@ int api_containerd_leases_create(RpcCall *call, const Containerd__Leases__Create
     Containerd__Leases__CreateResponse *response, Error *err) {
     Caller caller;
     TRY(caller_of(call, &caller, err));
-    TRY(check_name("lease id", request->id, err));
+    char own[LEASE_ID_SIZE], *id = text_is_empty(request->id) ? own : request->id;
+    text_random_hex(own, (sizeof(own) - 1) / 2);
+    TRY(check_name("lease id", id, err));
     JsonMap labels = message_take_map(call, request->labels, request->n_labels);
     TRY(check_labels(&labels, err));
-    autoptr(MetadataRecord) record = metadata_record_new(METADATA_LEASE, caller.space, request->id);
+    autoptr(MetadataRecord) record = metadata_record_new(METADATA_LEASE, caller.space, id);
     labels_copy(&record->labels, &labels);
     TRY(metadata_create(caller.services->metadata, metadata_record_ref(record), err));
     response->lease = encode(call, record);

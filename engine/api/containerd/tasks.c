@@ -65,8 +65,11 @@ int api_containerd_tasks_create(RpcCall *call, const Containerd__Tasks__CreateTa
         create.options = options; /* as containerd does */
     ProtobufCMessage *answer = NULL;
     int code = task_checkpoint_of(call, &task, request, &create.checkpoint, err);
-    if (code == 0)
+    if (code == 0) {
         code = shim_call(task.shims, &task.task, "Create", &create.base, &answer, err);
+        if (code < 0)
+            error_prefix(err, "failed to create shim task");
+    }
     if (code < 0) {
         shim_remove(task.shims, &task.task);
         return code;

@@ -164,7 +164,7 @@ static void snapshots_keep_their_parents(void **state) {
     assert_int_equal(tree_commit(&world->trees, "ns", NULL, "base-active", &base, &err), 0);
     assert_int_equal(make_tree(world, "kept", "base", "yes"), 0);
     assert_int_equal(make_tree(world, "lone", "base", NULL), 0);
-    assert_int_equal(make_tree(world, "wrong", "kept", NULL), ERROR_STATE); /* not committed */
+    assert_int_equal(make_tree(world, "wrong", "kept", NULL), ERROR_INVALID); /* not committed */
     assert_int_equal(make_tree(world, "wrong", "missing", NULL), ERROR_NOT_FOUND);
     run(world);
     tree_list(&world->trees, "ns", &infos);
