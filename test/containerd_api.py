@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 PROTO = pathlib.Path(__file__).resolve().parent.parent / "proto"
-SERVICES = ("containers", "content", "images", "introspection", "leases", "namespaces", "snapshots", "tasks")
+SERVICES = ("containers", "content", "images", "introspection", "leases", "namespaces", "snapshots", "streaming", "tasks", "transfer")
 
 
 def load_messages(directory):

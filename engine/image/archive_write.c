@@ -55,15 +55,30 @@ static int add_manifest(Writing *writing, const Text *body, Error *err) {
 
 static int add_tree(Writing *writing, const char *digest, int depth, Error *err);
 
+static int add_platform(
+    Writing *writing, const OciIndex *index, const char *name, int depth, Error *err) {
+    Platform platform;
+    TRY(platform_parse(name, &platform, err));
+    const OciDescriptor *chosen = platform_choose(&platform, index);
+    return chosen ? add_tree(writing, chosen->digest, depth + 1, err)
+                  : error_set(err, ERROR_NOT_FOUND, "no manifest found for platform: not found");
+}
+
+static int add_platforms(Writing *writing, const OciIndex *index, int depth, Error *err) {
+    const JsonTexts *wanted = writing->archive->platforms;
+    if (!wanted || wanted->n == 0)
+        return add_platform(writing, index, writing->archive->platform, depth, err);
+    for (size_t i = 0; i < wanted->n; i++)
+        TRY(add_platform(writing, index, wanted->item[i], depth, err));
+    return 0;
+}
+
 static int add_children(Writing *writing, const Text *body, int depth, Error *err) {
     autodone(OciIndex) index = {};
     TRY(document_decode_index(body, &index, err));
     const OciDescriptor *child = index.manifests.item;
-    const OciDescriptor *chosen = platform_choose(&writing->platform, &index);
-    if (writing->archive->choice == ARCHIVE_ONE_PLATFORM)
-        return chosen
-                   ? add_tree(writing, chosen->digest, depth + 1, err)
-                   : error_set(err, ERROR_NOT_FOUND, "no manifest found for platform: not found");
+    if (writing->archive->choice == ARCHIVE_PLATFORMS)
+        return add_platforms(writing, &index, depth, err);
     for (size_t i = 0; i < index.manifests.n; i++)
         if (writing->archive->choice == ARCHIVE_WHOLE ||
             send_is_whole(writing->archive->content, child[i].digest))

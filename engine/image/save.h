@@ -29,7 +29,7 @@ typedef struct ArchiveImage {
 typedef enum ArchiveChoice {
     ARCHIVE_WHOLE,
     ARCHIVE_WHAT_IS_HERE,
-    ARCHIVE_ONE_PLATFORM,
+    ARCHIVE_PLATFORMS, /* those that are named; without any this machine's */
 } ArchiveChoice;
 
 typedef struct Archive {
@@ -38,7 +38,8 @@ typedef struct Archive {
     size_t n;
     const char *platform; /* whose manifest docker's list names; NULL: this machine's */
     ArchiveChoice choice;
-    bool plain; /* no manifest.json of docker's */
+    const JsonTexts *platforms; /* NULL: none */
+    bool plain;                 /* no manifest.json of docker's */
     ImageWriter *writer;
     void *user;
 } Archive;

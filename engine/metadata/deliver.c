@@ -45,13 +45,19 @@ static int relay(void *user, const PushProgress *progress) {
     return push->listener ? push->listener(push->user, progress) : 0;
 }
 
+static const char *first(const JsonTexts *platforms) {
+    return platforms && platforms->n > 0 ? platforms->item[0] : NULL;
+}
+
+/* For one platform its manifest is sent, for several what is here: an index is of use to a registry
+ * only as a whole. */
 static int choose(
     const Delivery *delivery, const MetadataRecord *image, char ret[DIGEST_TEXT_SIZE], Error *err) {
     Platform platform;
     snprintf(ret, DIGEST_TEXT_SIZE, "%s", image->digest);
-    if (delivery->all_platforms)
+    if (delivery->all_platforms || (delivery->platforms && delivery->platforms->n > 1))
         return 0;
-    TRY(platform_parse(delivery->platform, &platform, err));
+    TRY(platform_parse(first(delivery->platforms), &platform, err));
     return send_choose(images_content(delivery->images), image->digest, &platform, ret, err);
 }
 
@@ -121,8 +127,9 @@ int deliver_archive(const Delivery *delivery, char *const *names, size_t n, bool
         .content = images_content(delivery->images),
         .image = images,
         .n = n,
-        .platform = delivery->platform,
-        .choice = delivery->all_platforms ? ARCHIVE_WHAT_IS_HERE : ARCHIVE_ONE_PLATFORM,
+        .platform = first(delivery->platforms),
+        .platforms = delivery->platforms,
+        .choice = delivery->all_platforms ? ARCHIVE_WHAT_IS_HERE : ARCHIVE_PLATFORMS,
         .plain = plain,
         .writer = writer,
         .user = user,

@@ -10,8 +10,8 @@ typedef struct Delivery {
     Metadata *metadata;
     Images *images;
     const char *space;
-    const char *platform; /* "linux/arm64"; NULL: this machine's */
-    bool all_platforms;   /* all that is here; the platform is only what docker's list names */
+    const JsonTexts *platforms; /* "linux/arm64", …; none: this machine's */
+    bool all_platforms;         /* all that is here; the first is only what docker's list names */
 } Delivery;
 
 /* What the image's record points at, to a reference. The listener gets BLOB reports only. */

@@ -25,14 +25,58 @@ typedef struct Session {
     Reference reference;
     Platform platform;
     char lease[FETCH_LEASE_SIZE];
+    char *chosen; /* name of the manifest */
     OciManifest manifest;
     OciImage config;
 } Session;
 
-static void tell(
-    const Session *session, const char *event, const char *name, int64_t done, int64_t total) {
+static void tell(const Session *session, const FetchProgress *progress) {
     if (session->fetch->listener)
-        session->fetch->listener(session->fetch->user, event, name, done, total);
+        session->fetch->listener(session->fetch->user, progress);
+}
+
+/* Where a document or a blob is in the tree. */
+typedef struct Place {
+    const char *parent;
+    int depth;
+} Place;
+
+static char *name_of(const char *kind, const char *digest) {
+    return text_format("%s-%s", kind, digest);
+}
+
+/* Something of the tree, with all that is known of it. */
+typedef struct Thing {
+    const OciDescriptor *descriptor;
+    const char *kind, *parent;
+} Thing;
+
+static void tell_thing(
+    const Session *session, const char *event, const Thing *thing, uint64_t done) {
+    autofree char *name = name_of(thing->kind, thing->descriptor->digest);
+    tell(session, &(FetchProgress){
+                      .event = event,
+                      .name = name,
+                      .parent = thing->parent,
+                      .media_type = thing->descriptor->media_type,
+                      .digest = thing->descriptor->digest,
+                      .done = (int64_t)done,
+                      .total = (int64_t)thing->descriptor->size.value,
+                  });
+}
+
+static OciDescriptor describe(RegistryManifest *document) {
+    return (OciDescriptor){
+        .media_type = document->media_type,
+        .digest = document->digest,
+        .size = {true, document->body.length},
+    };
+}
+
+static void tell_document(
+    const Session *session, const char *kind, RegistryManifest *document, const char *parent) {
+    const OciDescriptor descriptor = describe(document);
+    tell_thing(session, "complete", &(Thing){&descriptor, kind, parent}, document->body.length);
 }
 
 int fetch_make_lease(
@@ -82,20 +126,20 @@ static int hold(const Session *session, const char *digest, Error *err) {
 
 typedef struct Report {
     const Session *session;
-    const char *name;
-    int64_t total;
+    const Thing *thing; /* NULL: a document, which is told of when it has been read */
 } Report;
 
 static int report(void *user, uint64_t current) {
     const Report *self = user;
-    tell(self->session, "downloading", self->name, (int64_t)current, self->total);
+    if (self->thing)
+        tell_thing(self->session, "downloading", self->thing, current);
     return 0;
 }
 
 static int download(
-    Session *session, const OciDescriptor *descriptor, const char *name, Error *err) {
+    Session *session, const OciDescriptor *descriptor, const Thing *thing, Error *err) {
     autoptr(ContentWriter) writer = NULL;
-    Report reporting = {session, name, (int64_t)descriptor->size.value};
+    Report reporting = {session, thing};
     if (!session->registry)
         return content_has(session->content, descriptor->digest)
                    ? 0
@@ -108,13 +152,14 @@ static int download(
     return content_writer_commit(writer, err);
 }
 
-static int bring_blob(
-    Session *session, const OciDescriptor *descriptor, const char *what, Error *err) {
-    autofree char *name = text_format("%s (%s)", what, descriptor->digest);
-    int64_t size = (int64_t)descriptor->size.value;
+static int bring_blob(Session *session, const Thing *thing, Error *err) {
+    const OciDescriptor *descriptor = thing->descriptor;
     TRY(hold(session, descriptor->digest, err));
-    TRY(download(session, descriptor, name, err));
-    tell(session, "complete", name, size, size);
+    bool there = content_has(session->content, descriptor->digest);
+    if (!there)
+        tell_thing(session, "waiting", thing, 0);
+    TRY(download(session, descriptor, thing, err));
+    tell_thing(session, there ? "already exists" : "complete", thing, descriptor->size.value);
     return 0;
 }
 
@@ -143,8 +188,9 @@ static int record_index(
     return record(session, &blob, err);
 }
 
-static int bring_manifest(Session *session, const RegistryManifest *document, bool layers,
-    OciManifest *manifest, Error *err) {
+static int bring_manifest(Session *session, RegistryManifest *document, const char *parent,
+    bool layers, OciManifest *manifest, Error *err) {
+    autofree char *self = name_of("manifest", document->digest);
     TRY(document_decode_manifest(&document->body, manifest, err));
     const OciDescriptor *layer = manifest->layers.item;
     Blob blob = {document->digest, (int64_t)document->body.length, {}};
@@ -152,20 +198,23 @@ static int bring_manifest(Session *session, const RegistryManifest *document, bo
     for (size_t i = 0; i < manifest->layers.n; i++)
         refer_numbered(&blob.labels, "l", i, layer[i].digest);
     TRY(record(session, &blob, err));
-    TRY(bring_blob(session, manifest->config, "config", err));
+    tell_document(session, "manifest", document, parent);
+    TRY(bring_blob(session, &(Thing){manifest->config, "config", self}, err));
     for (size_t i = 0; layers && i < manifest->layers.n; i++) {
         Blob layer_blob = {layer[i].digest, (int64_t)layer[i].size.value, {}};
-        TRY(bring_blob(session, &layer[i], "layer", err));
+        TRY(bring_blob(session, &(Thing){&layer[i], "layer", self}, err));
         TRY(record(session, &layer_blob, err));
     }
     return 0;
 }
 
 /* The one that is unpacked; its config is recorded then. */
-static int bring_chosen(Session *session, const RegistryManifest *document, Error *err) {
+static int bring_chosen(
+    Session *session, RegistryManifest *document, const char *parent, Error *err) {
     const OciManifest *manifest = &session->manifest;
     autodone(Text) text = {};
-    TRY(bring_manifest(session, document, true, &session->manifest, err));
+    session->chosen = name_of("manifest", document->digest);
+    TRY(bring_manifest(session, document, parent, true, &session->manifest, err));
     TRY(content_read(session->content, manifest->config->digest, DOCUMENT_CONFIG_MAX, &text, err));
     return document_decode_config(&text, manifest->layers.n, &session->config, err);
 }
@@ -177,7 +226,7 @@ static int get_document(
         return registry_get_manifest(session->registry, descriptor->digest, ret, err);
     TRY(document_check_descriptor(descriptor, DOCUMENT_MAX, err));
     TRY(hold(session, descriptor->digest, err));
-    TRY(download(session, descriptor, "", err));
+    TRY(download(session, descriptor, NULL, err));
     TRY(content_read(session->content, descriptor->digest, DOCUMENT_MAX, &ret->body, err));
     DocumentKind kind;
     TRY(document_classify(descriptor->media_type, &ret->body, &kind, err));
@@ -191,7 +240,7 @@ enum {
 };
 
 /* What an index has besides: for other platforms, or about its images. */
-static int bring_other(Session *session, const OciDescriptor *other, int depth, Error *err) {
+static int bring_other(Session *session, const OciDescriptor *other, Place place, Error *err) {
     autodone(RegistryManifest) document = {};
     DocumentKind kind;
     TRY(get_document(session, other, &document, err));
@@ -199,44 +248,51 @@ static int bring_other(Session *session, const OciDescriptor *other, int depth, 
     TRY(keep_document(session, &document, err));
     if (kind == DOCUMENT_MANIFEST) {
         autodone(OciManifest) manifest = {};
-        TRY(bring_manifest(session, &document, session->fetch->all_platforms, &manifest, err));
+        TRY(bring_manifest(
+            session, &document, place.parent, session->fetch->all_platforms, &manifest, err));
         Blob config = {manifest.config->digest, (int64_t)manifest.config->size.value, {}};
         return record(session, &config, err);
     }
     autodone(OciIndex) index = {};
     TRY(document_decode_index(&document.body, &index, err));
     TRY(record_index(session, &document, &index, err));
+    tell_document(session, "index", &document, place.parent);
+    autofree char *self = name_of("index", document.digest);
     const OciDescriptor *child = index.manifests.item;
-    for (size_t i = 0; depth < DEPTH_MAX && i < index.manifests.n; i++)
-        TRY(bring_other(session, &child[i], depth + 1, err));
+    for (size_t i = 0; place.depth < DEPTH_MAX && i < index.manifests.n; i++)
+        TRY(bring_other(session, &child[i], (Place){self, place.depth + 1}, err));
     return 0;
 }
 
 static int bring_others(
-    Session *session, const OciIndex *index, const OciDescriptor *chosen, int depth, Error *err) {
+    Session *session, const OciIndex *index, const OciDescriptor *chosen, Place place, Error *err) {
     const Fetch *fetch = session->fetch;
     const OciDescriptor *child = index->manifests.item;
     for (size_t i = 0; (fetch->all_platforms || fetch->all_metadata) && i < index->manifests.n; i++)
         if (&child[i] != chosen)
-            TRY(bring_other(session, &child[i], depth + 1, err));
+            TRY(bring_other(session, &child[i], place, err));
     return 0;
 }
 
 /* Follows indexes to the manifest for the platform. */
 static int bring_documents(Session *session, RegistryManifest *document, Error *err) {
+    autofree char *parent = text_copy(session->fetch->reference);
     for (int depth = 0;; depth++) {
         DocumentKind kind;
         TRY(document_classify(document->media_type, &document->body, &kind, err));
         TRY(keep_document(session, document, err));
         if (kind == DOCUMENT_MANIFEST)
-            return bring_chosen(session, document, err);
+            return bring_chosen(session, document, parent, err);
         autodone(OciIndex) index = {};
         TRY(document_decode_index(&document->body, &index, err));
         TRY(record_index(session, document, &index, err));
+        tell_document(session, "index", document, parent);
+        free(parent);
+        parent = name_of("index", document->digest);
         const OciDescriptor *child = platform_choose(&session->platform, &index);
         if (!child || depth == DEPTH_MAX)
             return error_set(err, ERROR_NOT_FOUND, "no match for platform in manifest: not found");
-        TRY(bring_others(session, &index, child, depth, err));
+        TRY(bring_others(session, &index, child, (Place){parent, depth + 1}, err));
         RegistryManifest next = {};
         int code = get_document(session, child, &next, err);
         registry_manifest_done(document);
@@ -285,6 +341,7 @@ static int unpack_layer(Session *session, const char *parent, char *chain, size_
 /* The config comes last: its label keeps the topmost snapshot. */
 static int unpack(Session *session, Error *err) {
     const JsonTexts *diff_ids = &session->config.rootfs->diff_ids;
+    const OciDescriptor *layer = session->manifest.layers.item;
     autofree char *parent = NULL;
     for (size_t i = 0; session->fetch->unpack && i < diff_ids->n; i++) {
         char *chain = document_chain_id(diff_ids, i + 1);
@@ -292,7 +349,8 @@ static int unpack(Session *session, Error *err) {
         free(parent);
         parent = chain;
         TRY(code);
-        tell(session, "extracted", chain, 1, 1);
+        tell_thing(session, "extracted", &(Thing){&layer[i], "layer", session->chosen},
+            layer[i].size.value);
     }
     const OciDescriptor *config = session->manifest.config;
     Blob blob = {config->digest, (int64_t)config->size.value, {}};
@@ -314,8 +372,8 @@ static void point(MetadataRecord *image, const Pointing *pointing) {
     image->digest = text_copy(pointing->target->digest);
     image->media_type = text_copy(pointing->target->media_type);
     image->size = pointing->target->size;
-    for (size_t i = 0; i < pointing->labels->n; i++)
-        json_map_set(&image->labels, pointing->labels->key[i], pointing->labels->value[i]);
+    json_map_done(&image->labels);
+    labels_copy(&image->labels, pointing->labels);
 }
 
 static int change_target(MetadataRecord *image, void *user, Error *err) {
@@ -350,7 +408,13 @@ static int name(const Session *session, const MetadataRecord *target, Error *err
     if (!fetch->name)
         return 0;
     TRY(image_point(session->metadata, fetch->space, fetch->name, target, &fetch->labels, err));
-    tell(session, "saved", fetch->name, 1, 1);
+    tell(session, &(FetchProgress){
+                      .event = "saved",
+                      .name = fetch->name,
+                      .media_type = target->media_type,
+                      .digest = target->digest,
+                      .total = target->size.value,
+                  });
     return 0;
 }
 
@@ -362,7 +426,14 @@ static int bring(Session *session, Error *err) {
     TRY(fetch->from ? get_document(session, fetch->from, &document, err)
                     : registry_get_manifest(session->registry, version, &document, err));
     autoptr(MetadataRecord) target = target_of(fetch, &document);
-    tell(session, "fetching image content", "", 0, 0);
+    if (!fetch->from)
+        tell(session, &(FetchProgress){
+                          .event = "fetching image content",
+                          .name = fetch->reference,
+                          .media_type = target->media_type,
+                          .digest = target->digest,
+                          .total = target->size.value,
+                      });
     TRY(bring_documents(session, &document, err));
     TRY(unpack(session, err));
     return name(session, target, err);
@@ -410,6 +481,7 @@ int fetch_index(const Fetch *fetch, const Text *body, Error *err) {
 int fetch_image(const Fetch *fetch, Error *err) {
     Session session = session_of(fetch);
     int code = run(&session, err);
+    free(session.chosen);
     registry_close(session.registry);
     reference_done(&session.reference);
     oci_manifest_done(&session.manifest);

@@ -10,8 +10,15 @@
  * come, and goes with the fetch. */
 #define LABEL_SOURCE "containerd.io/distribution.source." /* + HOST: repositories there */
 
-typedef void FetchListener(void *user, const char *event, const char *name, int64_t done,
-    int64_t total); /* name "": about the whole */
+/* One step. What there is to fetch is a tree: the reference, below it documents, below them blobs,
+ * each named as containerd's tools expect ("layer-sha256:…"). */
+typedef struct FetchProgress {
+    const char *event;               /* "downloading", "complete", "extracted", "saved", … */
+    const char *name, *parent;       /* parent NULL: the root, or an image's record */
+    const char *media_type, *digest; /* what it is about */
+    int64_t done, total;
+} FetchProgress;
+typedef void FetchListener(void *user, const FetchProgress *progress);
 
 enum {
     FETCH_LEASE_SIZE = 40
@@ -45,6 +52,6 @@ int fetch_index(const Fetch *fetch, const Text *body, Error *err);
 /* The lease of a fetch, or of several; metadata_remove() ends it. */
 int fetch_make_lease(const Trees *trees, const char *space, char ret[FETCH_LEASE_SIZE], Error *err);
 
-/* The name becomes, or comes to mean, what the record points at. */
+/* The name becomes, or comes to mean, what the record points at, and has these labels only. */
 int image_point(Metadata *metadata, const char *space, const char *name,
     const MetadataRecord *target, const JsonMap *labels, Error *err);

@@ -197,12 +197,23 @@ def test_the_engine_pulls_and_tags_for_the_client(ctr, registry):
     assert ctr("run", "--rm", "--runtime", "io.containerd.tare.v2", reference, "pulled", "/bin/cat", "/work/file") == (
         "from the second layer\n"
     )
-    ctr("images", "tag", reference, "example.org/tagged:1")
-    assert ctr("images", "ls", "-q", "name==example.org/tagged:1") == "example.org/tagged:1\n"
+    ctr("images", "label", reference, "key=value")
+    for _ in range(2):  # a name has the labels that it was given last, and those are none
+        ctr("images", "tag", "--force", reference, "example.org/tagged:1")
+        assert ctr("images", "ls", "name==example.org/tagged:1").split()[-1] == "-"
+        ctr("images", "label", "example.org/tagged:1", "key=value")
     assert "missing" in ctr("images", "pull", "--plain-http", registry.reference("missing:1"), code=1)
     assert ctr("leases", "ls", "-q") == ""
     ctr("images", "rm", "--sync", *ctr("images", "ls", "-q").split())
     assert ctr("content", "ls", "-q") == "" and ctr.names("snapshots", "ls") == []
+
+
+def test_the_client_names_a_directory_of_registries(ctr, registry, tmp_path):
+    (tmp_path / "example.org").mkdir()
+    (tmp_path / "example.org/hosts.toml").write_text(f'[host."http://{registry.address}"]\n')
+    ctr("images", "pull", "--hosts-dir", tmp_path, "example.org/configured:latest")
+    assert ctr("images", "ls", "-q") == "example.org/configured:latest\n"
+    ctr("images", "rm", "--sync", "example.org/configured:latest")
 
 
 def test_the_engine_logs_in_for_the_client(ctr, registry_auth):
@@ -377,14 +388,20 @@ def test_images_for_several_platforms_travel_whole_or_in_part(ctr, registry, tmp
     everything = pull("--all-platforms")
     assert len(everything) == 8 and part < everything
     parts = {}
-    for name, *options in (("whole", "--all-platforms"), ("ours", "--platform", ours), ("other", "--platform", other), ("default",)):
+    both = ["--platform", ours, "--platform", other]
+    for name, *options in (("whole", "--all-platforms"), ("ours", "--platform", ours), ("other", "--platform", other), ("both", *both), ("default",)):
         archive = tmp_path / f"{name}.tar"
         ctr("images", "export", *options, archive, multi)
         parts[name] = blobs_in(archive)
-    assert parts["whole"] == everything and parts["default"] == parts["ours"]
+    assert parts["whole"] == parts["both"] == everything and parts["default"] == parts["ours"]
     index = {row[0]: row[2] for row in ctr.rows("images", "ls")}[multi]
     assert parts["ours"] & parts["other"] == {index} and parts["ours"] | parts["other"] == everything
     assert "no manifest" in ctr("images", "export", "--platform", "linux/s390x", tmp_path / "none.tar", multi, code=1)
+    pushed = registry.reference(f"both-{ctr.namespace}:1")
+    ctr("images", "push", "--plain-http", *both, pushed, multi)
+    remove()
+    ctr("images", "pull", "--plain-http", *both, pushed)
+    assert set(ctr("content", "ls", "-q").split()) == everything
     remove()
     ctr("images", "import", "--all-platforms", tmp_path / "whole.tar")
     assert set(ctr("content", "ls", "-q").split()) >= everything and "complete" in ctr("images", "check")

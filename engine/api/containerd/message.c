@@ -25,6 +25,21 @@ int caller_of(RpcCall *call, Caller *ret, Error *err) {
     return 0;
 }
 
+int caller_use(RpcCall *call, Caller *caller, const char *snapshotter, Error *err) {
+    const char *name;
+    for (size_t i = 0; (name = snapshots_offer(caller->services->trees.snapshots, i)); i++) {
+        if (!text_equal(snapshotter, name))
+            continue;
+        Trees *trees = rpc_call_alloc(call, sizeof(*trees));
+        *trees = caller->services->trees;
+        trees->snapshotter = name;
+        caller->trees = trees;
+        return 0;
+    }
+    return error_set(
+        err, ERROR_INVALID, "snapshotter not loaded: %.100s: invalid argument", snapshotter);
+}
+
 void *message_new(RpcCall *call, const ProtobufCMessageDescriptor *type) {
     ProtobufCMessage *message = rpc_call_alloc(call, type->sizeof_message);
     protobuf_c_message_init(type, message);

@@ -21,6 +21,9 @@ typedef struct Caller {
 
 int caller_of(RpcCall *call, Caller *ret, Error *err); /* ERROR_STATE: no namespace */
 
+/* The trees become those of a snapshotter. ERROR_INVALID: there is none of this name. */
+int caller_use(RpcCall *call, Caller *caller, const char *snapshotter, Error *err);
+
 void *message_new(RpcCall *call, const ProtobufCMessageDescriptor *type);
 char *message_text(RpcCall *call, const char *text); /* NULL becomes "" */
 

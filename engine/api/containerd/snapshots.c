@@ -24,19 +24,8 @@ _Static_assert((int)CONTAINERD__SNAPSHOTS__KIND__VIEW == SNAPSHOT_VIEW &&
 
 /* The call's snapshotter: its snapshots are those of *ret. */
 static int begin(RpcCall *call, const char *snapshotter, Caller *ret, Error *err) {
-    const char *name;
     TRY(caller_of(call, ret, err));
-    for (size_t i = 0; (name = snapshots_offer(ret->services->trees.snapshots, i)); i++) {
-        if (!text_equal(snapshotter, name))
-            continue;
-        Trees *trees = rpc_call_alloc(call, sizeof(*trees));
-        *trees = ret->services->trees;
-        trees->snapshotter = name;
-        ret->trees = trees;
-        return 0;
-    }
-    return error_set(
-        err, ERROR_INVALID, "snapshotter not loaded: %.100s: invalid argument", snapshotter);
+    return caller_use(call, ret, snapshotter, err);
 }
 
 static Containerd__Snapshots__Info *encode(RpcCall *call, const SnapshotInfo *info) {

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/api/containerd/progress.h"
 #include "engine/api/containerd/stream.h"
 #include "engine/api/containerd/stream_bytes.h"
 #include "engine/metadata/deliver.h"
@@ -12,7 +13,6 @@
 #include "proto/containerd/services/transfer.pb-c.h"
 #include "proto/containerd/types/transfer-imagestore.pb-c.h"
 #include "proto/containerd/types/transfer-importexport.pb-c.h"
-#include "proto/containerd/types/transfer-progress.pb-c.h"
 #include "proto/containerd/types/transfer-registry.pb-c.h"
 
 /* containerd.services.transfer.v1.Transfer: from a registry to a name, from a name to another, to a
@@ -24,17 +24,9 @@ RPC_SERVICE(containerd_transfer_service, CONTAINERD_TRANSFER_METHODS,
 typedef Containerd__Transfer__ImageStore ImageStore;
 typedef Containerd__Transfer__OCIRegistry OciRegistry;
 
-static void tell(void *user, const char *event, const char *name, int64_t done, int64_t total) {
-    Error gone;
-    Containerd__Transfer__Progress progress;
-    containerd__transfer__progress__init(&progress);
-    progress.event = (char *)(uintptr_t)event;
-    progress.name = (char *)(uintptr_t)name;
-    progress.progress = done;
-    progress.total = total;
-    if (user)
-        stream_send(user, &progress.base, &gone);
-}
+enum {
+    PLATFORMS_MAX = 64
+};
 
 static int ask(const OciRegistry *source, LentStream *stream, ProtobufCMessage **ret, Error *err) {
     Containerd__Transfer__AuthRequest request;
@@ -58,7 +50,8 @@ static void take_credentials(
 }
 
 /* "http" as the scheme of this pull only: the registry joins the insecure ones, whose list is the
- * caller's to release. The rest is borrowed. */
+ * caller's to release. A directory of hosts.toml files takes the place of ours. The rest is
+ * borrowed. */
 static RegistryConfig registry_of(const ContainerdServices *services, const OciRegistry *source) {
     RegistryConfig config = services->config->registry;
     const JsonTexts *known = &services->config->registry.insecure;
@@ -69,21 +62,28 @@ static RegistryConfig registry_of(const ContainerdServices *services, const OciR
         autofree char *host = text_copy_n(source->reference, strcspn(source->reference, "/"));
         json_texts_add(&config.insecure, host);
     }
+    if (source->resolver && !text_is_empty(source->resolver->host_dir))
+        config.directories = (JsonTexts){.n = 1, .item = &source->resolver->host_dir};
     return config;
 }
 
-static char *platform_of(Containerd__Types__Platform *const *platforms, size_t n) {
-    if (n == 0)
-        return NULL;
-    const Containerd__Types__Platform *platform = platforms[0];
-    return text_format("%s/%s%s%s", platform->os, platform->architecture,
-        text_is_empty(platform->variant) ? "" : "/", platform->variant);
+/* "os/architecture/variant" of each; to be released by json_texts_done. */
+static JsonTexts platforms_of(Containerd__Types__Platform *const *platforms, size_t n) {
+    JsonTexts texts = {};
+    for (size_t i = 0; i < n && i < PLATFORMS_MAX; i++) {
+        const Containerd__Types__Platform *platform = platforms[i];
+        autofree char *text = text_format("%s/%s%s%s", platform->os, platform->architecture,
+            text_is_empty(platform->variant) ? "" : "/", platform->variant);
+        json_texts_add(&texts, text);
+    }
+    return texts;
 }
 
-static char *platform_to_unpack(const ImageStore *store) {
-    return store->n_unpacks > 0 && store->unpacks[0]->platform
-               ? platform_of(&store->unpacks[0]->platform, 1)
-               : platform_of(store->platforms, store->n_platforms);
+/* Those that are unpacked are among those that are brought. */
+static JsonTexts platforms_to_bring(const ImageStore *store) {
+    return store->n_platforms == 0 && store->n_unpacks > 0 && store->unpacks[0]->platform
+               ? platforms_of(&store->unpacks[0]->platform, 1)
+               : platforms_of(store->platforms, store->n_platforms);
 }
 
 /* Who is asked for, when the client has named a stream for that. */
@@ -108,68 +108,73 @@ static int log_in(const Caller *caller, const OciRegistry *registry, Login *ret,
     return 0;
 }
 
+/* Each platform by itself: what the first one brought is held by the image's record. */
+static int pull_platforms(
+    const Fetch *like, const ImageStore *store, const JsonTexts *platforms, Error *err) {
+    Fetch fetch = *like;
+    size_t i = 0;
+    do {
+        fetch.platform = platforms->n > 0 ? platforms->item[i] : NULL;
+        fetch.all_platforms = store->n_platforms == 0;
+        TRY(fetch_image(&fetch, err));
+    } while (++i < platforms->n);
+    return 0;
+}
+
 static int pull(RpcCall *call, const Caller *caller, const OciRegistry *source,
     const ImageStore *store, LentStream *progress, Error *err) {
-    autofree char *platform = platform_to_unpack(store);
+    autodone(JsonTexts) platforms = platforms_to_bring(store);
     autodone(Login) login = {};
     TRY(log_in(caller, source, &login, err));
     RegistryConfig registry = registry_of(caller->services, source);
     const Fetch fetch = {
-        .trees = &caller->services->trees,
+        .trees = caller->trees,
         .images = caller->services->images,
         .registry = &registry,
         .credentials = &login.credentials,
         .space = caller->space,
         .reference = source->reference,
         .name = store->name,
-        .platform = platform,
         .unpack = store->n_unpacks > 0,
-        .all_platforms = store->n_platforms == 0,
         .all_metadata = store->all_metadata,
         .labels = message_take_map(call, store->labels, store->n_labels),
-        .listener = tell,
+        .listener = progress_fetched,
         .user = progress,
     };
-    int code = fetch_image(&fetch, err);
+    progress_tell(progress, "Pulling from OCI Registry (%s)", source->reference);
+    int code = pull_platforms(&fetch, store, &platforms, err);
+    if (code == 0)
+        progress_tell(progress, "Completed pull from OCI Registry (%s)", source->reference);
     json_texts_done(&registry.insecure);
     return code;
 }
 
-static int tell_push(void *user, const PushProgress *progress) {
-    static const char *const events[] = {
-        [PUSH_PREPARING] = "preparing",
-        [PUSH_WAITING] = "waiting",
-        [PUSH_PUSHING] = "uploading",
-        [PUSH_PUSHED] = "complete",
-        [PUSH_EXISTS] = "exists",
-        [PUSH_MOUNTED] = "mounted",
-    };
-    const char *event =
-        (size_t)progress->phase < array_size(events) ? events[progress->phase] : NULL;
-    if (!event || !progress->blob)
-        return 0;
-    autofree char *name = text_format("%s (%s)", progress->kind, progress->blob);
-    tell(user, event, name, progress->current, progress->total);
-    return 0;
-}
-
 static int push(const Caller *caller, const ImageStore *source, const OciRegistry *target,
     LentStream *progress, Error *err) {
-    autofree char *platform = platform_of(source->platforms, source->n_platforms);
+    autodone(JsonTexts) platforms = platforms_of(source->platforms, source->n_platforms);
     autodone(Login) login = {};
+    autoptr(MetadataRecord) image = NULL;
+    TRY(records_find(caller, METADATA_IMAGE, source->name, &image, err));
     TRY(log_in(caller, target, &login, err));
     RegistryConfig registry = registry_of(caller->services, target);
-    const Delivery delivery = {
-        caller->services->metadata, caller->services->images, caller->space, platform, !platform};
+    PushReport report = {progress, image};
+    const Delivery delivery = {caller->services->metadata, caller->services->images, caller->space,
+        &platforms, platforms.n == 0};
     const DeliveryPush what = {
         .registry = &registry,
         .credentials = &login.credentials,
         .image = source->name,
         .reference = target->reference,
-        .listener = tell_push,
-        .user = progress,
+        .listener = progress_pushed,
+        .user = &report,
     };
+    progress_tell(progress, "Pushing to OCI Registry (%s)", target->reference);
+    progress_push(&report, "pushing content");
     int code = deliver_push(&delivery, &what, err);
+    if (code == 0) {
+        progress_push(&report, "pushed content");
+        progress_tell(progress, "Completed push to OCI Registry (%s)", target->reference);
+    }
     json_texts_done(&registry.insecure);
     return code;
 }
@@ -190,21 +195,21 @@ static int export(RpcCall *call, const Caller *caller, const ImageStore *source,
     const Containerd__Transfer__ImageExportStream *target, LentStream *progress, Error *err) {
     autoptr(LentStream) stream = NULL;
     autodone(ByteStream) bytes = {};
-    autofree char *platform = platform_of(target->platforms, target->n_platforms);
+    autodone(JsonTexts) platforms = platforms_of(target->platforms, target->n_platforms);
     size_t n;
     char **names = names_of(call, source, &n);
     const Delivery delivery = {caller->services->metadata, caller->services->images, caller->space,
-        platform, target->all_platforms};
+        &platforms, target->all_platforms};
     TRY(stream_borrow(caller, target->stream, &stream, err));
     if (!stream || n == 0)
         return error_set(
             err, ERROR_INVALID, "an export needs a stream and images: invalid argument");
     bytes.stream = stream;
-    tell(progress, "Exporting", "", 0, 0);
+    progress_tell(progress, "Exporting");
     TRY(deliver_archive(
         &delivery, names, n, target->skip_compatibility_manifest, byte_stream_write, &bytes, err));
     TRY(byte_stream_finish_tar(&bytes, err));
-    tell(progress, "Completed export", "", 0, 0);
+    progress_tell(progress, "Completed export");
     return 0;
 }
 
@@ -213,7 +218,7 @@ static int import(RpcCall *call, const Caller *caller,
     LentStream *progress, Error *err) {
     autoptr(LentStream) stream = NULL;
     autodone(ByteStream) bytes = {};
-    autofree char *platform = platform_to_unpack(store);
+    autodone(JsonTexts) platforms = platforms_to_bring(store);
     TRY(stream_borrow(caller, source->stream, &stream, err));
     if (!stream || store->n_extra_references != 1 || !store->extra_references[0]->is_prefix)
         return error_set(err, ERROR_UNSUPPORTED,
@@ -223,14 +228,14 @@ static int import(RpcCall *call, const Caller *caller,
     const Import import = {
         .like =
             {
-                .trees = &caller->services->trees,
+                .trees = caller->trees,
                 .images = caller->services->images,
                 .space = caller->space,
-                .platform = platform,
+                .platform = platforms.n > 0 ? platforms.item[0] : NULL,
                 .unpack = store->n_unpacks > 0,
                 .all_platforms = store->n_platforms == 0,
                 .labels = message_take_map(call, store->labels, store->n_labels),
-                .listener = tell,
+                .listener = progress_fetched,
                 .user = progress,
             },
         .prefix = names->name,
@@ -241,9 +246,9 @@ static int import(RpcCall *call, const Caller *caller,
         .reader = byte_stream_read,
         .user = &bytes,
     };
-    tell(progress, "Importing", "", 0, 0);
+    progress_tell(progress, "Importing");
     TRY(import_images(&import, err));
-    tell(progress, "Completed import", "", 0, 0);
+    progress_tell(progress, "Completed import");
     return 0;
 }
 
@@ -254,6 +259,20 @@ static int tag(RpcCall *call, const Caller *caller, const ImageStore *source,
     const JsonMap labels = message_take_map(call, store->labels, store->n_labels);
     return image_point(
         caller->services->metadata, caller->space, store->name, target, &labels, err);
+}
+
+/* What is unpacked goes into the trees that the client names, if it does. */
+static int choose_trees(RpcCall *call, Caller *caller,
+    const Containerd__Transfer__TransferRequest *request, Error *err) {
+    ProtobufCMessage *message =
+        any_unpack(request->destination, &containerd__transfer__image_store__descriptor);
+    const ImageStore *store = (const void *)message;
+    int code = 0;
+    caller->trees = &caller->services->trees;
+    if (store && store->n_unpacks > 0 && !text_is_empty(store->unpacks[0]->snapshotter))
+        code = caller_use(call, caller, store->unpacks[0]->snapshotter, err);
+    protobuf_c_message_free_unpacked(message, NULL);
+    return code;
 }
 
 static int transfer(RpcCall *call, const Caller *caller,
@@ -301,6 +320,7 @@ int api_containerd_transfer_transfer(RpcCall *call,
     Caller caller;
     autoptr(LentStream) progress = NULL;
     TRY(caller_of(call, &caller, err));
+    TRY(choose_trees(call, &caller, request, err));
     if (request->options)
         TRY(stream_borrow(&caller, request->options->progress_stream, &progress, err));
     return transfer(call, &caller, request, progress, err);
