@@ -81,18 +81,25 @@ static int answer(ClientStream *stream, const Credentials *credentials, Error *e
     return client_send_end(stream, err);
 }
 
+/* "layer-sha256:…" as two words, when it is here. */
+static void print_blob(const Containerd__Transfer__Progress *progress) {
+    const char *digest = strchr(progress->name, '-');
+    if (!digest || !progress->desc ||
+        !(text_equal(progress->event, "complete") || text_equal(progress->event, "already exists")))
+        return;
+    text_make_printable(progress->name);
+    printf("%.*s %s\n", (int)(digest - progress->name), progress->name, digest + 1);
+    fflush(stdout);
+}
+
 static void print_progress(const Google__Protobuf__Any *any) {
     if (!text_ends(any->type_url, "containerd.types.transfer.Progress"))
         return;
     const ProtobufCMessageDescriptor *type = &containerd__transfer__progress__descriptor;
     ProtobufCMessage *message =
         protobuf_c_message_unpack(type, NULL, any->value.len, any->value.data);
-    const Containerd__Transfer__Progress *progress = (const void *)message;
-    if (progress && text_equal(progress->event, "complete")) {
-        text_make_printable(progress->name);
-        puts(progress->name);
-        fflush(stdout);
-    }
+    if (message)
+        print_blob((const void *)message);
     protobuf_c_message_free_unpacked(message, NULL);
 }
 
