@@ -67,9 +67,14 @@ static const char *format_size(
     return buffer;
 }
 
+static const char *const decimal_units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+
 const char *human_size(int64_t bytes, char buffer[HUMAN_SIZE]) {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-    return format_size((double)bytes, 1000, 3, units, array_size(units), buffer);
+    return format_size((double)bytes, 1000, 3, decimal_units, array_size(decimal_units), buffer);
+}
+
+const char *human_usage(int64_t bytes, char buffer[HUMAN_SIZE]) {
+    return format_size((double)bytes, 1000, 4, decimal_units, array_size(decimal_units), buffer);
 }
 
 const char *human_memory(int64_t bytes, char buffer[HUMAN_SIZE]) {

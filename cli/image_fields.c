@@ -51,19 +51,20 @@ static char *repository(const void *item, const FormatView *view) {
     return text_copy(((const ImageRow *)item)->repository);
 }
 
-static char *size_text(int64_t size) {
+static char *usage_text(int64_t size) {
     char text[HUMAN_SIZE];
-    return text_copy(size < 0 ? "N/A" : human_size(size, text));
+    return text_copy(size < 0 ? "N/A" : human_usage(size, text));
 }
 
 static char *shared_size(const void *item, const FormatView *view) {
     (void)view;
-    return size_text(((const ImageRow *)item)->image->shared_size);
+    return usage_text(((const ImageRow *)item)->image->shared_size);
 }
 
 static char *size(const void *item, const FormatView *view) {
     (void)view;
-    return size_text(((const ImageRow *)item)->image->size);
+    char text[HUMAN_SIZE];
+    return text_copy(human_size(((const ImageRow *)item)->image->size, text));
 }
 
 static char *tag(const void *item, const FormatView *view) {
@@ -74,7 +75,12 @@ static char *tag(const void *item, const FormatView *view) {
 static char *unique_size(const void *item, const FormatView *view) {
     (void)view;
     const Tare__V1__ImageSummary *image = ((const ImageRow *)item)->image;
-    return size_text(image->shared_size < 0 ? -1 : image->size - image->shared_size);
+    return usage_text(image->shared_size < 0 ? -1 : image->size - image->shared_size);
+}
+
+static char *virtual_size(const void *item, const FormatView *view) {
+    (void)view;
+    return usage_text(((const ImageRow *)item)->image->size);
 }
 
 static const FormatField fields[] = {
@@ -88,7 +94,7 @@ static const FormatField fields[] = {
     {"Size", "SIZE", size},
     {"Tag", "TAG", tag},
     {"UniqueSize", "UNIQUE SIZE", unique_size},
-    {"VirtualSize", "SIZE", size},
+    {"VirtualSize", "SIZE", virtual_size},
     {},
 };
 

@@ -55,7 +55,7 @@ static char *size(const void *item, const FormatView *view) {
     (void)view;
     const Volume *volume = item;
     char text[HUMAN_SIZE];
-    return text_copy(volume->size > 0 ? human_size(volume->size, text) : "N/A");
+    return text_copy(volume->size > 0 ? human_usage(volume->size, text) : "N/A");
 }
 
 static const FormatField fields[] = {

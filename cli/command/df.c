@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/memory.h"
@@ -36,7 +37,7 @@ static char *reclaimable(const void *item, const FormatView *view) {
     (void)view;
     const Row *row = item;
     char size[HUMAN_SIZE];
-    const char *text = human_size(row->reclaimable, size);
+    const char *text = human_usage(row->reclaimable, size);
     return row->size > 0 ? text_format("%s (%lld%%)", text,
                                (long long)(100.0 * (double)row->reclaimable / (double)row->size))
                          : text_copy(text);
@@ -45,7 +46,7 @@ static char *reclaimable(const void *item, const FormatView *view) {
 static char *size(const void *item, const FormatView *view) {
     (void)view;
     char text[HUMAN_SIZE];
-    return text_copy(human_size(((const Row *)item)->size, text));
+    return text_copy(human_usage(((const Row *)item)->size, text));
 }
 
 static char *total(const void *item, const FormatView *view) {
@@ -131,60 +132,106 @@ static int print_brief(
     return format_print(format, stdout, err);
 }
 
-static int print_images(const Tare__V1__DiskUsageResponse *usage, Error *err) {
-    autoptr(Format) format = NULL;
-    const FormatOptions view = {
-        .format = "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t"
-                  "{{.SharedSize}}\t{{.UniqueSize}}\t{{.Containers}}"};
-    TRY(format_open(&image_noun, &view, &format, err));
+static int add_images(const Tare__V1__DiskUsageResponse *usage, Format *format, Error *err) {
     for (size_t i = 0; i < usage->n_images; i++)
         TRY(image_rows_add(format, usage->images[i], false, err));
-    printf("Images space usage:\n\n");
-    return format_print(format, stdout, err);
+    return 0;
 }
 
-static int print_containers(const Tare__V1__DiskUsageResponse *usage, Error *err) {
-    autoptr(Format) format = NULL;
-    const FormatOptions view = {
-        .format = "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t"
-                  "{{.RunningFor}}\t{{.Status}}\t{{.Names}}"};
-    TRY(format_open(&container_noun, &view, &format, err));
+static int add_containers(const Tare__V1__DiskUsageResponse *usage, Format *format, Error *err) {
     for (size_t i = 0; i < usage->n_containers; i++) {
-        usage->containers[i]->size_root_fs = 0; // the image's part is above
+        usage->containers[i]->size_root_fs = 0; // the image's part is with the images
         TRY(format_add(format, usage->containers[i], err));
     }
-    printf("\nContainers space usage:\n\n");
-    return format_print(format, stdout, err);
+    return 0;
 }
 
-static int print_volumes(const Tare__V1__DiskUsageResponse *usage, Error *err) {
-    autoptr(Format) format = NULL;
-    const FormatOptions view = {.format = "table {{.Name}}\t{{.Links}}\t{{.Size}}"};
-    TRY(format_open(&volume_noun, &view, &format, err));
+static int add_volumes(const Tare__V1__DiskUsageResponse *usage, Format *format, Error *err) {
     for (size_t i = 0; i < usage->n_volumes; i++)
         TRY(format_add(format, usage->volumes[i], err));
-    printf("\nLocal Volumes space usage:\n\n");
-    return format_print(format, stdout, err);
+    return 0;
+}
+
+/* What --verbose tells one by one. */
+static const struct {
+    const char *name, *title, *table;
+    const FormatNoun *noun;
+    int (*add)(const Tare__V1__DiskUsageResponse *usage, Format *format, Error *err);
+} parts[] = {
+    {"Images", "Images space usage:\n\n",
+        "table {{.Repository}}\t{{.Tag}}\t{{.ID}}\t{{.CreatedSince}}\t{{.Size}}\t{{.SharedSize}}\t"
+        "{{.UniqueSize}}\t{{.Containers}}",
+        &image_noun, add_images},
+    {"Containers", "\nContainers space usage:\n\n",
+        "table {{.ID}}\t{{.Image}}\t{{.Command}}\t{{.LocalVolumes}}\t{{.Size}}\t{{.RunningFor}}\t"
+        "{{.Status}}\t{{.Names}}",
+        &container_noun, add_containers},
+    {"Volumes", "\nLocal Volumes space usage:\n\n", "table {{.Name}}\t{{.Links}}\t{{.Size}}",
+        &volume_noun, add_volumes},
+};
+
+static int print_part(const Tare__V1__DiskUsageResponse *usage, size_t part, const char *how,
+    bool whole, FILE *out, Error *err) {
+    autoptr(Format) format = NULL;
+    const FormatOptions view = {.format = how, .whole = whole};
+    TRY(format_open(parts[part].noun, &view, &format, err));
+    TRY(parts[part].add(usage, format, err));
+    return format_print(format, out, err);
 }
 
 static int print_verbose(const Tare__V1__DiskUsageResponse *usage, Error *err) {
-    TRY(print_images(usage, err));
-    TRY(print_containers(usage, err));
-    TRY(print_volumes(usage, err));
+    for (size_t i = 0; i < array_size(parts); i++) {
+        printf("%s", parts[i].title);
+        TRY(print_part(usage, i, parts[i].table, false, stdout, err));
+    }
     printf("\nBuild cache usage: 0B\n\n"
            "CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED\n");
     return 0;
+}
+
+/* The lines that `--format json` gives of a part, as an array. */
+static int append_part(
+    const Tare__V1__DiskUsageResponse *usage, size_t part, Text *json, Error *err) {
+    autofree char *lines = NULL;
+    size_t n = 0;
+    FILE *out = open_memstream(&lines, &n);
+    if (!out)
+        return error_set_errno(err, errno, "cannot collect the rows");
+    int code = print_part(usage, part, "json", true, out, err);
+    fclose(out);
+    TRY(code);
+    text_append_format(json, "\"%s\":[", parts[part].name);
+    for (size_t i = 0; i + 1 < n; i++)
+        text_append_char(json, lines[i] == '\n' ? ',' : lines[i]);
+    text_append(json, "],");
+    return 0;
+}
+
+static int print_document(
+    const Tare__V1__DiskUsageResponse *usage, const char *format, Error *err) {
+    autodone(Text) json = {};
+    text_append_char(&json, '{');
+    for (size_t i = 0; i < array_size(parts); i++)
+        TRY(append_part(usage, i, &json, err));
+    text_append(&json, "\"BuildCache\":[]}");
+    return format_document(json.data, format, stdout, err);
+}
+
+static int print(const Tare__V1__DiskUsageResponse *usage, const DfOptions *options, Error *err) {
+    if (!options->verbose)
+        return print_brief(usage, options, err);
+    if (text_is_empty(options->format) || text_equal(options->format, "table"))
+        return print_verbose(usage, err);
+    return print_document(usage, options->format, err);
 }
 
 static int show(Cli *cli, const DfOptions *options, Error *err) {
     Client *client = NULL;
     Tare__V1__DiskUsageRequest request = TARE__V1__DISK_USAGE_REQUEST__INIT;
     autoreply Tare__V1__DiskUsageResponse *usage = NULL;
-    if (options->verbose && options->format)
-        return error_set(err, ERROR_INVALID, "the verbose and the format options conflict");
     TRY(cli_client(cli, &client, err));
     TRY(client_call(client, &tare__v1__system__descriptor, "DiskUsage", &request, &usage, err));
-    return options->verbose ? print_verbose(usage, err) : print_brief(usage, options, err);
+    return print(usage, options, err);
 }
 
 static int run(Cli *cli, const void *values, int argc, char **argv) {
@@ -211,7 +258,7 @@ const Command command_system_df = {
         "once, and the blobs that they came as; containers are what they wrote, and their "
         "logs; volumes are what lies in directories of the engine's. Client Snapshots are those of containerd's clients, Other is the engine's "
         "database and what is being made or removed.\n\n"
-        "Fields of templates: .Active, .Reclaimable, .Size, .TotalCount, .Type.",
+        "Fields of templates: .Active, .Reclaimable, .Size, .TotalCount, .Type. With --verbose a template is for all at once: the lists .Images, .Containers, .Volumes and .BuildCache, whose elements have the fields of tare images, tare ps -s and tare volume ls.",
     .options = options,
     .options_size = sizeof(DfOptions),
     .run = run,

@@ -13,6 +13,10 @@
 #include "proto/tare/v1/image.pb-c.h"
 #include "proto/tare/v1/volume.pb-c.h"
 
+enum {
+    EXIT_TEMPLATE = 64 /* docker's, for what is no template */
+};
+
 typedef struct InspectOptions {
     const char *format, *type, *platform;
     bool size;
@@ -71,6 +75,8 @@ static int inspect(Client *client, const char *name, const Output *output, char 
         if (!text_is_empty(type) && !text_equal(type, kinds[i].type))
             continue;
         int result = kinds[i].inspect(client, name, output, ret, err);
+        if (result == 0 && output->size && kinds[i].inspect != inspect_container)
+            fprintf(stderr, "WARNING: --size ignored for %s\n", kinds[i].type);
         if (result != ERROR_NOT_FOUND || !text_is_empty(type))
             return result;
     }
@@ -118,7 +124,8 @@ static int run_typed(
     if (!text_is_empty(options->format) && !compact &&
         template_parse(options->format, &template, &err) < 0) {
         error_prefix(&err, "template parsing error");
-        return cli_report(cli, &err);
+        cli_report(cli, &err);
+        return EXIT_TEMPLATE;
     }
     Output output = {
         .type = type,

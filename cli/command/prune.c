@@ -100,7 +100,7 @@ static int prune(Cli *cli, const PruneOptions *options, Pruning what, Error *err
         TRY(prune_volumes(client, what.named_volumes, &filters, &reclaimed, err));
     if (what.images)
         TRY(prune_images(client, options->all, &filters, &reclaimed, err));
-    printf("Total reclaimed space: %s\n", human_size(reclaimed, size));
+    printf("Total reclaimed space: %s\n", human_usage(reclaimed, size));
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "cli/template/functions.h"
+#include "cli/template/omitted.h"
 #include "cli/template/template.h"
 #include "cli/template/tree.h"
 
@@ -90,8 +91,9 @@ static int evaluate_fields(
         if (!member.text && typed && i == 0)
             return fail_at(
                 walk, operand, err, "can't evaluate field %s in type %s", name, walk->input->type);
-        if (!member.text && !isupper((unsigned char)*name))
-            member = template_keep(&walk->run, text_copy("null"));
+        const char *empty = i + 1 == operand->n ? omitted_value(name) : NULL;
+        if (!member.text && (empty || !isupper((unsigned char)*name)))
+            member = template_keep(&walk->run, text_copy(empty ? empty : "null"));
         value = member;
     }
     *ret = value;
@@ -327,7 +329,12 @@ static int execute_action(
     if (!value.text && last->n)
         return fail_at(
             walk, last, err, "map has no entry for key \"%s\"", last->names[last->n - 1]);
-    template_print(value, out);
+    bool null = document_kind(value) == DOCUMENT_NULL && pipeline->n == 1 && last->n;
+    const char *empty = null ? omitted_print(last->names[last->n - 1]) : NULL;
+    if (empty)
+        text_append(out, empty);
+    else
+        template_print(value, out);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
+#include "cli/template/escape.h"
 
 typedef TemplateArguments Arguments;
 typedef TemplateRun Run;
@@ -399,36 +400,19 @@ static int escape(
     return 0;
 }
 
-static void append_html(Text *out, unsigned char c) {
-    static const struct {
-        char c;
-        const char *text;
-    } rows[] = {{'"', "&#34;"}, {'\'', "&#39;"}, {'&', "&amp;"}, {'<', "&lt;"}, {'>', "&gt;"}};
-    for (size_t i = 0; i < array_size(rows); i++)
-        if (rows[i].c == (char)c) {
-            text_append(out, rows[i].text);
-            return;
-        }
-    text_append_char(out, (char)c);
-}
-
-static void append_query(Text *out, unsigned char c) {
-    if (isalnum(c) || strchr("-_.~", c))
-        text_append_char(out, (char)c);
-    else if (c == ' ')
-        text_append_char(out, '+');
-    else
-        text_append_format(out, "%%%02X", c);
-}
-
 static int call_html(Run *run, const Arguments *args, Document *ret, Error *err) {
     (void)err;
-    return escape(run, args, append_html, ret);
+    return escape(run, args, escape_html, ret);
+}
+
+static int call_js(Run *run, const Arguments *args, Document *ret, Error *err) {
+    (void)err;
+    return escape(run, args, escape_js, ret);
 }
 
 static int call_urlquery(Run *run, const Arguments *args, Document *ret, Error *err) {
     (void)err;
-    return escape(run, args, append_query, ret);
+    return escape(run, args, escape_query, ret);
 }
 
 static const struct {
@@ -444,6 +428,7 @@ static const struct {
     {"html", 0, SIZE_MAX, call_html},
     {"index", 1, SIZE_MAX, call_index},
     {"join", 2, 2, call_join},
+    {"js", 0, SIZE_MAX, call_js},
     {"json", 1, 1, call_json, true},
     {"le", 2, 2, call_le},
     {"len", 1, 1, call_len},

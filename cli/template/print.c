@@ -41,7 +41,11 @@ static void print_map(Document map, Text *out) {
         text_append(out, i ? " " : "");
         template_print_inner(names[i], out);
         text_append_char(out, ':');
-        template_print_inner(values[i], out);
+        /* what docker has there is a struct without fields: {"80/tcp": {}} */
+        if (document_kind(values[i]) == DOCUMENT_OBJECT && !document_count(values[i]))
+            text_append(out, "{}");
+        else
+            template_print_inner(values[i], out);
     }
     text_append_char(out, ']');
 }

@@ -6,7 +6,7 @@
 
 /* Go's text/template over JSON, with Docker's functions, as `--format` takes it: actions, trim
  * marks, comments, variables, pipelines, if, else, with, range, break, continue, define, block and
- * template; not call and js, printf's %* and %[1]d, and complex numbers. Errors read as Go's, which
+ * template; not call, printf's %* and %[1]d, and complex numbers. Errors read as Go's, which
  * scripts know. */
 typedef struct Template Template;
 
@@ -14,7 +14,8 @@ typedef struct Template Template;
 typedef struct TemplateInput {
     Document dot;
     /* Go's name of the dot's type, for errors: then a field that it lacks is always an error. NULL:
-     * a field that does not exist may be asked for by if and with, and is an error to print. */
+     * a field that does not exist may be asked for by if and with, and is an error to print, if it
+     * is none that docker's types have (omitted.h). */
     const char *type;
     /* {{.Label "name"}}: the JSON that this method of the dot gives, a new string; NULL: there is
      * no such method. May be NULL. */

@@ -260,7 +260,7 @@ def test_inspect_by_template(tare, documents):
     assert tare.run("inspect", "-f", "json", "c").stdout.startswith('[{"Id"')
     assert tare.run("inspect", "-f", "{{.Nope}}", "c", code=1).stderr == (
         'tare: template parsing error: template: :1:2: executing "" at <.Nope>: map has no entry for key "Nope"\n')
-    assert tare.run("inspect", "-f", "{{", "c", code=1).stderr == "tare: template parsing error: template: :1: unclosed action\n"
+    assert tare.run("inspect", "-f", "{{", "c", code=64).stderr == "tare: template parsing error: template: :1: unclosed action\n"
 
 
 def log(pb, data, stderr=False, at=1700000000 * SECOND):
@@ -432,7 +432,13 @@ def test_df_adds_up_what_the_engine_says(fake, tare):
     assert re.search(r"^REPOSITORY +TAG +IMAGE ID +CREATED +SIZE +SHARED SIZE +UNIQUE SIZE +CONTAINERS$", verbose, re.MULTILINE)
     assert re.search(r"^busybox +latest .* 6MB +2MB +4MB +1$", verbose, re.MULTILINE)
     assert re.search(r"^CONTAINER ID +IMAGE +COMMAND +LOCAL VOLUMES +SIZE +CREATED +STATUS +NAMES$", verbose, re.MULTILINE)
-    assert "conflict" in tare.run("system", "df", "-v", "--format", "x", code=1).stderr
+    # all of it as one document, and for a template
+    whole = json.loads(tare.run("system", "df", "-v", "--format", "json").stdout)
+    assert list(whole) == ["Images", "Containers", "Volumes", "BuildCache"]
+    assert [row["UniqueSize"] for row in whole["Images"]] == ["4MB", "3MB"] and whole["Volumes"] == []
+    assert [row["Size"] for row in whole["Containers"]] == ["100B", "300B"]
+    assert tare.run("system", "df", "-v", "--format", "{{range .Containers}}{{.State}},{{end}}").stdout == "running,exited,\n"
+    assert tare.run("system", "df", "-v", "--format", "table").stdout == verbose
 
 
 def test_prune_asks_first(fake, tare):

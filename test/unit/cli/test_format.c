@@ -76,6 +76,7 @@ static void sizes_have_three_digits(void **state) {
         assert_string_equal(human_size(rows[i].bytes, buffer), rows[i].text);
     }
     char buffer[HUMAN_SIZE];
+    assert_string_equal(human_usage(1984256, buffer), "1.984MB");
     assert_string_equal(human_memory(4110000000, buffer), "3.828GiB");
 }
 

@@ -94,6 +94,11 @@ static void templates_print_as_go_does(void **state) {
         {"{{\"a\\tb\\x41\\u00e9\"}}", "a\tbA\u00e9"},
         {"{{print 1 2}}{{println 1 \"a\"}}", "1 21 a\n"},
         {"{{html \"<a>\"}} {{urlquery \"a b&c\"}}", "&lt;a&gt; a+b%26c"},
+        {"{{js \"it's <a=b>\\n\"}}", "it\\'s \\u003Ca\\u003Db\\u003E\\u000A"},
+        {"{{.Healthcheck}} {{.State.Shell}} {{.ExposedPorts}} [{{.Variant}}] {{.VirtualSize}}",
+            "<nil> [] map[] [] 0"},
+        {"{{json .Healthcheck}} {{json .Variant}} {{if .Healthcheck}}a{{else}}b{{end}}",
+            "null \"\" b"},
         {"{{.Name}}\\t{{.N}}", "/x\\t12"}, // unescaped by cli/format
         {"{{\"}}\"}}", "}}"},
         {"{{define \"T\"}}<{{.}}>{{end}}{{template \"T\" .Name}}{{template \"T\"}}",
