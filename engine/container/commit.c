@@ -95,28 +95,18 @@ int container_export(
     return still_there(&reading, err);
 }
 
-static int apply_changes(const ContainerCommit *commit, OciImageConfig *config, Error *err) {
-    Instructions instructions = {.config = config};
-    for (size_t i = 0; i < commit->changes_n; i++)
-        TRY(instruction_apply(&instructions, commit->changes[i], err));
-    return 0;
-}
-
 static void config_free(OciImageConfig *config) {
     json_done(&oci_image_config_type, config);
     free(config);
 }
 CLEANUP_DEFINE(OciImageConfig, config_free)
 
-/* What ran in it, as the history shows it. */
-static char *created_by(const ContainerRecord *record) {
-    autodone(JsonTexts) command = {};
-    Error none;
-    if (spec_command(record, &command, &none) < 0)
-        return text_copy("");
-    array_append(command.item, command.n, NULL);
-    command.n--;
-    return texts_join(command.item, " ");
+/* What was to run in it, as the history shows it: the command without its entrypoint. */
+static char *created_by(const OciImageConfig *config) {
+    Text line = {};
+    for (size_t i = 0; i < config->cmd.n; i++)
+        text_append_format(&line, "%s%s", i ? " " : "", config->cmd.item[i]);
+    return line.data ? text_take(&line) : text_copy("");
 }
 
 int container_commit(Containers *containers, const char *reference, const ContainerCommit *commit,
@@ -124,8 +114,8 @@ int container_commit(Containers *containers, const char *reference, const Contai
     autodone(Reading) reading = {};
     TRY(reading_begin(containers, reference, &reading, err));
     autoptr(OciImageConfig) config = commit_config(reading.record);
-    TRY(apply_changes(commit, config, err));
-    autofree char *command = created_by(reading.record);
+    autofree char *command = created_by(config);
+    TRY(instructions_apply(config, commit->changes, commit->changes_n, err));
     Hold hold = {};
     if (commit->pause)
         TRY(hold_begin(containers, reading.container, &hold, err));

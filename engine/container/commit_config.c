@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/container/mount/record.h"
 #include "engine/container/spec/spec.h"
 
 static void copy_texts(const JsonTexts *from, JsonTexts *to) {
@@ -51,17 +52,30 @@ static void merge_labels(const ContainerSettings *settings, OciImageConfig *conf
     }
 }
 
+static bool has_key(const JsonObjectMap *map, const char *key) {
+    for (size_t i = 0; i < map->n; i++)
+        if (text_equal(map->key[i], key))
+            return true;
+    return false;
+}
+
 static void merge_ports(const ContainerSettings *settings, OciImageConfig *config) {
     const ContainerPort *port = settings->ports.item;
     for (size_t i = 0; i < settings->ports.n; i++) {
         autofree char *key =
             text_format("%d/%s", (int)port[i].container_port.value, port[i].protocol);
-        bool known = false;
-        for (size_t j = 0; j < config->exposed_ports.n; j++)
-            known = known || text_equal(config->exposed_ports.key[j], key);
-        if (!known)
+        if (!has_key(&config->exposed_ports, key))
             json_object_map_add(&config->exposed_ports, key, &oci_empty_type);
     }
+}
+
+/* -v PATH is a volume of each container of the image, too, as after VOLUME. */
+static void merge_volumes(const ContainerSettings *settings, OciImageConfig *config) {
+    const ContainerMount *mount = settings->mounts.item;
+    for (size_t i = 0; i < settings->mounts.n; i++)
+        if (text_equal(mount[i].origin, MOUNT_ORIGIN_PATH) &&
+            !has_key(&config->volumes, mount[i].target))
+            json_object_map_add(&config->volumes, mount[i].target, &oci_empty_type);
 }
 
 static void merge_health(const ContainerSettings *settings, OciImageConfig *config) {
@@ -91,6 +105,7 @@ OciImageConfig *commit_config(const ContainerRecord *record) {
         config->stop_timeout = settings->stop_timeout;
     merge_labels(settings, config);
     merge_ports(settings, config);
+    merge_volumes(settings, config);
     merge_health(settings, config);
     return config;
 }

@@ -32,13 +32,6 @@ static int pack(void *user, int input, const atomic_bool *complete, Error *err) 
     return image_make(importing->images, &importing->make, importing->ret_id, err);
 }
 
-static int configure(const ImageFromTar *from, OciImageConfig *config, Error *err) {
-    Instructions instructions = {.config = config};
-    for (size_t i = 0; i < from->changes_n; i++)
-        TRY(instruction_apply(&instructions, from->changes[i], err));
-    return 0;
-}
-
 int image_from_tar(Images *images, const ImageFromTar *from, char **ret_id, Error *err) {
     autofree char *comment = text_is_empty(from->comment)
                                  ? text_format("Imported from %s", from->source)
@@ -55,7 +48,7 @@ int image_from_tar(Images *images, const ImageFromTar *from, char **ret_id, Erro
             },
         .ret_id = ret_id,
     };
-    int code = configure(from, importing.make.config, err);
+    int code = instructions_apply(importing.make.config, from->changes, from->changes_n, err);
     if (code < 0) {
         json_done(&oci_image_config_type, importing.make.config);
         free(importing.make.config);

@@ -415,3 +415,47 @@ int instruction_apply(Instructions *instructions, const char *line, Error *err) 
             return rows[i].apply(instructions, rest, err);
     return error_set(err, ERROR_INVALID, "%.*s is not a valid change command", (int)n, text);
 }
+
+static bool says_nothing(const char *line) {
+    line += strspn(line, " \t\r");
+    return !*line || *line == '#';
+}
+
+/* Puts the next line of *at behind `to`; does it go on in the one after it? */
+static bool take_line(const char **at, Text *to) {
+    size_t n = strcspn(*at, "\n"), end = n;
+    const char *line = *at;
+    *at += n + (line[n] == '\n');
+    while (end > 0 && strchr(" \t\r", line[end - 1]))
+        end--;
+    bool goes_on = end > 0 && line[end - 1] == '\\';
+    text_append_bytes(to, line, goes_on ? end - 1 : end);
+    return goes_on;
+}
+
+static int apply_piece(Instructions *instructions, const char *piece, size_t *count, Error *err) {
+    while (*piece) {
+        autodone(Text) line = {};
+        for (bool goes_on = true; goes_on && *piece;) {
+            autodone(Text) part = {};
+            bool more = take_line(&piece, &part);
+            bool nothing = says_nothing(part.data ? part.data : "");
+            if (!nothing)
+                text_append(&line, part.data);
+            goes_on = line.length > 0 && (more || nothing);
+        }
+        if (line.length == 0)
+            continue;
+        ++*count;
+        TRY(instruction_apply(instructions, line.data, err));
+    }
+    return 0;
+}
+
+int instructions_apply(OciImageConfig *config, const char *const *changes, size_t n, Error *err) {
+    Instructions instructions = {.config = config};
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        TRY(apply_piece(&instructions, changes[i], &count, err));
+    return n == 0 || count > 0 ? 0 : error_set(err, ERROR_INVALID, "file with no instructions");
+}

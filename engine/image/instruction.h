@@ -14,5 +14,10 @@ typedef struct Instructions {
     size_t expanded;        /* bytes of words so far */
 } Instructions;
 
-/* ERROR_INVALID; ERROR_EXHAUSTED: too much comes of it. */
+/* All changes one after the other; each is a piece of a Dockerfile: one instruction or several, a
+ * line that ends with a backslash goes on, empty lines and comments say nothing. ERROR_INVALID;
+ * ERROR_EXHAUSTED: too much comes of it. */
+int instructions_apply(OciImageConfig *config, const char *const *changes, size_t n, Error *err);
+
+/* One line. */
 int instruction_apply(Instructions *instructions, const char *line, Error *err);

@@ -71,6 +71,11 @@ def test_an_image_of_an_image_of_a_container(engine, busybox):
     """Each commit adds one layer; what a lower one has is hidden, not gone; history tells the steps."""
     image = busybox
     try:
+        name = engine.output("create", "--entrypoint", "/bin/sh", image, "-c", "true")
+        engine.tare("commit", name, "chain:zero")
+        engine.tare("rm", name)
+        assert engine.output("history", "--format", "{{.CreatedBy}}", "chain:zero").splitlines()[0] == "-c true", "the command, not its entrypoint"
+        remove(engine, "chain:zero")
         for step in ("one", "two"):
             name = engine.output("run", "-d", image, "sh", "-c", f"echo {step} > /{step}; rm -f /one; rm -rf /home; mkdir /home; echo {step} > /home/{step}")
             engine.tare("wait", name)
@@ -109,6 +114,12 @@ def test_changes_of_the_config(engine, busybox):
             if key not in ("Cmd", "Labels"):
                 assert config[key] == value, change
         assert {"a": "b", "c d": "e f"}.items() <= config["Labels"].items()
+        # a change may be a piece of a Dockerfile
+        piece = "# a comment\n\nENV A=1 \\\n  # inside\n  B=2\ncmd [\"x\"]\n"
+        assert {"A=1", "B=2"} <= set(config_of(engine, engine.output("commit", "-c", piece, name, "piece"))["Config"]["Env"])
+        assert config_of(engine, "piece")["Config"]["Cmd"] == ["x"]
+        remove(engine, "piece")
+        engine.fails(1, "file with no instructions", "commit", "-c", "# nothing", name)
         assert "FROM is not a valid change command" in engine.tare("commit", "-c", "FROM x", name, code=1).stderr
     finally:
         engine.tare("rm", name)
@@ -140,9 +151,11 @@ def test_a_committed_image_travels(engine, busybox, container, registry, new_eng
 
 def test_volumes_are_no_part_of_the_image(engine, busybox, tmp_path):
     (tmp_path / "file").write_text("of the host")
-    name = engine.output("run", "-d", "-v", f"{tmp_path}:/test/volume", busybox, "sleep", "1000")
+    name = engine.output("run", "-d", "-v", f"{tmp_path}:/test/volume", "-v", "/anonymous", busybox, "sleep", "1000")
     image = engine.output("commit", name)
     try:
+        # one without a name is what VOLUME says: each container of the image gets its own
+        assert config_of(engine, image)["Config"]["Volumes"] == {"/anonymous": {}}
         assert engine.output("run", "--rm", image, "ls", "-A", "/test") == "volume"
         assert engine.output("run", "--rm", image, "ls", "-A", "/test/volume") == ""
     finally:
