@@ -176,6 +176,12 @@ static int report_stats(Process *process, const TaskRequest *request, Error *err
     return 0;
 }
 
+/* containerd's collector passes over who is not found, and complains of all else at each look. */
+static int refuse_stats(Process *process, const TaskRequest *request, Error *err) {
+    return error_set(err, ERROR_NOT_FOUND, "nothing counts container '%s': it is %s",
+        process->container->id, process_state_name(process->state));
+}
+
 static const Process *find_pid(const Container *container, pid_t pid) {
     for (const Process *exec = container->execs; exec; exec = exec->next)
         if (exec->pid == pid && exec->state != PROCESS_STOPPED)
@@ -376,6 +382,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_RESIZE] = resize,
             [TASK_CLOSE_IO] = close_io,
             [TASK_PIDS] = list_ended,
+            [TASK_STATS] = refuse_stats,
             [TASK_STATE] = report_state,
             [TASK_WAIT] = wait_later,
             [TASK_DRAINED] = announce_end,
@@ -385,6 +392,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_KILL] = stop,
             [TASK_RESIZE] = resize,
             [TASK_CLOSE_IO] = close_io,
+            [TASK_STATS] = refuse_stats,
             [TASK_STATE] = report_state,
             [TASK_WAIT] = wait_later,
             [TASK_RESTART] = restart,
@@ -396,6 +404,7 @@ static const TaskAction init_actions[PROCESS_STATES][TASK_EVENTS] = {
             [TASK_RESIZE] = resize,
             [TASK_CLOSE_IO] = close_io,
             [TASK_PIDS] = list_ended,
+            [TASK_STATS] = refuse_stats,
             [TASK_STATE] = report_state,
             [TASK_WAIT] = report_exit,
         },

@@ -300,6 +300,9 @@ def test_stats_tell_what_the_kernel_counts(shim):
         assert stats.type_url == "io.containerd.cgroups.v2.Metrics"
         assert metrics.cpu.usage_usec > 10**4
         assert 0 < metrics.memory.usage < metrics.memory.usage_limit == 2**64 - 1
+    shim.call("Kill", signal=9, all=True)
+    shim.call("Wait")
+    fails(NOT_FOUND, shim.call, "Stats")  # anything else containerd's collector complains of, each time
 
 
 def test_shutdown_waits_for_the_container_to_be_deleted(shim):
