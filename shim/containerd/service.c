@@ -111,13 +111,9 @@ static const char *find_wait(
     return row->waits || (container && container->creating) ? id : NULL;
 }
 
-int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
+static int handle(Shim *shim, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
     const ProtobufCMessage *request, ProtobufCMessage *response, Error *err) {
-    Shim *shim = owner;
     Process *process;
-    const char *id = shim->group ? find_wait(shim, method, request) : NULL;
-    if (id && !ttrpc_call_is_deferred(call))
-        return work_defer(shim, id, call, err);
     if (strcmp(method->name, "Create") == 0)
         return handle_create(shim, request, response, err);
     if (strcmp(method->name, "Connect") == 0)
@@ -133,4 +129,17 @@ int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *m
     TRY(find_process(shim, row, request, &process, err));
     TaskRequest task = {.call = call, .message = request, .response = response};
     return task_handle(process, row->event, &task, err);
+}
+
+int shim_handle(void *owner, TtrpcCall *call, const ProtobufCMethodDescriptor *method,
+    const ProtobufCMessage *request, ProtobufCMessage *response, Error *err) {
+    Shim *shim = owner;
+    const char *id = shim->group ? find_wait(shim, method, request) : NULL;
+    if (id && !ttrpc_call_is_deferred(call))
+        return work_defer(shim, id, call, err);
+    int r = handle(shim, call, method, request, response, err);
+    if (r == ERROR_UNSUPPORTED) /* containerd would take it for a shim that has no such method, and
+                                   call it again by the older name of the service */
+        r = err->code = ERROR_UNKNOWN;
+    return r;
 }

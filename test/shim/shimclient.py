@@ -16,7 +16,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 PROTO = pathlib.Path(__file__).resolve().parents[2] / "proto"
 STDIN, STDOUT, STDERR, HELLO, READY, FAILED, RESIZE, EXIT = 0, 1, 2, 16, 17, 18, 19, 20
 WANT_IN, WANT_OUT, WANT_ERR = 1, 2, 4
-NOT_FOUND, EXISTS, INVALID, STATE, UNSUPPORTED = 5, 6, 3, 9, 12
+UNKNOWN, NOT_FOUND, EXISTS, INVALID, STATE, UNSUPPORTED = 2, 5, 6, 3, 9, 12
 
 
 class Messages:

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from shim.shimclient import EXISTS, INVALID, MESSAGES, NOT_FOUND, STATE, UNSUPPORTED, CallError, spec, wait_for
+from shim.shimclient import EXISTS, INVALID, MESSAGES, NOT_FOUND, STATE, UNKNOWN, UNSUPPORTED, CallError, spec, wait_for
 
 CREATED, RUNNING, STOPPED = 1, 2, 3
 
@@ -116,6 +116,16 @@ def test_bad_requests_are_refused(shim):
     fails(INVALID, shim.create, spec(["true"]), options={"type_url": "tare.shim.v1.Options", "value": b"\xff\xff"})
     fails(INVALID, shim.create, spec(["true"]), options=shim.options(log_path="relative"))
     fails(NOT_FOUND, shim.create, spec(["true"]), options=shim.options(runtime="no-such-runtime"))
+
+
+def test_what_the_runtime_cannot_do_is_no_missing_method(shim):
+    """After UNIMPLEMENTED containerd calls Create again, as the service's older version has it."""
+    runtime = shim.directory / "modest"
+    runtime.write_text("#!/bin/sh\n" 'case "$*" in *" create "*) ;; *) exit 0 ;; esac\n' 'while [ "$1" != --log ]; do shift; done\n'
+                       """echo '{"level":"error","msg":"no such cache here","code":12}' >>"$2"\nexit 1\n""")
+    runtime.chmod(0o755)
+    error = fails(UNKNOWN, shim.create, spec(["true"]), options=shim.options(runtime=str(runtime)))
+    assert error.message == "no such cache here"
 
 
 def test_exec_runs_beside_the_container(shim):
