@@ -86,12 +86,13 @@ static int open_one(const OutputOptions *options, LogStream stream, Output *outp
         output->files[stream] = output->files[LOG_STDOUT];
         return 0;
     }
-    const char *file = after_scheme(path, "file://");
+    const char *file = after_scheme(path, "file://"), *fifo = after_scheme(path, "fifo://");
     if (file)
         return open_file(options, file, &output->files[stream], err);
-    if (strstr(path, "://"))
-        return error_set(err, ERROR_UNSUPPORTED, "output to '%.200s' is not supported", path);
-    return file_open(AT_FDCWD, path, O_RDWR | O_APPEND | O_NONBLOCK, 0, &output->fds[stream], err);
+    if (!fifo && strstr(path, "://"))
+        return error_set(err, ERROR_INVALID, "output to '%.200s' is not supported", path);
+    return file_open(AT_FDCWD, fifo ? fifo : path, O_RDWR | O_APPEND | O_NONBLOCK, 0,
+        &output->fds[stream], err);
 }
 
 static int start_logger(

@@ -5,9 +5,9 @@
 #include "shim/logger.h"
 #include "shim/loop.h"
 
-/* Where containerd's client wants a process's output: a FIFO's path, "file:///path", or
- * "binary:///program?word=word" (binary-v2: strict about readiness), whose query becomes the
- * program's arguments in order. "" or NULL is nowhere. A program takes both streams. */
+/* Where containerd's client wants a process's output: a FIFO's path (or "fifo:///path"),
+ * "file:///path", or "binary:///program?word=word" (binary-v2: strict about readiness), whose query
+ * becomes the program's arguments in order. "" or NULL is nowhere. A program takes both streams. */
 typedef struct OutputOptions {
     Loop *loop;
     const char *paths[LOG_STREAMS];

@@ -263,7 +263,7 @@ def test_a_fifo_ends_with_the_program(shim):
     """containerd reads to the end before it asks to delete; a reader that is away misses nothing."""
     path = shim.directory / "stdout"
     os.mkfifo(path)
-    shim.create(spec(["echo", "late"]), options=shim.options(log_path="", attach_socket=""), stdout=str(path), stderr=str(path))
+    shim.create(spec(["echo", "late"]), options=shim.options(log_path="", attach_socket=""), stdout=f"fifo://{path}", stderr=str(path))
     shim.call("Start")
     shim.call("Wait")
     time.sleep(0.2)
