@@ -91,8 +91,8 @@ static int open_one(const OutputOptions *options, LogStream stream, Output *outp
         return open_file(options, file, &output->files[stream], err);
     if (!fifo && strstr(path, "://"))
         return error_set(err, ERROR_INVALID, "output to '%.200s' is not supported", path);
-    return file_open(AT_FDCWD, fifo ? fifo : path, O_RDWR | O_APPEND | O_NONBLOCK, 0,
-        &output->fds[stream], err);
+    return file_open(
+        AT_FDCWD, fifo ? fifo : path, O_RDWR | O_APPEND | O_NONBLOCK, 0, &output->fds[stream], err);
 }
 
 static int start_logger(
