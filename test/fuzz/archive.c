@@ -131,7 +131,7 @@ static void place_open(Place *place) {
         .root = place->path,
         .store = place->store,
         .snapshots = place->snapshots,
-        .unpack_program = "/nonexistent",
+        .unpack_program = "/proc/nonexistent",
     };
     if (images_open(&options, &place->images, &error) < 0)
         abort();

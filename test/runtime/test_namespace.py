@@ -176,9 +176,9 @@ def test_bad_namespaces(runtime):
     bundle.config["linux"]["namespaces"].append({"type": "pid"})
     assert runtime.run(bundle).code == 1
     assert "duplicated" in runtime.last_error()["msg"]
-    bundle = runtime.bundle().namespace("network", path="/nonexistent/ns")
+    bundle = runtime.bundle().namespace("network", path="/proc/nonexistent/ns")
     assert runtime.run(bundle).code == 1
-    assert "linux.namespaces[4].path: cannot open '/nonexistent/ns'" in runtime.last_error()["msg"]
+    assert "linux.namespaces[4].path: cannot open '/proc/nonexistent/ns'" in runtime.last_error()["msg"]
 
 
 def test_cgroup_namespace_in_a_user_namespace(runtime):

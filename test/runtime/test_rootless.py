@@ -211,7 +211,7 @@ def test_warning_for_processes_that_cannot_be_killed(somebody):
 
 
 def test_failures_leave_nothing(somebody):
-    bundle = somebody.bundle().mount("/mnt", "bind", "/nonexistent", ["rbind"])
+    bundle = somebody.bundle().mount("/mnt", "bind", "/proc/nonexistent", ["rbind"])
     assert somebody.run(bundle).code == 1
-    assert "mounts[6] ('/mnt'): cannot bind '/nonexistent'" in somebody.last_error()["msg"]
+    assert "mounts[6] ('/mnt'): cannot bind '/proc/nonexistent'" in somebody.last_error()["msg"]
     assert somebody.left() == []

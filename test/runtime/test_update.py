@@ -90,7 +90,7 @@ def test_what_is_not_a_limit_is_refused(runtime):
                           (["--cpu-share", "-3"], "invalid value for cpu-share: "),
                           (["--cpu-idle", "x"], "invalid value for cpu-idle: "),
                           (["--l3-cache-schema", "L3:0=f"], "Intel RDT"),
-                          (["-r", "/nonexistent"], "/nonexistent"), (["-r", "/etc/passwd"], "not JSON")):
+                          (["-r", "/proc/nonexistent"], "/proc/nonexistent"), (["-r", "/etc/passwd"], "not JSON")):
         assert runtime("update", *options, name).code == 1, options
         assert text in runtime.last_error()["msg"]
 
