@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 from bundle import CONFIG, Bundle, Runtime, make_rootfs, runtime_program
@@ -63,28 +64,30 @@ class UserRuntime(Runtime):
 
 
 @pytest.fixture
-def user(build, tmp_path):
-    home = tmp_path
-    while str(home) not in ("/", "/tmp"):
-        os.chmod(home, os.stat(home).st_mode | 0o755)
-        home = home.parent
-    shutil.copy(runtime_program(build), tmp_path / "tare-runtime")
+def user(build, temporary):
+    """The home is not below pytest's own directory, which each further pytest that starts on this machine closes to others."""
+    home = pathlib.Path(tempfile.mkdtemp(prefix="user", dir=temporary))
+    for path in (home, *home.parents[:2]):
+        path.chmod(path.stat().st_mode | 0o755)
+    shutil.copy(runtime_program(build), home / "tare-runtime")
     beside = runtime_program(build).with_name("tare-systemd")
     if beside.exists():
-        shutil.copy(beside, tmp_path)
-    (tmp_path / "etc").mkdir()
+        shutil.copy(beside, home)
+    (home / "etc").mkdir()
     for name in ("passwd", "group"):
-        shutil.copy(f"/etc/{name}", tmp_path / "etc" / name)
-    with open(tmp_path / "etc/passwd", "a") as file:
-        file.write(f"somebody:x:{USER}:{USER}::{tmp_path}:/bin/sh\n")
-    one = UserRuntime(tmp_path / "tare-runtime", tmp_path)
+        shutil.copy(f"/etc/{name}", home / "etc" / name)
+    with open(home / "etc/passwd", "a") as file:
+        file.write(f"somebody:x:{USER}:{USER}::{home}:/bin/sh\n")
+    one = UserRuntime(home / "tare-runtime", home)
     one.allow(0)
-    (tmp_path / "run").mkdir(mode=0o700)
-    for path in (tmp_path, tmp_path / "run"):
+    (home / "run").mkdir(mode=0o700)
+    for path in (home, home / "run"):
         os.chown(path, USER, USER)
     yield one
     one.clean()
-    assert one.left() == []
+    left = one.left()
+    shutil.rmtree(home)
+    assert left == []
 
 
 @pytest.fixture(scope="module")

@@ -154,8 +154,9 @@ def test_state_is_in_the_users_runtime_directory(somebody):
 
 
 def test_devices_are_the_hosts(somebody):
-    out = somebody.run(somebody.bundle().sh("cd /dev; stat -c '%n %F' null zero full random urandom tty ptmx; ls /dev/pts")).out
-    assert out.count("character special file") == 6 and "ptmx symbolic link" in out
+    result = somebody.run(somebody.bundle().sh("cd /dev; stat -c '%n %F' null zero full random urandom tty ptmx; ls /dev/pts"))
+    assert result.code == 0, (result, somebody.errors())
+    assert result.out.count("character special file") == 6 and "ptmx symbolic link" in result.out, result
 
 
 def test_a_default_device_may_be_asked_for(somebody):
