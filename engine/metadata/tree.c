@@ -87,7 +87,10 @@ int tree_commit(const Trees *trees, const char *space, const char *lease, const 
     if (snapshot_exists(trees->snapshots, name))
         return error_set(err, ERROR_EXISTS, "snapshot \"%s\": already exists", like->key);
     TRY(hold(trees, space, lease, like->key, err));
-    return missing(snapshot_commit(trees->snapshots, key, name, &like->labels, err), active, err);
+    int code = snapshot_commit(trees->snapshots, key, name, &like->labels, err);
+    if (code == ERROR_STATE)
+        error_set(err, code, "snapshot %s is not active: failed precondition", active);
+    return missing(code, active, err);
 }
 
 int tree_mounts(

@@ -31,7 +31,7 @@ char *shim_bundle(const Shims *shims, const ShimTask *task) {
 static int open_bundle(const Shims *shims, const ShimTask *task, int *ret, Error *err) {
     autofree char *path = shim_bundle(shims, task);
     if (file_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0, ret, err) == ERROR_NOT_FOUND)
-        return error_set(err, ERROR_NOT_FOUND, "task %s not found: not found", task->id);
+        return error_set(err, ERROR_NOT_FOUND, "task %s not found", task->id);
     return *ret >= 0 ? 0 : err->code;
 }
 
@@ -149,7 +149,7 @@ static int connect_shim(const Shims *shims, const ShimTask *task, BootstrapAnswe
     if (err->sys != ECONNREFUSED && err->sys != ENOENT)
         return err->code; /* our trouble: the shim may live */
     clean_up(shims, task, bundle);
-    return error_set(err, ERROR_NOT_FOUND, "task %s not found: not found", task->id);
+    return error_set(err, ERROR_NOT_FOUND, "task %s not found", task->id);
 }
 
 int shim_call_begin(const Shims *shims, const ShimTask *task, const char *method,

@@ -73,6 +73,7 @@ def test_snapshots_stack_and_mount(engine, tmp_path):
         subprocess.run(["umount", tmp_path], check=True)
     assert engine.output("snapshot", "usage", "-n", "cli", "active") == "active 7B 1"
     engine.tare("snapshot", "commit", "-n", "cli", "base", "active")
+    assert "snapshot base is not active" in engine.tare("snapshot", "commit", "-n", "cli", "again", "base", code=1).stderr
     engine.tare("snapshot", "prepare", "-n", "cli", "upper", "base")
     engine.tare("snapshot", "view", "-n", "cli", "seen", "base")
     assert engine.output("snapshot", "tree", "-n", "cli").splitlines()[0] == "base"
