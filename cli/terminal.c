@@ -72,7 +72,6 @@ int terminal_ask(const char *question, bool echo, char **ret, Error *err) {
     char line[4096] = "";
     struct termios mode;
     bool hidden = !echo && tcgetattr(STDIN_FILENO, &mode) == 0;
-    fputs(question, stderr);
     if (hidden) {
         saved = mode;
         catch_fatal_signals();
@@ -80,6 +79,7 @@ int terminal_ask(const char *question, bool echo, char **ret, Error *err) {
         raw_fd = STDIN_FILENO;
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &mode);
     }
+    fputs(question, stderr); // only now: who answers at once is neither shown nor lost
     bool got = fgets(line, sizeof line, stdin);
     if (hidden) {
         terminal_restore();

@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/file.h"
-#include "base/text.h"
 #include "cli/client.h"
 #include "cli/command/command.h"
-#include "cli/terminal.h"
+#include "cli/output_file.h"
 #include "proto/tare/v1/container.pb-c.h"
 
 typedef struct ExportOptions {
@@ -31,43 +22,23 @@ static int receive(Cli *cli, char *container, int fd, Error *err) {
         int more = client_receive(stream, &reply, err);
         if (more <= 0)
             return more;
-        TRY(fd_write_all(fd, reply->data.data, reply->data.len, err));
+        if (fd_write_all(fd, reply->data.data, reply->data.len, err) < 0)
+            return error_prefix(err, "cannot write the archive");
     }
 }
 
-/* A new name in its place once all is there: an export that fails leaves the old file. */
-static int export_to(Cli *cli, char *container, const char *path, Error *err) {
-    char random[17];
-    struct stat status;
-    autoclose int fd = -1;
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
-        TRY(file_open(AT_FDCWD, path, O_WRONLY, 0, &fd, err));
-        return receive(cli, container, fd, err);
-    }
-    text_random_hex(random, 4);
-    autofree char *temporary = text_format("%s.%s", path, random);
-    TRY(file_open(AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL, 0600, &fd, err));
-    int code = receive(cli, container, fd, err);
-    if (code == 0 && renameat(AT_FDCWD, temporary, AT_FDCWD, path) < 0)
-        code = error_set_errno(err, errno, "cannot write '%s'", path);
-    if (code < 0)
-        unlinkat(AT_FDCWD, temporary, 0);
-    return code;
+static int export(Cli *cli, const char *path, char *container, Error *err) {
+    autodone(OutputFile) output = {.fd = -1};
+    TRY(output_file_open(path, &output, err));
+    TRY(receive(cli, container, output.fd, err));
+    return output_file_finish(&output, err);
 }
 
 static int run(Cli *cli, const void *values, int argc, char **argv) {
     (void)argc;
     const ExportOptions *options = values;
     Error err = {};
-    int code;
-    if (options->output)
-        code = export_to(cli, argv[0], options->output, &err);
-    else if (terminal_is(STDOUT_FILENO))
-        code = error_set(&err, ERROR_INVALID,
-            "cowardly refusing to save to a terminal. Use the -o flag or redirect");
-    else
-        code = receive(cli, argv[0], STDOUT_FILENO, &err);
-    return code < 0 ? cli_report(cli, &err) : 0;
+    return export(cli, options->output, argv[0], &err) < 0 ? cli_report(cli, &err) : 0;
 }
 
 #define T ExportOptions

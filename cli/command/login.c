@@ -46,6 +46,8 @@ static int ask_user(const LoginOptions *options, Credentials *ret, Error *err) {
         TRY(terminal_ask("Username: ", true, &ret->username, err));
     if (text_is_empty(options->username ? options->username : ret->username))
         return error_set(err, ERROR_INVALID, "Non-null Username Required");
+    if (ret->password)
+        return 0;
     TRY(terminal_ask("Password: ", false, &ret->password, err));
     return text_is_empty(ret->password) ? error_set(err, ERROR_INVALID, "Password Required") : 0;
 }
@@ -94,7 +96,7 @@ static int find(const LoginOptions *options, const char *registry, Credentials *
         if (stored)
             return stored < 0 ? stored : 0;
     }
-    if (!ret->password)
+    if (!ret->password || !options->username)
         TRY(ask_user(options, ret, err));
     if (!ret->username)
         ret->username = text_copy(options->username ? options->username : "");

@@ -1,71 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "base/cleanup.h"
 #include "base/fd.h"
-#include "base/file.h"
-#include "base/path.h"
-#include "base/text.h"
 #include "cli/client.h"
 #include "cli/command/command.h"
-#include "cli/terminal.h"
+#include "cli/output_file.h"
 #include "proto/tare/v1/image.pb-c.h"
 
 typedef struct SaveOptions {
     const char *output, *platform;
 } SaveOptions;
 
-/* A file appears whole or not at all; what is no file (/dev/null, a FIFO) is written to. */
-typedef struct Output {
-    const char *path; /* NULL: standard output */
-    char *temporary;  /* NULL: written to directly */
-    int fd;
-} Output;
-
-static void output_done(Output *output) {
-    if (output->temporary)
-        unlinkat(AT_FDCWD, output->temporary, 0);
-    free(output->temporary);
-    if (output->fd >= 0)
-        close(output->fd);
-}
-CLEANUP_DEFINE_DONE(Output, output_done)
-
-static int open_output(const char *path, Output *output, Error *err) {
-    struct stat status;
-    output->path = path;
-    if (!path) {
-        if (terminal_is(STDOUT_FILENO))
-            return error_set(err, ERROR_INVALID,
-                "cowardly refusing to save to a terminal. Use the -o flag or redirect");
-        output->fd = dup(STDOUT_FILENO);
-        return output->fd < 0 ? error_set_errno(err, errno, "cannot write to standard output") : 0;
-    }
-    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
-        return file_open(AT_FDCWD, path, O_WRONLY, 0, &output->fd, err);
-    char random[9];
-    text_random_hex(random, 4);
-    autofree char *temporary = text_format("%s.%s.tmp", path, random);
-    TRY(file_open(
-        AT_FDCWD, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600, &output->fd, err));
-    output->temporary = take_ptr(&temporary);
-    return 0;
-}
-
-static int finish_output(Output *output, Error *err) {
-    if (!output->temporary)
-        return 0;
-    if (renameat(AT_FDCWD, output->temporary, AT_FDCWD, output->path) < 0)
-        return error_set_errno(err, errno, "cannot write '%s'", output->path);
-    free(take_ptr(&output->temporary));
-    return 0;
-}
-
-static int receive(ClientStream *stream, const Output *output, Error *err) {
+static int receive(ClientStream *stream, const OutputFile *output, Error *err) {
     for (;;) {
         autoreply Tare__V1__SaveResponse *piece = NULL;
         int received = client_receive(stream, &piece, err);
@@ -77,20 +21,20 @@ static int receive(ClientStream *stream, const Output *output, Error *err) {
 }
 
 static int save(Cli *cli, const SaveOptions *options, int argc, char **argv, Error *err) {
-    autodone(Output) output = {.fd = -1};
+    autodone(OutputFile) output = {.fd = -1};
     Client *client = NULL;
     Tare__V1__SaveRequest request = TARE__V1__SAVE_REQUEST__INIT;
     request.names = argv;
     request.n_names = (size_t)argc;
     if (options->platform)
         request.platform = (char *)options->platform;
-    TRY(open_output(options->output, &output, err));
+    TRY(output_file_open(options->output, &output, err));
     TRY(cli_client(cli, &client, err));
     autoptr(ClientStream) stream = client_open(client, &tare__v1__images__descriptor, "Save");
     TRY(client_send(stream, &request, err));
     TRY(client_send_end(stream, err));
     TRY(receive(stream, &output, err));
-    return finish_output(&output, err);
+    return output_file_finish(&output, err);
 }
 
 static int run(Cli *cli, const void *values, int argc, char **argv) {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/time.h"
 #include "engine/filter/pair.h"
+#include "engine/image/record.h"
 
 /* With its tag or without; "name@digest" without its digest. */
 static bool name_matches(const char *name, const char *pattern) {
@@ -36,17 +37,22 @@ static bool match_label(const void *context, const void *object, const char *val
     return pair_match_label(&((const Image *)object)->config.config->labels, value);
 }
 
+static char *familiar_of(const char *name) {
+    autodone(Reference) reference = {};
+    Error ignored;
+    return reference_parse(name, &reference, &ignored) < 0 ? text_copy(name)
+                                                           : reference_familiar(&reference);
+}
+
 static const Image *find(const ImageList *list, const char *name) {
     const char *hex = text_starts(name, "sha256:") ? name + 7 : name;
-    autofree char *latest = text_format("%s:latest", name);
+    autofree char *familiar = familiar_of(name);
     for (size_t i = 0; i < list->n; i++) {
         const Image *image = list->item[i];
         if (*hex && text_starts(image->id + 7, hex))
             return image;
-        for (size_t j = 0; j < image->references.n; j++)
-            if (text_equal(image->references.item[j], name) ||
-                text_equal(image->references.item[j], latest))
-                return image;
+        if (texts_have(&image->references, familiar) || texts_have(&image->digests, familiar))
+            return image;
     }
     return NULL;
 }
@@ -69,14 +75,22 @@ static bool match_until(const void *context, const void *object, const char *val
 static int check_image(const void *context, const char *value, Error *err) {
     if (find(context, value))
         return 0;
-    return error_set(err, ERROR_NOT_FOUND, "No such image: %s", value);
+    autofree char *familiar = familiar_of(value);
+    return error_set(err, ERROR_NOT_FOUND, "No such image: %s", familiar);
+}
+
+static int check_pattern(const void *context, const char *value, Error *err) {
+    (void)context;
+    const char *open = strrchr(value, '[');
+    return open && !strchr(open, ']') ? error_set(err, ERROR_INVALID, "syntax error in pattern")
+                                      : 0;
 }
 
 static const PairRow rows[] = {
     {"before=", match_before, .all_must_hold = true, .check = check_image},
     {"dangling=", match_dangling, .all_must_hold = true, .is_valid = pair_is_boolean},
     {"label=", match_label, .all_must_hold = true},
-    {"reference=", match_reference},
+    {"reference=", match_reference, .check = check_pattern},
     {"since=", match_since, .all_must_hold = true, .check = check_image},
     {"until=", match_until, .all_must_hold = true},
 };

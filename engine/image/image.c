@@ -228,7 +228,12 @@ static int tag_locked(
 
 int image_tag(Images *images, const char *source, const char *target, Error *err) {
     autodone(Reference) reference = {};
-    TRY(reference_parse_tag(target, &reference, err));
+    if (reference_parse_tag(target, &reference, err) < 0)
+        return strchr(target, '@') ? err->code
+                                   : error_prefix(err,
+                                         "Error parsing reference: \"%.100s\" is not a valid"
+                                         " repository/tag",
+                                         target);
     autofree char *canonical = reference_canonical(&reference);
     autofree char *id = NULL;
     pthread_mutex_lock(&images->mutex);

@@ -7,10 +7,14 @@
 
 static int not_found(const char *name, Error *err) {
     autodone(Reference) reference = {};
-    Error ignored;
-    autofree char *familiar =
-        reference_parse(name, &reference, &ignored) == 0 ? reference_familiar(&reference) : NULL;
-    error_set(err, ERROR_NOT_FOUND, "No such image: %s", familiar ? familiar : name);
+    Error invalid;
+    if (reference_parse(name, &reference, &invalid) < 0) {
+        /* it may still be something else's name */
+        error_set(err, ERROR_NOT_FOUND, "%s", *name ? invalid.message : "No such image: ");
+    } else {
+        autofree char *familiar = reference_familiar(&reference);
+        error_set(err, ERROR_NOT_FOUND, "No such image: %s", familiar);
+    }
     return error_set_reason(err, "IMAGE_NOT_FOUND");
 }
 

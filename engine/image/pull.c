@@ -179,6 +179,8 @@ static int set_up(Pull *pull, Error *err) {
     TRY(platform_parse(request->platform, &pull->platform, err));
     TRY(reference_parse(request->reference, &pull->reference, err));
     pull->canonical = reference_canonical(&pull->reference);
+    if (text_starts(pull->canonical, "docker.io/library/scratch:"))
+        return error_set(err, ERROR_INVALID, "'scratch' is a reserved name");
     TRY(registry_open(
         pull->images->registry, &pull->reference, request->credentials, &pull->registry, err));
     pull->bring = (Bring){

@@ -43,6 +43,10 @@ def test_filters_of_images(engine, busybox):
     assert names("reference=fruit:2", "dangling=true") == []
     assert names("reference=nut", "before=fruit:1") == [], "it is the same image"
     assert names("reference=nothing") == []
+    # docker's names of them are theirs, too
+    assert names("reference=nut", "since=docker.io/library/fruit:1") == []
+    engine.fails(1, "No such image: gone:latest", "images", "--filter", "since=gone")
+    engine.fails(1, "syntax error in pattern", "images", "--filter", "reference=f[")
     assert engine.output("images", "--filter", "reference=*:2", "-q", "fruit").split() == [engine.output("images", "-q", "nut")]
     engine.fails(1, "No such image: gone", "images", "--filter", "before=gone")
     engine.fails(1, "invalid filter 'dangling=perhaps'", "images", "--filter", "dangling=perhaps")
@@ -61,6 +65,19 @@ def test_an_image_for_another_platform_is_not_meant(engine, busybox):
         assert re.search(words, engine.tare(*verb, "--platform", f"linux/{away}", "platform:1", code=1).stderr)
         assert '"bogus": unknown operating system' in engine.tare(*verb, "--platform", "bogus", "platform:1", code=1).stderr
     assert engine.output("rmi", "--platform", away, "--platform", images.MACHINE, "platform:1") == "Untagged: platform:1"
+
+
+def test_what_is_no_name_is_said_so(engine, busybox):
+    invalid = r"invalid reference format: repository name \(library/UP\) must be lowercase"
+    engine.fails(1, f'^tare: Error parsing reference: "UP" is not a valid repository/tag: {invalid}', "tag", busybox, "UP")
+    engine.fails(1, "refusing to create a tag with a digest reference", "tag", busybox, f"x@sha256:{'0' * 64}")
+    for verb in (["rmi"], ["image", "inspect"], ["history"], ["save"]):
+        assert re.search(invalid, engine.tare(*verb, "UP", code=1).stderr)
+    engine.fails(1, "'scratch' is a reserved name", "pull", "scratch:latest")
+    # a volume may be called what no image can be
+    engine.tare("volume", "create", "UP")
+    assert engine.output("inspect", "-f", "{{.Name}}", "UP") == "UP"
+    engine.tare("volume", "rm", "UP")
 
 
 def test_content_trust_is_accepted_and_never_pretended(engine, busybox, registry):

@@ -59,6 +59,8 @@ def test_what_the_registry_accepts_is_kept_for_the_owner_alone(own, registry_aut
         terminal.send("secret\n")
         terminal.expect("WARNING! Your credentials are stored unencrypted(.|\n)*Login Succeeded")
         assert terminal.wait(60) == 0 and "secret" not in terminal.seen
+    done = own.tare("login", "-p", "secret", address, code=1)
+    assert done.stderr.splitlines()[-1] == "tare: Cannot perform an interactive login from a non TTY device", "whose password is it?"
     with own.terminal("login", "-u", "bob", address) as terminal:
         terminal.expect("Password: ")
         terminal.send("\n")

@@ -147,7 +147,7 @@ def test_hosts_that_cannot_be(alone):
 
 def test_inspect_checks_its_own_words(alone):
     assert "unknown type" in alone.run("inspect", "--type", "network", "x", code=1).stderr
-    assert "template: :1: unclosed action" in alone.run("inspect", "-f", "{{.Id", "x", code=1).stderr
+    assert "template: :1: unclosed action" in alone.run("inspect", "-f", "{{.Id", "x", code=64).stderr
 
 
 def test_man_pages_come_from_the_tables(alone, build):
