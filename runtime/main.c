@@ -98,7 +98,7 @@ static int choose_manager(Globals *globals, Error *err) {
     return 0;
 }
 
-static int configure_log(const Globals *globals, Error *err) {
+static int configure_log(Globals *globals, Error *err) {
     int fd = STDERR_FILENO;
     LogLevel level;
     TRY(parse_level(globals, &level, err));
@@ -110,6 +110,7 @@ static int configure_log(const Globals *globals, Error *err) {
     else if (level ==
              LOG_LEVEL_DEBUG) /* init logs, too, when its standard error is the container's */
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    globals->logs_to_file = !text_is_empty(globals->log);
     log_configure(
         command_program, fd, logs_json(globals) ? LOG_FORMAT_JSON : LOG_FORMAT_FIELDS, level);
     return 0;
@@ -178,7 +179,7 @@ static int run(Globals *globals, int argc, char **argv, Error *err) {
 /* A log file and JSON are for programs; people read standard error. One failure is one line,
  * whatever words of others it quotes. */
 static int fail(const Globals *globals, Error *err) {
-    bool to_file = !text_is_empty(globals->log);
+    bool to_file = globals->logs_to_file;
     const Command *command = globals->command;
     if (is_runc() && command && command->as_runc && !text_starts(err->message, "exec "))
         error_prefix(err, "%s", command->as_runc);

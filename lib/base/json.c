@@ -89,6 +89,19 @@ static int decode_int(yajl_val v, int64_t *ret, const Path *path, Error *err) {
     return errno ? mismatch(path, "an integer in range", err) : 0;
 }
 
+static int check_uint(uint64_t value, unsigned flags, const Path *path, Error *err) {
+    if (flags & JSON_16 && value > UINT16_MAX)
+        return mismatch(path, "a number up to 65535", err);
+    if (flags & JSON_32 && value > UINT32_MAX)
+        return mismatch(path, "a number up to 4294967295", err);
+    return 0;
+}
+
+static int check_int(int64_t value, unsigned flags, const Path *path, Error *err) {
+    bool fits = !(flags & JSON_32) || (value >= INT32_MIN && value <= INT32_MAX);
+    return fits ? 0 : mismatch(path, "an integer in range", err);
+}
+
 static int decode_uints(yajl_val v, JsonUints *ret, const Path *path, Error *err) {
     if (!YAJL_IS_ARRAY(v))
         return mismatch(path, "an array of integers", err);
@@ -206,11 +219,11 @@ static int decode_field(
     case JSON_INT:
         TRY(decode_int(v, &((JsonInt *)at)->value, path, err));
         ((JsonInt *)at)->set = true;
-        return 0;
+        return check_int(((JsonInt *)at)->value, field->flags, path, err);
     case JSON_UINT:
         TRY(decode_uint(v, &((JsonUint *)at)->value, path, err));
         ((JsonUint *)at)->set = true;
-        return 0;
+        return check_uint(((JsonUint *)at)->value, field->flags, path, err);
     case JSON_NUMBER:
         if (!YAJL_IS_NUMBER(v))
             return mismatch(path, "a number", err);

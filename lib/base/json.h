@@ -38,6 +38,8 @@ typedef enum JsonFlags {
     JSON_REQUIRED = 1 << 0, /* decoding without it is ERROR_INVALID */
     JSON_ALWAYS = 1 << 1,   /* encode absent as "", false, 0, [], {} */
     JSON_NULL = 1 << 2,     /* encode absent as null */
+    JSON_16 = 1 << 3,       /* of numbers: decoding one that has no room in 16 bits, or in 32, */
+    JSON_32 = 1 << 4,       /* is ERROR_INVALID; what is cast later must have one of them */
 } JsonFlags;
 
 typedef struct JsonBool {

@@ -28,7 +28,7 @@ static const JsonField hook_fields[] = {
     {"path", JSON_TEXT, JSON_AT(path), .flags = JSON_REQUIRED},
     {"args", JSON_TEXTS, JSON_AT(args)},
     {"env", JSON_TEXTS, JSON_AT(env)},
-    {"timeout", JSON_INT, JSON_AT(timeout)},
+    {"timeout", JSON_INT, JSON_AT(timeout), .flags = JSON_32},
     {},
 };
 const JsonType oci_hook_type = {sizeof(T), hook_fields};

@@ -3,9 +3,9 @@
 
 #define T OciIdMapping
 static const JsonField id_mapping_fields[] = {
-    {"containerID", JSON_UINT, JSON_AT(container_id), .flags = JSON_REQUIRED},
-    {"hostID", JSON_UINT, JSON_AT(host_id), .flags = JSON_REQUIRED},
-    {"size", JSON_UINT, JSON_AT(size), .flags = JSON_REQUIRED},
+    {"containerID", JSON_UINT, JSON_AT(container_id), .flags = JSON_REQUIRED | JSON_32},
+    {"hostID", JSON_UINT, JSON_AT(host_id), .flags = JSON_REQUIRED | JSON_32},
+    {"size", JSON_UINT, JSON_AT(size), .flags = JSON_REQUIRED | JSON_32},
     {},
 };
 const JsonType oci_id_mapping_type = {sizeof(T), id_mapping_fields};
@@ -24,11 +24,11 @@ const JsonType oci_namespace_type = {sizeof(T), namespace_fields};
 static const JsonField device_fields[] = {
     {"path", JSON_TEXT, JSON_AT(path), .flags = JSON_REQUIRED},
     {"type", JSON_TEXT, JSON_AT(type), .flags = JSON_REQUIRED},
-    {"major", JSON_INT, JSON_AT(major)},
-    {"minor", JSON_INT, JSON_AT(minor)},
-    {"fileMode", JSON_UINT, JSON_AT(file_mode)},
-    {"uid", JSON_UINT, JSON_AT(uid)},
-    {"gid", JSON_UINT, JSON_AT(gid)},
+    {"major", JSON_INT, JSON_AT(major), .flags = JSON_32},
+    {"minor", JSON_INT, JSON_AT(minor), .flags = JSON_32},
+    {"fileMode", JSON_UINT, JSON_AT(file_mode), .flags = JSON_32},
+    {"uid", JSON_UINT, JSON_AT(uid), .flags = JSON_32},
+    {"gid", JSON_UINT, JSON_AT(gid), .flags = JSON_32},
     {},
 };
 const JsonType oci_device_type = {sizeof(T), device_fields};
@@ -37,7 +37,7 @@ const JsonType oci_device_type = {sizeof(T), device_fields};
 #define T OciTimeOffset
 static const JsonField time_offset_fields[] = {
     {"secs", JSON_INT, JSON_AT(seconds)},
-    {"nanosecs", JSON_UINT, JSON_AT(nanoseconds)},
+    {"nanosecs", JSON_UINT, JSON_AT(nanoseconds), .flags = JSON_32},
     {},
 };
 const JsonType oci_time_offset_type = {sizeof(T), time_offset_fields};

@@ -47,8 +47,8 @@ const JsonType oci_rlimit_type = {sizeof(T), rlimit_fields};
 #define T OciScheduler
 static const JsonField scheduler_fields[] = {
     {"policy", JSON_TEXT, JSON_AT(policy), .flags = JSON_REQUIRED},
-    {"nice", JSON_INT, JSON_AT(nice)},
-    {"priority", JSON_INT, JSON_AT(priority)},
+    {"nice", JSON_INT, JSON_AT(nice), .flags = JSON_32},
+    {"priority", JSON_INT, JSON_AT(priority), .flags = JSON_32},
     {"flags", JSON_TEXTS, JSON_AT(flags)},
     {"runtime", JSON_UINT, JSON_AT(runtime)},
     {"deadline", JSON_UINT, JSON_AT(deadline)},
@@ -61,7 +61,7 @@ static const JsonType scheduler_type = {sizeof(T), scheduler_fields};
 #define T OciIoPriority
 static const JsonField io_priority_fields[] = {
     {"class", JSON_TEXT, JSON_AT(class), .flags = JSON_REQUIRED},
-    {"priority", JSON_INT, JSON_AT(priority)},
+    {"priority", JSON_INT, JSON_AT(priority), .flags = JSON_32},
     {},
 };
 static const JsonType io_priority_type = {sizeof(T), io_priority_fields};

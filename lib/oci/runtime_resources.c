@@ -5,8 +5,8 @@
 static const JsonField device_rule_fields[] = {
     {"allow", JSON_BOOL, JSON_AT(allow), .flags = JSON_ALWAYS},
     {"type", JSON_TEXT, JSON_AT(type)},
-    {"major", JSON_INT, JSON_AT(major)},
-    {"minor", JSON_INT, JSON_AT(minor)},
+    {"major", JSON_INT, JSON_AT(major), .flags = JSON_32},
+    {"minor", JSON_INT, JSON_AT(minor), .flags = JSON_32},
     {"access", JSON_TEXT, JSON_AT(access)},
     {},
 };
@@ -55,10 +55,10 @@ static const JsonType pids_type = {sizeof(T), pids_fields};
 
 #define T OciWeightDevice
 static const JsonField weight_device_fields[] = {
-    {"major", JSON_INT, JSON_AT(major), .flags = JSON_REQUIRED},
-    {"minor", JSON_INT, JSON_AT(minor), .flags = JSON_REQUIRED},
-    {"weight", JSON_UINT, JSON_AT(weight)},
-    {"leafWeight", JSON_UINT, JSON_AT(leaf_weight)},
+    {"major", JSON_INT, JSON_AT(major), .flags = JSON_REQUIRED | JSON_32},
+    {"minor", JSON_INT, JSON_AT(minor), .flags = JSON_REQUIRED | JSON_32},
+    {"weight", JSON_UINT, JSON_AT(weight), .flags = JSON_16},
+    {"leafWeight", JSON_UINT, JSON_AT(leaf_weight), .flags = JSON_16},
     {},
 };
 static const JsonType weight_device_type = {sizeof(T), weight_device_fields};
@@ -66,8 +66,8 @@ static const JsonType weight_device_type = {sizeof(T), weight_device_fields};
 
 #define T OciThrottleDevice
 static const JsonField throttle_device_fields[] = {
-    {"major", JSON_INT, JSON_AT(major), .flags = JSON_REQUIRED},
-    {"minor", JSON_INT, JSON_AT(minor), .flags = JSON_REQUIRED},
+    {"major", JSON_INT, JSON_AT(major), .flags = JSON_REQUIRED | JSON_32},
+    {"minor", JSON_INT, JSON_AT(minor), .flags = JSON_REQUIRED | JSON_32},
     {"rate", JSON_UINT, JSON_AT(rate), .flags = JSON_REQUIRED},
     {},
 };
@@ -76,8 +76,8 @@ static const JsonType throttle_device_type = {sizeof(T), throttle_device_fields}
 
 #define T OciBlockIo
 static const JsonField block_io_fields[] = {
-    {"weight", JSON_UINT, JSON_AT(weight)},
-    {"leafWeight", JSON_UINT, JSON_AT(leaf_weight)},
+    {"weight", JSON_UINT, JSON_AT(weight), .flags = JSON_16},
+    {"leafWeight", JSON_UINT, JSON_AT(leaf_weight), .flags = JSON_16},
     {"weightDevice", JSON_OBJECTS, JSON_AT(weight_device), &weight_device_type},
     {"throttleReadBpsDevice", JSON_OBJECTS, JSON_AT(read_bps), &throttle_device_type},
     {"throttleWriteBpsDevice", JSON_OBJECTS, JSON_AT(write_bps), &throttle_device_type},
@@ -100,7 +100,7 @@ static const JsonType hugepage_limit_type = {sizeof(T), hugepage_limit_fields};
 #define T OciInterfacePriority
 static const JsonField interface_priority_fields[] = {
     {"name", JSON_TEXT, JSON_AT(name), .flags = JSON_REQUIRED},
-    {"priority", JSON_UINT, JSON_AT(priority), .flags = JSON_REQUIRED},
+    {"priority", JSON_UINT, JSON_AT(priority), .flags = JSON_REQUIRED | JSON_32},
     {},
 };
 static const JsonType interface_priority_type = {sizeof(T), interface_priority_fields};
@@ -108,7 +108,7 @@ static const JsonType interface_priority_type = {sizeof(T), interface_priority_f
 
 #define T OciNetworkResources
 static const JsonField network_fields[] = {
-    {"classID", JSON_UINT, JSON_AT(class_id)},
+    {"classID", JSON_UINT, JSON_AT(class_id), .flags = JSON_32},
     {"priorities", JSON_OBJECTS, JSON_AT(priorities), &interface_priority_type},
     {},
 };
@@ -117,8 +117,8 @@ static const JsonType network_type = {sizeof(T), network_fields};
 
 #define T OciRdma
 static const JsonField rdma_fields[] = {
-    {"hcaHandles", JSON_UINT, JSON_AT(hca_handles)},
-    {"hcaObjects", JSON_UINT, JSON_AT(hca_objects)},
+    {"hcaHandles", JSON_UINT, JSON_AT(hca_handles), .flags = JSON_32},
+    {"hcaObjects", JSON_UINT, JSON_AT(hca_objects), .flags = JSON_32},
     {},
 };
 static const JsonType rdma_type = {sizeof(T), rdma_fields};

@@ -16,7 +16,7 @@ const JsonType oci_seccomp_arg_type = {sizeof(T), arg_fields};
 static const JsonField rule_fields[] = {
     {"names", JSON_TEXTS, JSON_AT(names), .flags = JSON_REQUIRED},
     {"action", JSON_TEXT, JSON_AT(action), .flags = JSON_REQUIRED},
-    {"errnoRet", JSON_UINT, JSON_AT(errno_ret)},
+    {"errnoRet", JSON_UINT, JSON_AT(errno_ret), .flags = JSON_16},
     {"args", JSON_OBJECTS, JSON_AT(args), &oci_seccomp_arg_type},
     {},
 };
@@ -26,7 +26,7 @@ const JsonType oci_seccomp_rule_type = {sizeof(T), rule_fields};
 #define T OciSeccomp
 static const JsonField seccomp_fields[] = {
     {"defaultAction", JSON_TEXT, JSON_AT(default_action), .flags = JSON_REQUIRED},
-    {"defaultErrnoRet", JSON_UINT, JSON_AT(default_errno_ret)},
+    {"defaultErrnoRet", JSON_UINT, JSON_AT(default_errno_ret), .flags = JSON_16},
     {"architectures", JSON_TEXTS, JSON_AT(architectures)},
     {"flags", JSON_TEXTS, JSON_AT(flags)},
     {"listenerPath", JSON_TEXT, JSON_AT(listener_path)},

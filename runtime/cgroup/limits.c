@@ -44,7 +44,8 @@ int limits_write(const CgroupDirectory *directory, const char *file, const char 
             "%s: cannot set %.*s limit: container could not join or create cgroup", field, (int)n,
             file);
     int r = file_write_kernel(directory->fd, file, value, err);
-    if (r == ERROR_NOT_FOUND) /* the kernel refuses to make files: EACCES for all but root */
+    /* the kernel refuses to make files: EACCES for all but root. ENODEV is about a device */
+    if (r == ERROR_NOT_FOUND && err->sys == ENOENT)
         return error_set(err, ERROR_UNSUPPORTED,
             "%s: the cgroup has no '%s': controller \"%.*s\" is not available here", field, file,
             (int)n, file);

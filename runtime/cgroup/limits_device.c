@@ -25,11 +25,16 @@ const OciDeviceRule limits_default_devices[] = {
 };
 const size_t limits_default_devices_n = array_size(limits_default_devices);
 
-static void format_number(const JsonInt *number, char *ret, size_t size) {
-    if (number->set && number->value >= 0)
-        snprintf(ret, size, "%lld", (long long)number->value);
-    else
+/* Absent and -1 are all of them; nothing else may be taken for that. */
+static int format_number(
+    const JsonInt *number, const char *name, char *ret, size_t size, Error *err) {
+    if (!number->set || number->value == -1)
         snprintf(ret, size, "*");
+    else if (number->value < 0)
+        return error_set(err, ERROR_INVALID, "%s: expected a number, or -1 for all", name);
+    else
+        snprintf(ret, size, "%lld", (long long)number->value);
+    return 0;
 }
 
 int limits_format_device(const OciDeviceRule *rule, char *ret, Error *err) {
@@ -46,8 +51,8 @@ int limits_format_device(const OciDeviceRule *rule, char *ret, Error *err) {
     if (strspn(known, " ") == 3)
         return error_set(
             err, ERROR_INVALID, "access: expected some of \"rwm\", not \"%s\"", access);
-    format_number(&rule->major, major, sizeof major);
-    format_number(&rule->minor, minor, sizeof minor);
+    TRY(format_number(&rule->major, "major", major, sizeof major, err));
+    TRY(format_number(&rule->minor, "minor", minor, sizeof minor, err));
     int n = snprintf(ret, DEVICE_RULE_SIZE, "%c %s:%s ", *type == 'u' ? 'c' : *type, major, minor);
     for (const char *c = known; *c; c++)
         if (*c != ' ')

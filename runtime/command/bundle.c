@@ -6,13 +6,13 @@
 
 int bundle_options(const Globals *globals, const BundleOptions *parsed, char **ret_bundle,
     LaunchOptions *ret, Error *err) {
-    autofree char *bundle = path_absolute(text_is_empty(parsed->bundle) ? "." : parsed->bundle);
+    autofree char *bundle = path_absolute(parsed->bundle ? parsed->bundle : ".");
     *ret = (LaunchOptions){.bundle = bundle,
-        .console_socket = text_is_empty(parsed->console_socket) ? NULL : parsed->console_socket,
-        .config = text_is_empty(parsed->config) ? NULL : parsed->config,
-        .pidfd_socket = text_is_empty(parsed->pidfd_socket) ? NULL : parsed->pidfd_socket,
+        .console_socket = parsed->console_socket,
+        .config = parsed->config,
+        .pidfd_socket = parsed->pidfd_socket,
         .console_fd = -1,
-        .pid_file = text_is_empty(parsed->pid_file) ? NULL : parsed->pid_file,
+        .pid_file = parsed->pid_file,
         .no_pivot = parsed->no_pivot,
         .no_new_keyring = parsed->no_new_keyring,
         .systemd_cgroup = globals->systemd_cgroup,
@@ -26,9 +26,16 @@ int bundle_options(const Globals *globals, const BundleOptions *parsed, char **r
     return 0;
 }
 
+void bundle_warn_memory(const OciMemory *memory) {
+    if (memory && (memory->kernel.set || memory->kernel_tcp.set))
+        log_warning("Kernel memory settings are ignored and will be removed");
+}
+
 void bundle_warn(const Launch *launch) {
     const OciMount *mount = launch->spec.mounts.item;
     const ContainerRecord *record = &launch->container.record;
+    const OciResources *resources = launch->spec.linux->resources;
+    bundle_warn_memory(resources ? resources->memory : NULL);
     for (size_t i = 0; i < launch->spec.mounts.n; i++)
         if (!path_is_absolute(mount[i].destination))
             log_warning("mount destination %s is not absolute: it is taken to begin at /",

@@ -30,8 +30,9 @@ typedef struct BundleOptions {
             "keep the caller's session keyring"                                                    \
     }
 
-/* What users should know about the container that was made. */
+/* What users should know about the container that was made, and about limits that nobody sets. */
 void bundle_warn(const Launch *launch);
+void bundle_warn_memory(const OciMemory *memory);
 
 /* ret_bundle owns the absolute path that ret borrows. */
 int bundle_options(const Globals *globals, const BundleOptions *parsed, char **ret_bundle,

@@ -58,7 +58,7 @@ static int checkpoint(Container *container, const CheckpointArguments *parsed,
     criu->tcp_skip_in_flight = parsed->tcp_skip_in_flight;
     criu->link_remap = parsed->link_remap;
     wanted->pre_dump = parsed->pre_dump;
-    wanted->parent = text_is_empty(parsed->parent_path) ? NULL : parsed->parent_path;
+    wanted->parent = parsed->parent_path;
     if (parsed->status_fd.set)
         wanted->status_fd = (int)parsed->status_fd.value;
     return container_checkpoint(container, wanted, err);

@@ -7,7 +7,7 @@
 typedef struct Globals {
     const char *root, *log, *log_format, *log_level, *rootless, *cgroup_manager;
     bool debug, systemd_cgroup, no_cgroup, version, help;
-    bool root_is_given;
+    bool root_is_given, logs_to_file;
     const struct Command *command;
 } Globals;
 
@@ -44,7 +44,7 @@ int command_execute(
     const Command *command, const Globals *globals, int argc, char **argv, Error *err);
 
 /* Parses options wherever they stand among between `min` and `max` positionals, and opens the
- * words: positional i is argv[first + i]. `--help` prints and returns 1. */
+ * words: positional i is argv[first + i]. Empty texts are NULL. `--help` prints and returns 1. */
 int command_parse(const Command *command, int argc, char **argv, int min, int max, void *ret,
     int *ret_first, Error *err);
 

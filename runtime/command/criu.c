@@ -16,9 +16,8 @@ static int check_empty_namespaces(const OptionTexts *names, Error *err) {
 
 int criu_shared_options(const SharedCriuOptions *parsed, const char *log_name, bool make,
     CheckpointOptions *ret, Error *err) {
-    const ImagesOptions where = {
-        .path = text_is_empty(parsed->image_path) ? "checkpoint" : parsed->image_path,
-        .work_path = text_is_empty(parsed->work_path) ? NULL : parsed->work_path,
+    const ImagesOptions where = {.path = parsed->image_path ? parsed->image_path : "checkpoint",
+        .work_path = parsed->work_path,
         .log_name = log_name,
         .make = make};
     *ret = (CheckpointOptions){

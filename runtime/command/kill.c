@@ -52,7 +52,7 @@ static int send_signal(const Subject *subject, Error *err) {
     const Container *container = subject->container;
     const KillOptions *parsed = subject->options;
     int number;
-    TRY(parse_signal(*subject->words ? *subject->words : "SIGTERM", &number, err));
+    TRY(parse_signal(text_is_empty(*subject->words) ? "SIGTERM" : *subject->words, &number, err));
     bool shared = !container->record.own_pid_namespace.value && number == SIGKILL;
     if (parsed->all || shared)
         return parsed->all || has_processes(container)

@@ -23,6 +23,15 @@ static bool wants_help(int argc, char **argv) {
     return false;
 }
 
+/* As with the reference runtime: an empty text is an option that was not given. */
+static void drop_empty_texts(const Option *options, void *parsed) {
+    for (const Option *row = options; row->name; row++) {
+        const char **text = (const char **)((char *)parsed + row->offset);
+        if (row->kind == OPTION_TEXT && text_is_empty(*text))
+            *text = NULL;
+    }
+}
+
 int command_parse(const Command *command, int argc, char **argv, int min, int max, void *ret,
     int *ret_first, Error *err) {
     /* what follows the last fixed word belongs to the container's program (exec ID CMD -l) */
@@ -36,6 +45,7 @@ int command_parse(const Command *command, int argc, char **argv, int min, int ma
         return 1;
     }
     TRY(option_parse(&parse, argc, argv, ret, ret_first, err));
+    drop_empty_texts(command->options, ret);
     int n = argc - *ret_first;
     if (n < min)
         return count_error(command, min == max ? "exactly" : "a minimum of", min, err);

@@ -47,11 +47,11 @@ static int wait_in_foreground(Launch *launch, int console, Error *err) {
 static int restore(const Globals *globals, const char *id, const RestoreArguments *parsed,
     CheckpointOptions *wanted, Error *err) {
     autodone(Launch) launch = {.channel = -1, .container.dir = -1};
-    autofree char *bundle = path_absolute(text_is_empty(parsed->bundle) ? "." : parsed->bundle);
+    autofree char *bundle = path_absolute(parsed->bundle ? parsed->bundle : ".");
     LaunchOptions launch_options = {.bundle = bundle,
-        .console_socket = text_is_empty(parsed->console_socket) ? NULL : parsed->console_socket,
+        .console_socket = parsed->console_socket,
         .console_fd = -1,
-        .pid_file = text_is_empty(parsed->pid_file) ? NULL : parsed->pid_file,
+        .pid_file = parsed->pid_file,
         .systemd_cgroup = globals->systemd_cgroup,
         .no_cgroup = globals->no_cgroup};
     int console[2] = {-1, -1};
@@ -78,9 +78,8 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
         return r < 0 ? r : 0;
     TRY(criu_shared_options(&parsed.shared, "restore.log", false, &wanted, err));
     wanted.criu.tcp_close = parsed.tcp_close;
-    wanted.criu.lsm_profile = text_is_empty(parsed.lsm_profile) ? NULL : parsed.lsm_profile;
-    wanted.criu.lsm_mount_context =
-        text_is_empty(parsed.lsm_mount_context) ? NULL : parsed.lsm_mount_context;
+    wanted.criu.lsm_profile = parsed.lsm_profile;
+    wanted.criu.lsm_mount_context = parsed.lsm_mount_context;
     return restore(globals, argv[first], &parsed, &wanted, err);
 }
 

@@ -38,7 +38,7 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
     if (r)
         return r < 0 ? r : 0;
     TRY(example_make(parsed.rootless, &spec, err));
-    r = write_spec(text_is_empty(parsed.bundle) ? "." : parsed.bundle, &spec, err);
+    r = write_spec(parsed.bundle ? parsed.bundle : ".", &spec, err);
     json_done(&oci_spec_type, &spec);
     return r;
 }

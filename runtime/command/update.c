@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "runtime/cgroup/systemd_unit.h"
-#include "runtime/command/command.h"
+#include "runtime/command/bundle.h"
 
 /* Every value is a text, as with the reference runtime, where an empty one means "not given". */
 typedef struct UpdateOptions {
@@ -139,13 +139,8 @@ static int read_file(const char *name, OciResources *ret, Error *err) {
     return 0;
 }
 
-static const char *given(const char *text) {
-    return text_is_empty(text) ? NULL : text;
-}
-
 static int update(Container *container, const OciResources *change, Error *err) {
-    if (change->memory && (change->memory->kernel.set || change->memory->kernel_tcp.set))
-        log_warning("kernel memory settings are ignored and will be removed");
+    bundle_warn_memory(change->memory);
     if (container->record.systemd_unit && systemd_ignores_weight(change))
         log_warning("unable to apply both CPUWeight and CpuIdle to systemd, ignoring CPUWeight");
     return container_update(container, change, err);
@@ -155,9 +150,9 @@ static int change_limits(const Subject *subject, Error *err) {
     const UpdateOptions *parsed = subject->options;
     OciResources change = {};
     TRY(container_update_schemata(
-        subject->container, given(parsed->l3_cache_schema), given(parsed->mem_bw_schema), err));
-    int r = text_is_empty(parsed->resources) ? read_options(parsed, &change, err)
-                                             : read_file(parsed->resources, &change, err);
+        subject->container, parsed->l3_cache_schema, parsed->mem_bw_schema, err));
+    int r = parsed->resources ? read_file(parsed->resources, &change, err)
+                              : read_options(parsed, &change, err);
     r = r < 0 ? r : update(subject->container, &change, err);
     json_done(&oci_resources_type, &change);
     return r;

@@ -125,12 +125,16 @@ static int check_sysctl(const OciSpec *spec, const char *name, Error *err) {
         {"kernel.shmmni", "ipc"},
         {"kernel.shm_rmid_forced", "ipc"},
         {"kernel.domainname", "uts"},
-        {"kernel.hostname", "uts"},
     };
     autofree char *dotted = text_copy(name);
     if (dotted[strcspn(dotted, "./")] == '/')
         for (char *c = dotted; *c; c++)
             *c = *c == '/' ? '.' : *c;
+    if (strcmp(dotted, "kernel.hostname") == 0)
+        return error_set(err, ERROR_INVALID,
+            "config.json: linux.sysctl: sysctl \"%s\" is not allowed as it conflicts with the OCI "
+            "\"hostname\" field",
+            name);
     for (size_t i = 0; i < array_size(rows); i++) {
         bool group = text_ends(rows[i].prefix, ".");
         if (group ? !text_starts(dotted, rows[i].prefix) : strcmp(dotted, rows[i].prefix) != 0)
@@ -181,14 +185,26 @@ static int check_linux(const OciSpec *spec, Error *err) {
     return resctrl_check(config->intel_rdt, err);
 }
 
-static int check_hooks(const OciHooks *hooks, Error *err) {
-    const JsonObjects *lists[] = {&hooks->prestart, &hooks->create_runtime,
-        &hooks->create_container, &hooks->start_container, &hooks->poststart, &hooks->poststop};
-    for (size_t i = 0; i < array_size(lists); i++)
-        for (size_t n = 0; n < lists[i]->n; n++)
-            if (!path_is_absolute(((const OciHook *)lists[i]->item)[n].path))
-                return invalid(err, "hooks: path", "an absolute path");
+static int check_hooks(const JsonObjects *hooks, const char *kind, Error *err) {
+    const OciHook *hook = hooks->item;
+    for (size_t i = 0; i < hooks->n; i++) {
+        bool bad_path = !path_is_absolute(hook[i].path);
+        if (!bad_path && (!hook[i].timeout.set || hook[i].timeout.value > 0))
+            continue;
+        return error_set(err, ERROR_INVALID, "config.json: hooks.%s[%zu].%s", kind, i,
+            bad_path ? "path: expected an absolute path"
+                     : "timeout: expected a number of seconds above 0");
+    }
     return 0;
+}
+
+static int check_all_hooks(const OciHooks *hooks, Error *err) {
+    TRY(check_hooks(&hooks->prestart, "prestart", err));
+    TRY(check_hooks(&hooks->create_runtime, "createRuntime", err));
+    TRY(check_hooks(&hooks->create_container, "createContainer", err));
+    TRY(check_hooks(&hooks->start_container, "startContainer", err));
+    TRY(check_hooks(&hooks->poststart, "poststart", err));
+    return check_hooks(&hooks->poststop, "poststop", err);
 }
 
 int config_check(const OciSpec *spec, Error *err) {
@@ -206,6 +222,6 @@ int config_check(const OciSpec *spec, Error *err) {
         return error_set(err, ERROR_INVALID,
             "config.json: domainname: unable to set domainname without a private UTS namespace");
     if (spec->hooks)
-        TRY(check_hooks(spec->hooks, err));
+        TRY(check_all_hooks(spec->hooks, err));
     return check_linux(spec, err);
 }

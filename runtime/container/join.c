@@ -44,6 +44,9 @@ static void join_done(Join *join) {
 
 static int open_console(
     const OciProcess *process, const JoinOptions *options, int *ret_fd, Error *err) {
+    if (!process->terminal.value && options->console_socket)
+        return error_set(err, ERROR_INVALID,
+            "cannot use console socket if runtime will not detach or allocate tty");
     if (!process->terminal.value)
         return 0;
     if (options->console_socket)

@@ -91,7 +91,7 @@ static int make_node(
     return 0;
 }
 
-static int node_of_config(const OciDevice *device, size_t i, Node *ret, Error *err) {
+static int node_of_config(const OciDevice *device, Node *ret, Error *err) {
     static const struct {
         const char *word;
         mode_t type;
@@ -108,23 +108,28 @@ static int node_of_config(const OciDevice *device, size_t i, Node *ret, Error *e
             .gid = (gid_t)device->gid.value};
         return 0;
     }
-    return error_set(
-        err, ERROR_INVALID, "linux.devices[%zu].type: unknown device type \"%s\"", i, device->type);
+    return error_set(err, ERROR_INVALID, "type: unknown device type \"%s\"", device->type);
 }
 
-static int make_configured(Rootfs *rootfs, Error *err) {
+static int make_one(const Rootfs *rootfs, const OciDevice *device, Error *err) {
+    Node node;
+    TRY(node_of_config(device, &node, err));
+    autofree char *absolute = path_join("/", device->path);
+    autofree char *clean = path_clean(absolute), *parent = path_parent(clean);
+    autoclose int dir = -1;
+    if (strcmp(clean, "/") == 0)
+        return error_set(err, ERROR_INVALID, "path: expected the path of a device");
+    if (strcmp(clean, "/dev/ptmx") == 0)
+        return 0; /* always devpts' own */
+    TRY(file_make_dirs_in(rootfs->tree, parent, 0755, &dir, err));
+    return make_node(rootfs, dir, path_name(clean), &node, err);
+}
+
+static int make_configured(const Rootfs *rootfs, Error *err) {
     const OciDevice *device = rootfs->spec->linux ? rootfs->spec->linux->devices.item : NULL;
-    for (size_t i = 0; device && i < rootfs->spec->linux->devices.n; i++) {
-        Node node;
-        TRY(node_of_config(&device[i], i, &node, err));
-        autofree char *absolute = path_join("/", device[i].path);
-        autofree char *clean = path_clean(absolute), *parent = path_parent(clean);
-        autoclose int dir = -1;
-        if (strcmp(clean, "/dev/ptmx") == 0)
-            continue; /* always devpts' own */
-        TRY(file_make_dirs_in(rootfs->tree, parent, 0755, &dir, err));
-        TRY(make_node(rootfs, dir, path_name(clean), &node, err));
-    }
+    for (size_t i = 0; device && i < rootfs->spec->linux->devices.n; i++)
+        if (make_one(rootfs, &device[i], err) < 0)
+            return error_prefix(err, "linux.devices[%zu]", i);
     return 0;
 }
 

@@ -85,11 +85,28 @@ static int mask_paths(Rootfs *rootfs, const JsonTexts *paths, Error *err) {
     return r;
 }
 
+/* The root itself is mounted over by nothing, but made read-only as root.readonly does it. */
+static bool is_root(const char *path) {
+    autofree char *clean = path_clean(path);
+    return strcmp(clean, "/") == 0;
+}
+
+static int protect_all_readonly(
+    const Rootfs *rootfs, const JsonTexts *paths, bool *ret_root, Error *err) {
+    for (size_t i = 0; i < paths->n; i++) {
+        bool root = is_root(paths->item[i]);
+        *ret_root = *ret_root || root;
+        if (!root && protect_readonly(rootfs, paths->item[i], err) < 0)
+            return error_prefix(err, "cannot make '%s' read-only", paths->item[i]);
+    }
+    return 0;
+}
+
 int rootfs_protect(Rootfs *rootfs, Error *err) {
     const OciLinux *config = rootfs->spec->linux;
-    for (size_t i = 0; config && i < config->readonly_paths.n; i++)
-        if (protect_readonly(rootfs, config->readonly_paths.item[i], err) < 0)
-            return error_prefix(err, "cannot make '%s' read-only", config->readonly_paths.item[i]);
+    bool readonly = rootfs->spec->root->readonly.value;
+    if (config)
+        TRY(protect_all_readonly(rootfs, &config->readonly_paths, &readonly, err));
     if (config)
         TRY(mask_paths(rootfs, &config->masked_paths, err));
     for (size_t i = 0; i < rootfs->readonly_later_n; i++)
@@ -97,7 +114,7 @@ int rootfs_protect(Rootfs *rootfs, Error *err) {
     if (rootfs->propagation) /* last: an unbindable tree cannot be protected */
         TRY(tree_set_propagation(
             rootfs->tree, rootfs->propagation, rootfs->propagation_recursive, err));
-    if (rootfs->spec->root->readonly.value)
+    if (readonly)
         TRY(tree_set_attributes(rootfs->tree, MOUNT_ATTR_RDONLY, 0, false, err));
     return 0;
 }

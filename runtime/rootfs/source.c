@@ -82,8 +82,11 @@ static int open_cgroups(Rootfs *rootfs, Error *err) {
 }
 
 int rootfs_open(Rootfs *rootfs, Error *err) {
+    struct stat st;
     if (tree_clone(AT_FDCWD, rootfs->path, true, &rootfs->tree, err) < 0)
         return error_prefix(err, "root.path");
+    if (fstat(rootfs->tree, &st) < 0 || !S_ISDIR(st.st_mode))
+        return error_set(err, ERROR_INVALID, "root.path: '%s' is no directory", rootfs->path);
     TRY(file_open(AT_FDCWD, rootfs->at_path ? rootfs->path : "/", O_PATH | O_DIRECTORY, 0,
         &rootfs->place, err));
     TRY(open_null(rootfs, err));

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import struct
+import subprocess
 
 import pytest
 from bundle import CONFIG, cgroupfs_only, cgroups_of
@@ -251,9 +252,11 @@ def test_bad_signal(runtime):
 def test_log_formats(runtime):
     log = runtime.directory / "text.log"
     words = [str(runtime.program), "--root", str(runtime.root), "--log", str(log), "state", "nobody"]
-    import subprocess
     assert subprocess.run(words, stderr=subprocess.DEVNULL).returncode == 1
     assert "does not exist" in log.read_text()
+    words[4] = str(runtime.directory / "absent/log")
+    result = subprocess.run(words, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1 and len(result.stderr.splitlines()) == 1 and words[4] in result.stderr
     assert runtime("state", "nobody").code == 1
     last = runtime.last_error()
     assert set(last) >= {"level", "msg", "time", "code"} and last["code"] == 5
@@ -265,6 +268,15 @@ def test_exec_takes_only_numeric_users(runtime):
         assert runtime("exec", "--user", user, name, "true").code == 255, user
     for user, ids in (("1", "1 0"), ("1:2", "1 2"), ("0", "0 0"), ("4294967294:3", "4294967294 3")):
         assert runtime.ok("exec", "-u", user, name, "sh", "-c", "echo $(id -u) $(id -g)").out.strip() == ids
+
+
+def test_empty_texts_are_options_that_were_not_given(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    empty = [f"--{option}=" for option in ("user", "cwd", "process", "console-socket", "pid-file", "apparmor", "process-label")]
+    assert runtime.ok("exec", *empty, name, "sh", "-c", "id -u; pwd").out.split() == ["0", "/"]
+    runtime.ok("update", "--memory=", "--resources=", name)
+    runtime.ok("kill", name, "")
+    runtime.wait_status(name, "running")  # init of a pid namespace has no handler for SIGTERM
 
 
 def test_exec_process_file(runtime):

@@ -183,6 +183,13 @@ def test_readonly_paths(runtime):
     assert result.out == "0\n" and result.err.count("Read-only") == 2
 
 
+@pytest.mark.parametrize("path", ["/", "/..", "//."])
+def test_the_root_may_be_a_readonly_path(runtime, path):
+    bundle = runtime.bundle().sh("touch /x && echo written; touch /dev/shm/x; echo 1 > /proc/sys/kernel/domainname || echo kept")
+    bundle.config["linux"]["readonlyPaths"].insert(0, path)
+    assert runtime.run(bundle).out == "kept\n" and not (bundle.rootfs / "x").exists()
+
+
 @pytest.mark.parametrize("word, tag", [("private", ""), ("rshared", "shared:"), ("rslave", "master:"), (None, "")])
 def test_root_propagation(runtime, word, tag):
     bundle = runtime.bundle().args(*MOUNTINFO)

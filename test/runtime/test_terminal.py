@@ -46,6 +46,16 @@ def test_exec_with_a_terminal(runtime):
     assert b"/dev/pts/0" in console.read_until(b"/dev/pts/0")
 
 
+def test_a_console_socket_needs_a_terminal(runtime):
+    name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
+    assert runtime("exec", "--console-socket", "/absent", name, "true").code == 255
+    assert "cannot use console socket" in runtime.last_error()["msg"]
+    bundle = runtime.bundle()
+    bundle.write()
+    assert runtime("create", "-b", bundle.path, "--console-socket", "/absent", runtime.new_id()).code == 1
+    assert "cannot use console socket" in runtime.last_error()["msg"]
+
+
 def test_foreground(runtime):
     bundle = terminal(runtime.bundle(), "stty size; read x; echo got $x; exit 5")
     bundle.write()

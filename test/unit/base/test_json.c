@@ -9,7 +9,8 @@
 
 typedef struct Limit {
     char *type;
-    JsonUint hard;
+    JsonUint hard, small, narrow;
+    JsonInt signed_narrow;
 } Limit;
 
 typedef struct Document {
@@ -30,6 +31,9 @@ typedef struct Document {
 static const JsonField limit_fields[] = {
     {"type", JSON_TEXT, JSON_AT(type), .flags = JSON_REQUIRED},
     {"hard", JSON_UINT, JSON_AT(hard)},
+    {"small", JSON_UINT, JSON_AT(small), .flags = JSON_16},
+    {"narrow", JSON_UINT, JSON_AT(narrow), .flags = JSON_32},
+    {"signed", JSON_INT, JSON_AT(signed_narrow), .flags = JSON_32},
     {},
 };
 static const JsonType limit_type = {sizeof(T), limit_fields};
@@ -79,6 +83,19 @@ static void one_table_decodes_and_encodes(void **state) {
     json_done(&document_type, &document);
 }
 
+static void numbers_of_fewer_bits_have_all_of_them(void **state) {
+    Document document;
+    Error err = {};
+    assert_int_equal(decode("{\"limit\":{\"type\":\"\",\"small\":65535,\"narrow\":4294967295,"
+                            "\"signed\":-2147483648}}",
+                         &document, &err),
+        0);
+    assert_true(document.limit->small.value == UINT16_MAX);
+    assert_true(document.limit->narrow.value == UINT32_MAX);
+    assert_true(document.limit->signed_narrow.value == INT32_MIN);
+    json_done(&document_type, &document);
+}
+
 static void wrong_types_name_the_fields_path(void **state) {
     static const struct {
         const char *text, *message;
@@ -99,6 +116,10 @@ static void wrong_types_name_the_fields_path(void **state) {
         {"{\"labels\":{\"a\":1}}", "labels.a: expected a string"},
         {"{\"mounts\":{\"/x\":3}}", "mounts./x: expected an object"},
         {"{\"limit\":{\"type\":null}}", "limit.type: expected a value"},
+        {"{\"limit\":{\"small\":65536}}", "limit.small: expected a number up to 65535"},
+        {"{\"limit\":{\"narrow\":4294967296}}", "limit.narrow: expected a number up to 4294967295"},
+        {"{\"limit\":{\"signed\":2147483648}}", "limit.signed: expected an integer in range"},
+        {"{\"limit\":{\"signed\":-2147483649}}", "limit.signed: expected an integer in range"},
     };
     for (size_t i = 0; i < array_size(rows); i++) {
         Document document;
@@ -265,6 +286,7 @@ static void documents_can_be_filled_by_hand(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(one_table_decodes_and_encodes),
+        TEST(numbers_of_fewer_bits_have_all_of_them),
         TEST(wrong_types_name_the_fields_path),
         TEST(unknown_fields_and_null_are_harmless),
         TEST(letter_case_makes_no_difference),

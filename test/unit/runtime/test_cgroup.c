@@ -101,6 +101,9 @@ static void device_rules_in_the_kernels_words(void **state) {
     rule.minor.value = -1;
     assert_int_equal(limits_format_device(&rule, text, &err), 0);
     assert_string_equal(text, "c 1:* r");
+    rule.minor.value = -5; /* not a wildcard by accident */
+    assert_int_equal(limits_format_device(&rule, text, &err), ERROR_INVALID);
+    rule.minor.value = -1;
     rule.access = (char[]){"mxr"};
     assert_int_equal(limits_format_device(&rule, text, &err), 0);
     assert_string_equal(text, "c 1:* rm");
