@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -22,8 +23,8 @@
 #define T Globals
 static const Option global_options[] = {
     {0, "debug", OPTION_FLAG, offsetof(T, debug), NULL, "enable debug logging"},
-    {0, "log", OPTION_TEXT, offsetof(T, log), "file",
-        "write the log to a file instead of standard error"},
+    {0, "log", OPTION_TEXT, offsetof(T, log), "[file:]path",
+        "log to a file, to journald:NAME or to syslog:NAME, as well as to standard error"},
     {0, "log-format", OPTION_TEXT, offsetof(T, log_format), "format", "text (the default) or json"},
     {0, "log-level", OPTION_TEXT, offsetof(T, log_level), "level",
         "error, warning, info (the default) or debug"},
@@ -98,21 +99,44 @@ static int choose_manager(Globals *globals, Error *err) {
     return 0;
 }
 
+/* crun's BACKEND:SPECIFIER; whatever begins with no backend's name is a file. */
+static int open_log(
+    const char *log, LogFormat *format, const char **program, int *ret, Error *err) {
+    static const struct {
+        const char *prefix, *socket;
+        LogFormat format;
+    } daemons[] = {
+        {"journald:", "/run/systemd/journal/socket", LOG_FORMAT_JOURNAL},
+        {"syslog:", "/dev/log", LOG_FORMAT_SYSLOG},
+    };
+    for (size_t i = 0; i < array_size(daemons); i++) {
+        if (!text_starts(log, daemons[i].prefix))
+            continue;
+        const char *name = log + strlen(daemons[i].prefix);
+        *format = daemons[i].format;
+        *program = *name ? name : *program;
+        return fd_connect_datagram(daemons[i].socket, ret, err);
+    }
+    log += text_starts(log, "file:") ? strlen("file:") : 0;
+    return file_open(AT_FDCWD, log, O_WRONLY | O_CREAT | O_APPEND, 0644, ret, err);
+}
+
 static int configure_log(Globals *globals, Error *err) {
     int fd = STDERR_FILENO;
+    const char *program = command_program;
+    LogFormat format = logs_json(globals) ? LOG_FORMAT_JSON : LOG_FORMAT_FIELDS;
     LogLevel level;
     TRY(parse_level(globals, &level, err));
     if (!text_is_empty(globals->log_format) && !logs_json(globals) &&
         !text_equal(globals->log_format, "text"))
         return error_set(err, ERROR_INVALID, "invalid log-format: \"%s\"", globals->log_format);
     if (!text_is_empty(globals->log))
-        TRY(file_open(AT_FDCWD, globals->log, O_WRONLY | O_CREAT | O_APPEND, 0644, &fd, err));
+        TRY(open_log(globals->log, &format, &program, &fd, err));
     else if (level ==
              LOG_LEVEL_DEBUG) /* init logs, too, when its standard error is the container's */
         fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
     globals->logs_to_file = !text_is_empty(globals->log);
-    log_configure(
-        command_program, fd, logs_json(globals) ? LOG_FORMAT_JSON : LOG_FORMAT_FIELDS, level);
+    log_configure(program, fd, format, level);
     return 0;
 }
 

@@ -209,15 +209,23 @@ static int socket_address(const char *path, struct sockaddr_un *ret, int *ret_pa
     return 0;
 }
 
-int fd_connect(const char *path, int *ret_fd, Error *err) {
+static int connect_socket(const char *path, int type, int *ret_fd, Error *err) {
     struct sockaddr_un address;
     autoclose int parent = -1;
     TRY(socket_address(path, &address, &parent, err));
-    autoclose int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    autoclose int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         return error_set_errno(err, errno, "cannot connect to '%s'", path);
     *ret_fd = take_fd(&fd);
     return 0;
+}
+
+int fd_connect(const char *path, int *ret_fd, Error *err) {
+    return connect_socket(path, SOCK_STREAM, ret_fd, err);
+}
+
+int fd_connect_datagram(const char *path, int *ret_fd, Error *err) {
+    return connect_socket(path, SOCK_DGRAM, ret_fd, err);
 }
 
 int fd_listen(const char *path, mode_t mode, int backlog, int *ret_fd, Error *err) {

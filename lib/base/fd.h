@@ -46,7 +46,9 @@ pid_t fd_peer_pid(int socket);
 #define FD_PATH_SIZE 32
 const char *fd_path(int fd, char buffer[FD_PATH_SIZE]);
 
-/* Unix stream sockets by path name; a path too long for sun_path is reached through its parent's
- * descriptor. fd_listen makes the socket with `mode` without a window in which it is wider. */
+/* Unix sockets by path name, of streams but where it says datagrams; a path too long for sun_path
+ * is reached through its parent's descriptor. fd_listen makes the socket with `mode` without a
+ * window in which it is wider. */
 int fd_connect(const char *path, int *ret_fd, Error *err);
+int fd_connect_datagram(const char *path, int *ret_fd, Error *err);
 int fd_listen(const char *path, mode_t mode, int backlog, int *ret_fd, Error *err);

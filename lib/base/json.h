@@ -38,8 +38,8 @@ typedef enum JsonFlags {
     JSON_REQUIRED = 1 << 0, /* decoding without it is ERROR_INVALID */
     JSON_ALWAYS = 1 << 1,   /* encode absent as "", false, 0, [], {} */
     JSON_NULL = 1 << 2,     /* encode absent as null */
-    JSON_16 = 1 << 3,       /* of numbers: decoding one that has no room in 16 bits, or in 32, */
-    JSON_32 = 1 << 4,       /* is ERROR_INVALID; what is cast later must have one of them */
+    JSON_16 = 1 << 3,       /* decoding a number beyond 16 bits is ERROR_INVALID */
+    JSON_32 = 1 << 4,       /* or beyond 32: one of these is for every number that is cast */
 } JsonFlags;
 
 typedef struct JsonBool {
@@ -101,10 +101,8 @@ int json_decode(const JsonType *type, const char *text, size_t length, void *ret
 
 /* The keys of an object, for documents in which an unknown one is a mistake. */
 int json_keys(const char *text, size_t length, JsonTexts *ret, Error *err);
-
 /* New string. indent: spaces per level, 0 for compact. */
 char *json_encode(const JsonType *type, const void *value, unsigned indent);
-
 /* Clears all type->size bytes: what is owned besides the fields is to be freed before. */
 void json_done(const JsonType *type, void *value);
 

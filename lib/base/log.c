@@ -9,6 +9,10 @@
 #include "base/text.h"
 #include "base/time.h"
 
+enum {
+    SYSLOG_DAEMON = 3 << 3 /* LOG_DAEMON of syslog(3) */
+};
+
 static struct {
     const char *program;
     int fd;
@@ -61,6 +65,14 @@ static void emit(LogLevel level, const char *message, const Error *err) {
             &line, "time=\"%s\" level=%s msg=", time_format(time_now(), when), levels[level].name);
         json_append_string(&line, message, strlen(message));
         text_append(&line, "\n");
+        break;
+    case LOG_FORMAT_JOURNAL:
+        text_append_format(&line, "PRIORITY=%d\nSYSLOG_IDENTIFIER=%s\nMESSAGE=%s\n",
+            levels[level].priority, config.program, message);
+        break;
+    case LOG_FORMAT_SYSLOG:
+        text_append_format(
+            &line, "<%d>%s: %s", SYSLOG_DAEMON | levels[level].priority, config.program, message);
         break;
     case LOG_FORMAT_TEXT:
         text_append_format(&line, "%s: %s%s\n", config.program,

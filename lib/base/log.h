@@ -17,9 +17,12 @@ typedef enum LogFormat {
     LOG_FORMAT_SYSTEMD, /* "<n>" priority prefix, sd-daemon(3) */
     LOG_FORMAT_FIELDS,  /* time="…" level=… msg="…", as runc */
     LOG_FORMAT_JSON,    /* {"level":…,"msg":…,"time":…}, as runc */
+    LOG_FORMAT_JOURNAL, /* a datagram for systemd-journald: its native protocol */
+    LOG_FORMAT_SYSLOG,  /* a datagram for /dev/log: "<n>program: message" */
 } LogFormat;
 
-/* fd is borrowed. program is the text format's prefix. Before the first call: stderr, text, info.
+/* fd is borrowed. program is the prefix of a text, and the
+ * identifier of journal and syslog. Before the first call: stderr, text, info.
  */
 void log_configure(const char *program, int fd, LogFormat format, LogLevel level);
 bool log_is_wanted(LogLevel level);

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "runtime/command/command.h"
+#include "runtime/command/every.h"
 #include "runtime/container/launch.h"
 
 typedef struct DeleteOptions {
-    bool force;
+    bool force, regex;
 } DeleteOptions;
 
 #define T DeleteOptions
 static const Option options[] = {
     {'f', "force", OPTION_FLAG, offsetof(T, force), NULL, "kill it first if it still runs"},
+    {'r', "regex", OPTION_FLAG, offsetof(T, regex), NULL,
+        "ID is a regular expression: every container that it matches"},
     {},
 };
 #undef T
@@ -39,20 +41,26 @@ static int delete_remains(Container *container, bool force, Error *err) {
     return force ? 0 : err->code;
 }
 
-static int run(const Globals *globals, int argc, char **argv, Error *err) {
+static int delete_one(const Globals *globals, const char *id, void *argument, Error *err) {
+    const DeleteOptions *parsed = argument;
     autodone(Container) container = {.dir = -1};
+    int r = container_load(&container, globals->root, id, err);
+    if (r == ERROR_NOT_FOUND && parsed->force)
+        return 0;
+    if (r == ERROR_CORRUPT)
+        return delete_remains(&container, parsed->force, err);
+    TRY(r);
+    return delete_loaded(&container, parsed->force, err);
+}
+
+static int run(const Globals *globals, int argc, char **argv, Error *err) {
     DeleteOptions parsed = {};
     int first;
     int r = command_parse(&command_delete, argc, argv, 1, 1, &parsed, &first, err);
     if (r)
         return r < 0 ? r : 0;
-    r = container_load(&container, globals->root, argv[first], err);
-    if (r == ERROR_NOT_FOUND && parsed.force)
-        return 0;
-    if (r == ERROR_CORRUPT)
-        return delete_remains(&container, parsed.force, err);
-    TRY(r);
-    return delete_loaded(&container, parsed.force, err);
+    return parsed.regex ? every_container(globals, argv[first], delete_one, &parsed, err)
+                        : delete_one(globals, argv[first], &parsed, err);
 }
 
 const Command command_delete = {

@@ -6,17 +6,20 @@
 #include <unistd.h>
 
 #include "base/process.h"
-#include "runtime/command/command.h"
+#include "runtime/command/every.h"
 #include "runtime/container/launch.h"
 
 typedef struct KillOptions {
-    bool all;
+    bool all, regex;
+    int signal;
 } KillOptions;
 
 #define T KillOptions
 static const Option options[] = {
     {'a', "all", OPTION_FLAG, offsetof(T, all), NULL,
         "send the signal to every process of the container"},
+    {'r', "regex", OPTION_FLAG, offsetof(T, regex), NULL,
+        "ID is a regular expression: every container that it matches"},
     {},
 };
 #undef T
@@ -48,20 +51,30 @@ static bool has_processes(const Container *container) {
     return !empty || container_is_alive(container);
 }
 
-static int send_signal(const Subject *subject, Error *err) {
-    const Container *container = subject->container;
-    const KillOptions *parsed = subject->options;
-    int number;
-    TRY(parse_signal(text_is_empty(*subject->words) ? "SIGTERM" : *subject->words, &number, err));
-    bool shared = !container->record.own_pid_namespace.value && number == SIGKILL;
+static int send_signal(const Globals *globals, const char *id, void *argument, Error *err) {
+    const KillOptions *parsed = argument;
+    autodone(Container) container = {.dir = -1};
+    TRY(container_load(&container, globals->root, id, err));
+    bool shared = !container.record.own_pid_namespace.value && parsed->signal == SIGKILL;
     if (parsed->all || shared)
-        return parsed->all || has_processes(container)
-                   ? container_signal_all(container, number, err)
+        return parsed->all || has_processes(&container)
+                   ? container_signal_all(&container, parsed->signal, err)
                    : error_set(err, ERROR_STATE, "container not running");
-    TRY(kill_init(container, number, err));
-    return number == SIGKILL ? container_thaw(container, err) : 0;
+    TRY(kill_init(&container, parsed->signal, err));
+    return parsed->signal == SIGKILL ? container_thaw(&container, err) : 0;
+}
+
+static int run(const Globals *globals, int argc, char **argv, Error *err) {
+    KillOptions parsed = {};
+    int first;
+    int r = command_parse(&command_kill, argc, argv, 1, 2, &parsed, &first, err);
+    if (r)
+        return r < 0 ? r : 0;
+    const char *word = argc - first > 1 ? argv[first + 1] : NULL;
+    TRY(parse_signal(text_is_empty(word) ? "SIGTERM" : word, &parsed.signal, err));
+    return parsed.regex ? every_container(globals, argv[first], send_signal, &parsed, err)
+                        : send_signal(globals, argv[first], &parsed, err);
 }
 
 const Command command_kill = {"kill", "ID [SIGNAL]",
-    "send a signal (default SIGTERM) to the container's first process", NULL, options,
-    .act = send_signal, .options_size = sizeof(KillOptions), .more_words = 1};
+    "send a signal (default SIGTERM) to the container's first process", run, options};

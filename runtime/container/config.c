@@ -207,7 +207,24 @@ static int check_all_hooks(const OciHooks *hooks, Error *err) {
     return check_hooks(&hooks->poststop, "poststop", err);
 }
 
+/* What crun would do for these, a container that runs without it must not seem to have. */
+static int check_annotations(const JsonMap *annotations, Error *err) {
+    static const struct {
+        const char *key, *reason;
+    } rows[] = {
+        {"run.oci.handler", "virtual machines and WebAssembly are for other runtimes"},
+        {"run.oci.seccomp.plugins", "a static program loads no libraries"},
+        {"run.oci.systemd.force_cgroup_v1", "cgroup v1 is mounted for nobody"},
+    };
+    for (size_t i = 0; i < array_size(rows); i++)
+        if (!text_is_empty(json_map_find(annotations, rows[i].key)))
+            return error_set(err, ERROR_UNSUPPORTED, "annotation %s is not supported: %s",
+                rows[i].key, rows[i].reason);
+    return 0;
+}
+
 int config_check(const OciSpec *spec, Error *err) {
+    TRY(check_annotations(&spec->annotations, err));
     if (!text_starts(spec->oci_version, "1."))
         return invalid(err, "ociVersion", "1.x");
     if (!spec->root || text_is_empty(spec->root->path))

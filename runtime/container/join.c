@@ -75,7 +75,7 @@ static int prepare(Join *join, const Container *container, const OciSpec *spec,
     int pair[2];
     TRY(open_console(process, options, &init->console_socket, err));
     capabilities_parse(process->capabilities, &init->capabilities);
-    TRY(seccomp_compile(spec->linux->seccomp, container->root, &join->seccomp, err));
+    TRY(seccomp_of_spec(spec, container->root, &join->seccomp, err));
     if (join->seccomp.notifies)
         TRY(seccomp_connect_agent(spec->linux->seccomp, &join->agent_socket, err));
     TRY(pidfd_connect(options->pidfd_socket, &join->pidfd_socket, err));

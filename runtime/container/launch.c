@@ -160,7 +160,7 @@ static int prepare(Launch *launch, Plan *plan, Error *err) {
     plan->init.cgroup = &plan->cgroup;
     TRY(namespaces_init(&plan->namespaces, spec->linux, err));
     capabilities_parse(spec->process->capabilities, &plan->init.capabilities);
-    TRY(seccomp_compile(spec->linux->seccomp, launch->container.root, &plan->seccomp, err));
+    TRY(seccomp_of_spec(spec, launch->container.root, &plan->seccomp, err));
     TRY(open_agent(spec, plan, err));
     TRY(open_hook_output(spec, &plan->init.hook_output, err));
     const char *receiver = plan->options->pidfd_socket;

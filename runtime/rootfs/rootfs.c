@@ -36,11 +36,19 @@ static void parse_places(const Rootfs *rootfs, RootfsMount *mount) {
 }
 
 /* SELinux labels what a new file system holds. Where it is off the kernel knows no such option. */
-static char *parse_label(const OciLinux *config) {
-    bool wanted = config && !text_is_empty(config->mount_label);
-    return wanted && file_exists(AT_FDCWD, "/sys/fs/selinux/enforce")
-               ? text_format("context=%s", config->mount_label)
-               : NULL;
+static int parse_label(const OciSpec *spec, char **ret, Error *err) {
+    static const char *const types[] = {"context", "fscontext", "defcontext", "rootcontext"};
+    const char *type = json_map_find(&spec->annotations, "run.oci.mount_context_type");
+    size_t i = 0;
+    while (type && i < array_size(types) && strcmp(type, types[i]) != 0)
+        i++;
+    if (i == array_size(types))
+        return error_set(
+            err, ERROR_INVALID, "annotation run.oci.mount_context_type: unknown word \"%s\"", type);
+    if (spec->linux && !text_is_empty(spec->linux->mount_label) &&
+        file_exists(AT_FDCWD, "/sys/fs/selinux/enforce"))
+        *ret = text_format("%s=%s", types[i], spec->linux->mount_label);
+    return 0;
 }
 
 /* As the reference runtime: kernel file systems have labels of their own. */
@@ -118,13 +126,13 @@ int rootfs_init(Rootfs *rootfs, const OciSpec *spec, const Namespaces *namespace
         .namespaces = namespaces,
         .bundle = bundle,
         .path = path_is_absolute(path) ? text_copy(path) : path_join(bundle, path),
-        .context = parse_label(spec->linux),
         .at_path = at_path,
         .tree = -1,
         .null = -1,
         .place = -1};
     rootfs->user_namespace = (namespaces->create | namespaces->join) & CLONE_NEWUSER;
     rootfs->opener = choose_opener(rootfs);
+    TRY(parse_label(spec, &rootfs->context, err));
     TRY(parse_propagation(rootfs, spec->linux, err));
     TRY(parse_mounts(rootfs, err));
     cgroup_mounts_choose(rootfs, cgroup);

@@ -62,7 +62,7 @@ typedef struct Rootfs {
     const char *bundle;
     RootfsOpener opener;
     char *path;    /* on the host */
-    char *context; /* "context=…" for new file systems (linux.mountLabel); NULL: none */
+    char *context; /* "context=…" or so for new file systems (linux.mountLabel); NULL: none */
     int tree;      /* detached, then the container's root */
     int null;      /* detached clone of the host's /dev/null, checked to be one */
     int place;     /* what the tree is mounted on before the pivot */

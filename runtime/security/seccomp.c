@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/base64.h"
 #include "base/cleanup.h"
 #include "base/fd.h"
 #include "base/log.h"
@@ -20,6 +21,8 @@
 #include "runtime/security/seccomp_cache.h"
 #include "runtime/security/seccomp_unknown.h"
 #include "version.h"
+
+#define BPF_DATA "run.oci.seccomp_bpf_data"
 
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -321,6 +324,23 @@ int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Er
     if (r >= 0)
         seccomp_cache_save(root, key, ret);
     return r;
+}
+
+static int decode_program(const char *base64, Seccomp *ret, Error *err) {
+    autodone(Text) bytes = {};
+    bool decoded = base64_decode(base64, strlen(base64), &bytes);
+    size_t n = bytes.length / sizeof *ret->program;
+    if (!decoded || !n || n > BPF_MAXINSNS || bytes.length % sizeof *ret->program)
+        return error_set(err, ERROR_INVALID,
+            "annotation " BPF_DATA ": expected a seccomp filter for the kernel, in base64");
+    *ret = (Seccomp){.program = memory_copy(bytes.data, bytes.length), .length = (uint16_t)n};
+    return 0;
+}
+
+int seccomp_of_spec(const OciSpec *spec, const char *root, Seccomp *ret, Error *err) {
+    const char *data = json_map_find(&spec->annotations, BPF_DATA);
+    return data ? decode_program(data, ret, err)
+                : seccomp_compile(spec->linux->seccomp, root, ret, err);
 }
 
 int seccomp_install(const Seccomp *seccomp, int *ret_listener, Error *err) {

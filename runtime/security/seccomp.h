@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "oci/runtime_seccomp.h"
+#include "oci/runtime.h"
 
 struct sock_filter;
 
@@ -19,6 +19,10 @@ typedef struct Seccomp {
 
 /* root: the runtime's directory, which keeps what was compiled. config NULL: no filter. */
 int seccomp_compile(const OciSeccomp *config, const char *root, Seccomp *ret, Error *err);
+
+/* What linux.seccomp says; or, instead of it, a filter that somebody else has compiled, in base64
+ * (crun's annotation run.oci.seccomp_bpf_data). */
+int seccomp_of_spec(const OciSpec *spec, const char *root, Seccomp *ret, Error *err);
 
 /* ERROR_INVALID names the first system call that libseccomp does not know; a filter is compiled
  * without it. */

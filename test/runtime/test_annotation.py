@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """crun's annotations and mount options that engines and their users rely on."""
 
+import base64
+import errno
 import os
 import socket
+import struct
 import subprocess
 
 import pytest
@@ -47,6 +50,42 @@ def test_unknown_system_call_may_be_an_error(runtime):
     annotated(bundle, seccomp_fail_unknown_syscall="1")
     assert runtime.run(bundle).code == 1
     assert runtime.last_error()["msg"] == 'linux.seccomp.syscalls[0].names[1]: unknown system call "frobnicate"'
+
+
+@pytest.mark.parametrize("key, value, words", [
+    ("run.oci.handler", "krun", "not supported"), ("run.oci.seccomp.plugins", "/lib/x.so", "not supported"),
+    ("run.oci.systemd.force_cgroup_v1", "/sys/fs/cgroup", "not supported"),
+    ("run.oci.mount_context_type", "nosuch", 'unknown word "nosuch"'),
+    ("run.oci.seccomp_bpf_data", "AAA", "expected a seccomp filter"), ("run.oci.seccomp_bpf_data", "AAAAAAA=", "expected a seccomp filter"),
+    ("run.oci.seccomp_bpf_data", "", "expected a seccomp filter"), ("run.oci.seccomp_bpf_data", base64.b64encode(bytes(8 * 4097)).decode(), "expected")])
+def test_what_is_not_done_is_refused(runtime, key, value, words):
+    bundle = runtime.bundle()
+    bundle.config["annotations"] = {key: value}
+    assert runtime.run(bundle).code == 1
+    assert f"annotation {key}" in runtime.last_error()["msg"] and words in runtime.last_error()["msg"]
+
+
+@pytest.mark.parametrize("word", ["context", "fscontext", "defcontext", "rootcontext"])
+def test_types_of_mount_contexts(runtime, word):
+    bundle = runtime.bundle()
+    bundle.config["annotations"] = {"run.oci.mount_context_type": word}
+    bundle.config["linux"]["mountLabel"] = "system_u:object_r:container_file_t:s0"
+    assert runtime.run(bundle).code == 0 or os.path.exists("/sys/fs/selinux/enforce")
+
+
+def test_compiled_seccomp_filter(runtime):
+    """mkdir(2) and mkdirat(2) are EXDEV, everything else is allowed; linux.seccomp is not looked at."""
+    calls = {"x86_64": (83, 258), "aarch64": (34, 34)}[os.uname().machine]
+    program = [(0x20, 0, 0, 0), *((0x15, len(calls) - i, 0, nr) for i, nr in enumerate(calls)), (0x06, 0, 0, 0x7FFF0000),
+               (0x06, 0, 0, 0x00050000 | errno.EXDEV)]
+    bundle = runtime.bundle().sh("mkdir /x; touch /y && echo fine")
+    raw = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    bundle.config["annotations"] = {"run.oci.seccomp_bpf_data": base64.b64encode(raw).decode()}
+    bundle.config["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_NOSUCH"}
+    result = runtime.run(bundle)
+    assert result.out == "fine\n" and os.strerror(errno.EXDEV) in result.err, result
+    name = runtime.start(bundle.sh("sleep 100"))
+    assert os.strerror(errno.EXDEV) in runtime("exec", name, "mkdir", "/x").err
 
 
 def test_pidfd_receiver(runtime):

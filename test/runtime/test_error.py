@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import shutil
+import socket
 import struct
 import subprocess
 
@@ -260,6 +261,34 @@ def test_log_formats(runtime):
     assert runtime("state", "nobody").code == 1
     last = runtime.last_error()
     assert set(last) >= {"level", "msg", "time", "code"} and last["code"] == 5
+
+
+def test_log_of_the_journal(runtime):
+    directory = "/run/systemd/journal"
+    if os.path.lexists(f"{directory}/socket"):
+        pytest.skip("this machine has its own journald")
+    words = [str(runtime.program), "--root", str(runtime.root), "--log", "journald:me", "state", "nobody"]
+    made = [path for path in (directory, os.path.dirname(directory)) if not os.path.exists(path)]
+    os.makedirs(directory, exist_ok=True)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as daemon:
+            daemon.bind(f"{directory}/socket")
+            result = subprocess.run(words, stderr=subprocess.PIPE, text=True)
+            assert result.returncode == 1 and result.stderr == "container does not exist: 'nobody'\n"
+            assert daemon.recv(4096) == b"PRIORITY=3\nSYSLOG_IDENTIFIER=me\nMESSAGE=container does not exist: 'nobody'\n"
+    finally:
+        os.unlink(f"{directory}/socket")
+        for path in made:
+            os.rmdir(path)
+    result = subprocess.run(words, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1 and result.stderr.count("\n") == 1 and "cannot connect to" in result.stderr
+
+
+def test_log_of_a_file_by_its_backend(runtime):
+    log = runtime.directory / "by-backend.log"
+    assert subprocess.run([str(runtime.program), "--log", f"file:{log}", "--root", str(runtime.root), "state", "nobody"],
+                          stderr=subprocess.DEVNULL).returncode == 1
+    assert "does not exist" in log.read_text()
 
 
 def test_exec_takes_only_numeric_users(runtime):

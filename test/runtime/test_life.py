@@ -50,6 +50,23 @@ def test_signal_names_and_numbers(runtime):
         runtime.wait_status(name, "stopped")
 
 
+def test_regular_expressions_name_containers(runtime):
+    """As crun: kill --regex and delete --regex."""
+    names = [runtime.start(runtime.bundle().args("/bin/sleep", "100")) for _ in range(3)]
+    runtime.ok("kill", "--regex", f"^({names[0]}|{names[1]})$", "KILL")
+    for name in names[:2]:
+        runtime.wait_status(name, "stopped")
+    assert runtime.state(names[2])["status"] == "running"
+    assert runtime("delete", "--regex", "^tt").code == 1  # the last one runs; the others go
+    assert runtime.last_error()["msg"].startswith(f"container {names[2]}: cannot delete container")
+    assert runtime.left() == [names[2]]
+    runtime.ok("delete", "-f", "-r", "^tt")
+    assert runtime.left() == []
+    runtime.ok("delete", "-r", "nobody")
+    assert runtime("kill", "-r", "(", "KILL").code == 1
+    assert "invalid regular expression '('" in runtime.last_error()["msg"]
+
+
 def test_running_container_is_not_deleted_without_force(runtime):
     name = runtime.start(runtime.bundle().args("/bin/sleep", "100"))
     assert runtime("delete", name).code == 1

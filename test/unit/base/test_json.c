@@ -116,10 +116,14 @@ static void wrong_types_name_the_fields_path(void **state) {
         {"{\"labels\":{\"a\":1}}", "labels.a: expected a string"},
         {"{\"mounts\":{\"/x\":3}}", "mounts./x: expected an object"},
         {"{\"limit\":{\"type\":null}}", "limit.type: expected a value"},
-        {"{\"limit\":{\"small\":65536}}", "limit.small: expected a number up to 65535"},
-        {"{\"limit\":{\"narrow\":4294967296}}", "limit.narrow: expected a number up to 4294967295"},
-        {"{\"limit\":{\"signed\":2147483648}}", "limit.signed: expected an integer in range"},
-        {"{\"limit\":{\"signed\":-2147483649}}", "limit.signed: expected an integer in range"},
+        {"{\"limit\":{\"type\":\"\",\"small\":65536}}",
+            "limit.small: expected a number up to 65535"},
+        {"{\"limit\":{\"type\":\"\",\"narrow\":4294967296}}",
+            "limit.narrow: expected a number up to 4294967295"},
+        {"{\"limit\":{\"type\":\"\",\"signed\":2147483648}}",
+            "limit.signed: expected an integer in range"},
+        {"{\"limit\":{\"type\":\"\",\"signed\":-2147483649}}",
+            "limit.signed: expected an integer in range"},
     };
     for (size_t i = 0; i < array_size(rows); i++) {
         Document document;

@@ -52,11 +52,20 @@ static void fields_are_what_tools_know_from_other_runtimes(void **state) {
     assert_true(text_ends(line, "Z\" level=error msg=\"no \\\"such\\\" thing\"\n"));
 }
 
+static void daemons_get_datagrams(void **state) {
+    char line[1024];
+    logged(LOG_FORMAT_JOURNAL, line, sizeof line);
+    assert_string_equal(line, "PRIORITY=3\nSYSLOG_IDENTIFIER=tared\nMESSAGE=no \"such\" thing\n");
+    logged(LOG_FORMAT_SYSLOG, line, sizeof line);
+    assert_string_equal(line, "<27>tared: no \"such\" thing");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(json_carries_code_and_reason),
         TEST(systemd_reads_the_priority),
         TEST(fields_are_what_tools_know_from_other_runtimes),
+        TEST(daemons_get_datagrams),
         TEST(people_read_the_program_and_the_words),
     };
     return RUN(tests);
