@@ -123,6 +123,14 @@ void progress_finish(Progress *progress) {
     fflush(progress->out);
 }
 
+void progress_warn(Progress *progress, char *const *warnings, size_t n) {
+    progress_finish(progress);
+    for (size_t i = 0; i < n; i++) {
+        text_make_printable(warnings[i]);
+        fprintf(stderr, "WARNING: %s\n", warnings[i]);
+    }
+}
+
 void progress_free(Progress *progress) {
     if (!progress)
         return;

@@ -21,5 +21,8 @@ void progress_update(Progress *progress, const char *layer, const char *status, 
 
 /* Draws what the rate limit held back. Lines printed after this stand below. */
 void progress_finish(Progress *progress);
+
+/* What the registry wants its users to know, on standard error, after the lines. */
+void progress_warn(Progress *progress, char *const *warnings, size_t n);
 void progress_free(Progress *progress);
 CLEANUP_DEFINE(Progress, progress_free)

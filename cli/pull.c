@@ -40,7 +40,7 @@ static void show_done(const PullOptions *options, const Tare__V1__PullProgress *
 static void show(
     const PullOptions *options, Progress *progress, const Tare__V1__PullProgress *message) {
     if (message->phase == PHASE(DONE)) {
-        progress_finish(progress);
+        progress_warn(progress, message->warnings, message->n_warnings);
         show_done(options, message);
         return;
     }

@@ -65,6 +65,8 @@ static int relay(ClientStream *stream, bool quiet, Error *err) {
             progress_finish(progress);
             return received;
         }
+        if (message->phase == PHASE(DONE))
+            progress_warn(progress, message->warnings, message->n_warnings);
         if (quiet)
             continue;
         show(progress, message);

@@ -99,8 +99,11 @@ static int report_resolved(Pull *pull) {
 
 static void report_done(Pull *pull, bool newer) {
     autofree char *familiar = reference_familiar(&pull->reference);
+    autodone(JsonTexts) warnings = {};
+    registry_warnings(pull->registry, &warnings);
     ImageProgress report = {
         .phase = IMAGE_DONE,
+        .warnings = &warnings,
         .reference = pull->canonical,
         .familiar = familiar,
         .digest = pull->target,

@@ -22,13 +22,14 @@ typedef enum ImagePhase {
 
 typedef struct ImageProgress {
     ImagePhase phase;
-    char layer[13];         /* 12 hex digits of the layer's digest; "" for the image */
-    int64_t current, total; /* bytes */
-    const char *reference;  /* RESOLVED, DONE: canonical, "docker.io/library/busybox:latest" */
-    const char *tag, *path; /* RESOLVED: "latest" or "sha256:…"; "library/busybox" */
-    const char *familiar;   /* RESOLVED, DONE: "busybox:latest" */
-    const char *digest;     /* DONE */
-    bool newer;             /* DONE */
+    char layer[13];            /* 12 hex digits of the layer's digest; "" for the image */
+    int64_t current, total;    /* bytes */
+    const char *reference;     /* RESOLVED, DONE: canonical, "docker.io/library/busybox:latest" */
+    const char *tag, *path;    /* RESOLVED: "latest" or "sha256:…"; "library/busybox" */
+    const char *familiar;      /* RESOLVED, DONE: "busybox:latest" */
+    const char *digest;        /* DONE */
+    bool newer;                /* DONE */
+    const JsonTexts *warnings; /* DONE: the registry's; NULL: none */
 } ImageProgress;
 
 /* One call at a time per pull, from the pull's threads. A negative result cancels the pull. */

@@ -204,12 +204,15 @@ static int push_tag(Push *push, const Tagged *tagged, Error *err) {
         .listener = relay,
         .user = push,
     };
-    PushProgress done = {.phase = PUSH_DONE, .tag = tagged->tag, .digest = digest};
+    autodone(JsonTexts) warnings = {};
+    PushProgress done = {
+        .phase = PUSH_DONE, .tag = tagged->tag, .digest = digest, .warnings = &warnings};
     TRY(choose(push, tagged, digest, err));
     TRY(send_tree(&send, digest, NULL, tagged->tag, &done.total, err));
     TRY(note(push, tagged, digest, err));
     autofree char *name = text_format("%s:%s", push->repository, tagged->tag);
     image_event(push->images, "push", tagged->id, name);
+    registry_warnings(push->registry, &warnings);
     return tell(push, &done, err);
 }
 

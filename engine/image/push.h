@@ -20,12 +20,13 @@ typedef enum PushPhase {
 
 typedef struct PushProgress {
     PushPhase phase;
-    const char *blob, *kind; /* digest; "layer", "config", "manifest", "index" */
-    int64_t current, total;  /* bytes; DONE: the manifest's */
-    const char *repository;  /* REPOSITORY: "docker.io/library/busybox" */
-    const char *from;        /* MOUNTED: the other repository; PARTIAL: the index */
-    const char *tag;         /* DONE */
-    const char *digest;      /* DONE, PARTIAL */
+    const char *blob, *kind;   /* digest; "layer", "config", "manifest", "index" */
+    int64_t current, total;    /* bytes; DONE: the manifest's */
+    const char *repository;    /* REPOSITORY: "docker.io/library/busybox" */
+    const char *from;          /* MOUNTED: the other repository; PARTIAL: the index */
+    const char *tag;           /* DONE */
+    const char *digest;        /* DONE, PARTIAL */
+    const JsonTexts *warnings; /* DONE: the registry's; NULL: none */
 } PushProgress;
 
 /* One call at a time, from the push's threads. A negative result cancels the push. */

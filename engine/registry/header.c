@@ -6,7 +6,9 @@
 #include <strings.h>
 
 enum {
-    CHALLENGES_MAX = 8
+    CHALLENGES_MAX = 8,
+    WARNINGS_MAX = 8,
+    WARNING_MAX = 512 /* bytes; distribution-spec, "Warnings", lets a registry send no more */
 };
 
 static char *header_value(const char *line, size_t n, const char *name) {
@@ -54,6 +56,26 @@ static int64_t stored_bytes(const char *range) {
     return last > 0 ? last + 1 : 0;
 }
 
+/* 299 - "text", with a backslash before a quote or a backslash; other warnings are for caches
+ * (RFC 7234, 5.5). */
+static void keep_warning(JsonTexts *keep, const char *line, size_t n) {
+    static const char start[] = "299 - \"";
+    autofree char *value = header_value(line, n, "warning");
+    autodone(Text) text = {};
+    if (!value || !text_starts(value, start) || keep->n == WARNINGS_MAX)
+        return;
+    for (const char *at = value + strlen(start); *at && *at != '"'; at++) {
+        if (*at == '\\' && at[1])
+            at++;
+        if (text.length < WARNING_MAX)
+            text_append_char(&text, *at);
+    }
+    if (text.length == 0)
+        return;
+    text_make_printable(text.data);
+    json_texts_add(keep, text.data);
+}
+
 void header_take(HttpResponse *response, const char *line, size_t n) {
     if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
         /* a later response of the same exchange: 100 Continue, a proxy's answer */
@@ -79,6 +101,7 @@ void header_take(HttpResponse *response, const char *line, size_t n) {
     autofree char *challenge = header_value(line, n, "www-authenticate");
     if (challenge && response->challenges.n < CHALLENGES_MAX)
         json_texts_add(&response->challenges, challenge);
+    keep_warning(&response->warnings, line, n);
 }
 
 char *header_next_page(const char *url, const char *link) {

@@ -422,6 +422,7 @@ void http_response_done(HttpResponse *response) {
     free(response->subject);
     free(response->proxy);
     json_texts_done(&response->challenges);
+    json_texts_done(&response->warnings);
     text_done(&response->body);
     *response = (HttpResponse){};
 }

@@ -80,6 +80,7 @@ struct HttpResponse {
     int64_t stored;       /* bytes of an upload that the registry has; -1: not said */
     int64_t chunk_min;    /* OCI-Chunk-Min-Length */
     JsonTexts challenges; /* WWW-Authenticate */
+    JsonTexts warnings;   /* Warning: 299, printable */
     int64_t length;       /* Content-Length; 0: not said */
     uint64_t range_from;  /* where a 206 begins */
     int64_t retry_after;  /* seconds; 0: not said */

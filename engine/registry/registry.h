@@ -54,6 +54,10 @@ int registry_open(const RegistryConfig *config, const Reference *reference,
 void registry_close(Registry *registry);
 CLEANUP_DEFINE(Registry, registry_close)
 
+/* What the registry has wanted its users to know so far (distribution-spec, "Warnings"), printable;
+ * *ret is added to. */
+void registry_warnings(Registry *registry, JsonTexts *ret);
+
 /* A manifest or index, at most 4 MiB, its digest verified when `name` is one. */
 typedef struct RegistryManifest {
     char *media_type;              /* Content-Type without parameters */

@@ -10,6 +10,10 @@
 #include "engine/registry/secret.h"
 #include "engine/registry/upload.h"
 
+enum {
+    WARNINGS_MAX = 16
+};
+
 #define LONGEST_PAUSE (30 * TIME_SECOND) /* that a registry can ask for */
 
 int registry_set_up(Error *err) {
@@ -56,6 +60,7 @@ void registry_close(Registry *registry) {
     free(registry->name);
     free(registry->version);
     json_texts_done(&registry->also);
+    json_texts_done(&registry->warnings);
     free(registry);
 }
 
@@ -103,6 +108,29 @@ static int authenticate(Registry *registry, size_t index, const JsonTexts *chall
     return 0;
 }
 
+static bool has_text(const JsonTexts *texts, const char *text) {
+    for (size_t i = 0; i < texts->n; i++)
+        if (text_equal(texts->item[i], text))
+            return true;
+    return false;
+}
+
+/* With each answer the registry may say the same again. */
+static void note_warnings(Registry *registry, const JsonTexts *warnings) {
+    pthread_mutex_lock(&registry->mutex);
+    for (size_t i = 0; i < warnings->n && registry->warnings.n < WARNINGS_MAX; i++)
+        if (!has_text(&registry->warnings, warnings->item[i]))
+            json_texts_add(&registry->warnings, warnings->item[i]);
+    pthread_mutex_unlock(&registry->mutex);
+}
+
+void registry_warnings(Registry *registry, JsonTexts *ret) {
+    pthread_mutex_lock(&registry->mutex);
+    for (size_t i = 0; i < registry->warnings.n; i++)
+        json_texts_add(ret, registry->warnings.item[i]);
+    pthread_mutex_unlock(&registry->mutex);
+}
+
 int session_ask(
     Registry *registry, size_t index, HttpRequest *request, HttpResponse *ret, Error *err) {
     const Endpoint *endpoint = &registry->endpoints.item[index];
@@ -114,6 +142,8 @@ int session_ask(
         autofree char *authorization = own ? get_authorization(registry, index) : NULL;
         request->authorization = authorization;
         TRY(http_perform(&registry->pool, request, ret, err));
+        if (own)
+            note_warnings(registry, &ret->warnings);
         if (ret->status != 401 || ret->challenges.n == 0 || round == 1 || !own)
             return 0;
         int code = authenticate(registry, index, &ret->challenges, err);

@@ -12,7 +12,8 @@
 struct Registry {
     Endpoints endpoints;
     char **authorization;  /* by endpoint: the value that was last accepted */
-    pthread_mutex_t mutex; /* guards authorization */
+    JsonTexts warnings;    /* each once */
+    pthread_mutex_t mutex; /* guards authorization and warnings */
     atomic_size_t current; /* the first that answered a manifest request */
     atomic_size_t taking;  /* that takes uploads, + 1; 0: not known yet */
     HttpPool pool;

@@ -128,3 +128,27 @@ def test_wrong_content_is_refused_and_not_fetched_for_ever(fake, engine):
         assert f"{fake.address}/repo" not in engine.tare("images").stdout
     fake.blobs[digest] = good
     engine.tare("pull", "-q", f"{fake.address}/repo")
+
+
+def test_what_a_registry_wants_its_users_to_know_is_shown(fake, engine):
+    """distribution-spec, "Warnings": each once, after a pull and after a push; what is no such warning is not."""
+    offer(fake, images.tar_bytes([("x", b"y")]))
+    said = ['299 - "this \\"tag\\" goes \\\\ soon\x1b[2J"', '299 - ""', '299 - "%s"' % ("a" * 600), '199 - "stale"', "299 -", '299 - "open']
+
+    def hook(handler):
+        end = handler.end_headers
+
+        def with_warnings():
+            for text in said:
+                handler.send_header("Warning", text)
+            handler.end_headers = end
+            end()
+
+        handler.end_headers = with_warnings
+        return False
+
+    fake.hook = hook
+    for words in (["pull"], ["pull", "-q"], ["push"], ["push", "-q"]):
+        lines = engine.tare(*words, f"{fake.address}/repo").stderr.splitlines()
+        assert lines == ['WARNING: this "tag" goes \\ soon?[2J', "WARNING: " + "a" * 512, "WARNING: open"], (words, lines)
+    engine.tare("rmi", f"{fake.address}/repo")

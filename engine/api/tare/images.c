@@ -41,6 +41,8 @@ static int send_progress(void *user, const ImageProgress *progress) {
     message.digest = shown(progress->digest);
     message.newer = progress->newer;
     message.familiar = shown(progress->familiar);
+    message.warnings = progress->warnings ? progress->warnings->item : NULL;
+    message.n_warnings = progress->warnings ? progress->warnings->n : 0;
     return rpc_call_send(user, &message.base, &ignored);
 }
 
@@ -79,6 +81,8 @@ static int send_push(void *user, const PushProgress *progress) {
     message.from = shown(progress->from);
     message.tag = shown(progress->tag);
     message.digest = shown(progress->digest);
+    message.warnings = progress->warnings ? progress->warnings->item : NULL;
+    message.n_warnings = progress->warnings ? progress->warnings->n : 0;
     return rpc_call_send(user, &message.base, &ignored);
 }
 
