@@ -6,13 +6,26 @@
 #include "cli/command/command.h"
 #include "cli/config.h"
 #include "cli/image_fields.h"
+#include "cli/image_tree.h"
 #include "cli/moment.h"
 
 typedef struct ImagesOptions {
-    bool all, quiet, no_trunc, digests;
+    bool all, quiet, no_trunc, digests, tree;
     const char *format;
     OptionTexts filters;
 } ImagesOptions;
+
+/* A tree has a form of its own. */
+static int check_tree(const ImagesOptions *options, Error *err) {
+    const char *other = options->quiet      ? "quiet"
+                        : options->no_trunc ? "no-trunc"
+                        : options->digests  ? "digests"
+                        : options->format   ? "format"
+                                            : NULL;
+    return options->tree && other
+               ? error_set(err, ERROR_INVALID, "--%s is not yet supported with --tree", other)
+               : 0;
+}
 
 static int list(Cli *cli, const ImagesOptions *options, const char *reference, Error *err) {
     static const char with_digests[] = "table {{.Repository}}\t{{.Tag}}\t{{.Digest}}\t{{.ID}}\t"
@@ -27,6 +40,7 @@ static int list(Cli *cli, const ImagesOptions *options, const char *reference, E
     };
     autoptr(Format) format = NULL;
     TRY(format_open(&image_noun, &view, &format, err));
+    TRY(check_tree(options, err));
     Client *client = NULL;
     Tare__V1__ListImagesRequest request = TARE__V1__LIST_IMAGES_REQUEST__INIT;
     if (reference)
@@ -34,11 +48,16 @@ static int list(Cli *cli, const ImagesOptions *options, const char *reference, E
     request.all = options->all;
     autodone(JsonTexts) filters = {};
     TRY(moment_filters(&options->filters, &filters, err));
+    request.usage = options->tree;
     request.filters = filters.item;
     request.n_filters = filters.n;
     autoreply Tare__V1__ListImagesResponse *reply = NULL;
     TRY(cli_client(cli, &client, err));
     TRY(client_call(client, &tare__v1__images__descriptor, "List", &request, &reply, err));
+    if (options->tree) {
+        image_tree_print(reply, stdout);
+        return 0;
+    }
     bool digests = options->digests || format_uses(format, "Digest");
     for (size_t i = 0; i < reply->n_images; i++)
         TRY(image_rows_add(format, reply->images[i], digests, err));
@@ -60,6 +79,8 @@ static const Option options[] = {
     {0, "format", OPTION_TEXT, offsetof(T, format), "string", FORMAT_HELP},
     {0, "no-trunc", OPTION_FLAG, offsetof(T, no_trunc), NULL, "Don't truncate output"},
     {'q', "quiet", OPTION_FLAG, offsetof(T, quiet), NULL, "Only show image IDs"},
+    {0, "tree", OPTION_FLAG, offsetof(T, tree), NULL,
+        "List an image once, with all its names and what it takes"},
     {},
 };
 #undef T

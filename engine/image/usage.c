@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "engine/image/document.h"
 #include "engine/image/record.h"
 #include "engine/snapshot/named.h"
 
@@ -39,6 +40,20 @@ static void add_chain(Snapshots *snapshots, const char *chain, size_t image, Lay
 
 static int compare_layers(const void *a, const void *b) {
     return strcmp(((const Layer *)a)->key, ((const Layer *)b)->key);
+}
+
+uint64_t image_content_size(Images *images, const Image *image) {
+    autodone(Text) body = {};
+    autodone(OciManifest) manifest = {};
+    Error gone; /* removed meanwhile */
+    if (content_read(images->content, image->manifest, DOCUMENT_MAX, &body, &gone) < 0 ||
+        document_decode_manifest(&body, &manifest, &gone) < 0)
+        return 0;
+    uint64_t size = body.length + manifest.config->size.value;
+    const OciDescriptor *layer = manifest.layers.item;
+    for (size_t i = 0; i < manifest.layers.n; i++)
+        size += layer[i].size.value;
+    return size;
 }
 
 void image_usage(Images *images, const ImageList *list, ImageUsage *ret) {

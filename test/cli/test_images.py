@@ -88,6 +88,29 @@ def test_content_trust_is_accepted_and_never_pretended(engine, busybox, registry
         engine.fails(code, "signatures of images cannot be verified", verb, "--disable-content-trust=false", busybox)
 
 
+def test_a_tree_shows_an_image_once(new_engine, registry):
+    own = new_engine().start()
+    busybox = registry.reference("busybox") + ":latest"
+    own.tare("pull", "-q", busybox)
+    own.tare("tag", busybox, "other:1")
+
+    def rows():
+        lines = own.output("images", "--tree").splitlines()
+        assert lines[:3] == ["Info -> U In Use", "", lines[2]] and lines[2].split() == ["IMAGE", "ID", "DISK", "USAGE", "CONTENT", "SIZE", "EXTRA"]
+        return [line.split() for line in lines[3:]]
+
+    short = own.output("images", "-q", busybox)
+    (first, last) = rows()
+    assert sorted([first[0], last[0]]) == [busybox, "other:1"] and len(first) == 1
+    assert last[1] == short and len(last) == 4 and last[2].endswith("MB")
+    container = own.output("create", busybox)
+    assert rows()[1][4:] == ["U"]
+    for option in ("-q", "--no-trunc", "--digests", "--format=x"):
+        own.fails(1, "is not yet supported with --tree", "images", "--tree", option)
+    own.tare("rm", container)
+    own.tare("rmi", busybox, "other:1")
+
+
 def test_an_image_in_use_stays(engine, busybox):
     container = engine.output("create", busybox)
     assert container[:12] in engine.tare("rmi", busybox, code=1).stderr

@@ -11,12 +11,14 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "engine/api/docker/image.h"
+#include "engine/api/tare/containers.h"
 #include "engine/api/tare/pairs.h"
 #include "engine/api/tare/services.h"
 #include "engine/api/tare/upload.h"
 #include "engine/image/pull.h"
 #include "engine/image/push.h"
 #include "engine/image/save.h"
+#include "engine/image/usage.h"
 
 RPC_SERVICE(images_service, IMAGES_METHODS, tare__v1__images__descriptor);
 
@@ -120,6 +122,20 @@ Tare__V1__ImageSummary *api_image_summary(RpcCall *call, const Image *image) {
     return summary;
 }
 
+static int add_usage(
+    RpcCall *call, const ImageList *list, Tare__V1__ListImagesResponse *response, Error *err) {
+    Tare__V1__ListContainersRequest all = TARE__V1__LIST_CONTAINERS_REQUEST__INIT;
+    Tare__V1__ListContainersResponse containers = TARE__V1__LIST_CONTAINERS_RESPONSE__INIT;
+    all.all = true;
+    TRY(api_containers_list(call, &all, &containers, err));
+    for (size_t i = 0; i < list->n; i++) {
+        Tare__V1__ImageSummary *summary = response->images[i];
+        summary->containers = api_image_containers(&containers, summary->id);
+        summary->content_size = (int64_t)image_content_size(images_of(call), list->item[i]);
+    }
+    return 0;
+}
+
 int api_images_list(RpcCall *call, const Tare__V1__ListImagesRequest *request,
     Tare__V1__ListImagesResponse *response, Error *err) {
     autodone(ImageList) list = {};
@@ -132,7 +148,7 @@ int api_images_list(RpcCall *call, const Tare__V1__ListImagesRequest *request,
     response->n_images = list.n;
     for (size_t i = 0; i < list.n; i++)
         response->images[i] = api_image_summary(call, list.item[i]);
-    return 0;
+    return request->usage ? add_usage(call, &list, response, err) : 0;
 }
 
 /* Where the layers' trees are: the kernel tells of what is open. */

@@ -17,7 +17,7 @@
 #include "engine/api/tare/volumes.h"
 
 /* tare.v1.System.DiskUsage. */
-static int64_t count_containers(
+int64_t api_image_containers(
     const Tare__V1__ListContainersResponse *containers, const char *image_id) {
     int64_t n = 0;
     for (size_t i = 0; i < containers->n_containers; i++)
@@ -94,7 +94,7 @@ int api_system_disk_usage(RpcCall *call, const Tare__V1__DiskUsageRequest *reque
     for (size_t i = 0; i < list.n; i++) {
         Tare__V1__ImageSummary *summary = api_image_summary(call, list.item[i]);
         summary->shared_size = (int64_t)usage.shared[i];
-        summary->containers = count_containers(&containers, summary->id);
+        summary->containers = api_image_containers(&containers, summary->id);
         response->images[response->n_images++] = summary;
     }
     return 0;
