@@ -43,9 +43,9 @@ static const Option global_options[] = {
 #undef T
 
 static const Command *const commands[] = {&command_checkpoint, &command_create, &command_delete,
-    &command_events, &command_exec, &command_features, &command_kill, &command_list, &command_pause,
-    &command_ps, &command_restore, &command_resume, &command_run, &command_spec, &command_start,
-    &command_state, &command_update};
+    &command_events, &command_exec, &command_features, &command_kill, &command_list,
+    &command_mounts, &command_pause, &command_ps, &command_restore, &command_resume, &command_run,
+    &command_spec, &command_start, &command_state, &command_update};
 
 unsigned command_inherited_fds;
 

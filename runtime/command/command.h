@@ -34,9 +34,9 @@ typedef struct Command {
 } Command;
 
 extern const Command command_checkpoint, command_create, command_delete, command_events,
-    command_exec, command_features, command_kill, command_list, command_pause, command_ps,
-    command_restore, command_resume, command_run, command_spec, command_start, command_state,
-    command_update;
+    command_exec, command_features, command_kill, command_list, command_mounts, command_pause,
+    command_ps, command_restore, command_resume, command_run, command_spec, command_start,
+    command_state, command_update;
 
 extern const char *command_program; /* argv[0]'s last name, for help */
 

@@ -158,6 +158,12 @@ static int mount_bind(Rootfs *rootfs, RootfsMount *mount, Error *err) {
     return 0;
 }
 
+int mount_make_readonly(const Rootfs *rootfs, Error *err) {
+    for (size_t i = 0; i < rootfs->readonly_later_n; i++)
+        TRY(tree_set_attributes(rootfs->readonly_later[i], MOUNT_ATTR_RDONLY, 0, false, err));
+    return 0;
+}
+
 static void make_readonly_later(Rootfs *rootfs, int tree) {
     array_append(rootfs->readonly_later, rootfs->readonly_later_n, tree);
 }
@@ -343,15 +349,16 @@ static int check_proc(const RootfsMount *mount, Error *err) {
     return error_set(err, ERROR_DENIED, "only a procfs may be mounted on /proc");
 }
 
+int mount_one(Rootfs *rootfs, RootfsMount *mount, Error *err) {
+    int r = check_proc(mount, err);
+    if (r >= 0)
+        r = kind_of(mount)(rootfs, mount, err);
+    return r < 0 ? fail(mount, err) : 0;
+}
+
 int rootfs_mount(Rootfs *rootfs, const RootfsHelp *help, Error *err) {
     rootfs->help = help;
-    for (size_t i = 0; i < rootfs->mount_n; i++) {
-        RootfsMount *mount = &rootfs->mount[i];
-        int r = check_proc(mount, err);
-        if (r >= 0)
-            r = kind_of(mount)(rootfs, mount, err);
-        if (r < 0)
-            return fail(mount, err);
-    }
+    for (size_t i = 0; i < rootfs->mount_n; i++)
+        TRY(mount_one(rootfs, &rootfs->mount[i], err));
     return 0;
 }

@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "base/path.h"
-#include "runtime/rootfs/rootfs.h"
+#include "runtime/rootfs/mount.h"
 #include "runtime/rootfs/tree.h"
 
 /* Runs in init, when all of the container's mounts exist. A path that is absent is no danger;
@@ -109,8 +109,7 @@ int rootfs_protect(Rootfs *rootfs, Error *err) {
         TRY(protect_all_readonly(rootfs, &config->readonly_paths, &readonly, err));
     if (config)
         TRY(mask_paths(rootfs, &config->masked_paths, err));
-    for (size_t i = 0; i < rootfs->readonly_later_n; i++)
-        TRY(tree_set_attributes(rootfs->readonly_later[i], MOUNT_ATTR_RDONLY, 0, false, err));
+    TRY(mount_make_readonly(rootfs, err));
     if (rootfs->propagation) /* last: an unbindable tree cannot be protected */
         TRY(tree_set_propagation(
             rootfs->tree, rootfs->propagation, rootfs->propagation_recursive, err));

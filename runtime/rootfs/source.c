@@ -48,11 +48,22 @@ static int fail(const Rootfs *rootfs, size_t i, Error *err) {
     return error_prefix(err, "mounts[%zu] ('%s')", i, rootfs->mount[i].config->destination);
 }
 
+static int open_bind(Rootfs *rootfs, size_t i, Error *err) {
+    RootfsMount *mount = &rootfs->mount[i];
+    bool failed = mount->options.bind && open_source(rootfs, mount, err) < 0;
+    return failed ? fail(rootfs, i, err) : 0;
+}
+
+int mount_open_binds(Rootfs *rootfs, Error *err) {
+    for (size_t i = 0; i < rootfs->mount_n; i++)
+        TRY(open_bind(rootfs, i, err));
+    return 0;
+}
+
 static int open_sources(Rootfs *rootfs, Error *err) {
     for (size_t i = 0; i < rootfs->mount_n; i++) {
         RootfsMount *mount = &rootfs->mount[i];
-        if (mount->options.bind && open_source(rootfs, mount, err) < 0)
-            return fail(rootfs, i, err);
+        TRY(open_bind(rootfs, i, err));
         if (!mount->options.bind && !rootfs->user_namespace)
             TRY(mount_make(rootfs, mount, err));
     }
