@@ -238,14 +238,20 @@ static int set_up_paths(Container *container, const TaskOptions *options,
     container->runtime.loop = &container->shim->loop;
     container->runtime.bundle = text_copy(container->bundle);
     container->runtime.log = path_join(container->bundle, "log.json");
-    container->runtime.systemd_cgroup = options->systemd_cgroup;
     container->runtime.no_pivot = options->no_pivot;
     container->runtime.no_new_keyring = options->no_new_keyring;
     container->rootfs = path_join(container->bundle, "rootfs");
     container->exit_record = options->exit_record ? text_copy(options->exit_record)
                                                   : path_join(container->bundle, "exit.json");
     TRY(file_remove(AT_FDCWD, container->exit_record, err)); /* of an earlier life */
-    return spec_read_private_pids(container->bundle, &container->private_pids, err);
+    SpecFacts facts;
+    TRY(spec_read(container->bundle, &facts, err));
+    container->private_pids = facts.private_pids;
+    /* containerd's CRI names units where its clients' driver is systemd, and cannot give options to
+     * a shim that is not its own when the pod has a user namespace */
+    container->runtime.systemd_cgroup =
+        options->systemd_cgroup || (facts.unit && !options->of_tare);
+    return 0;
 }
 
 static int restore_init(

@@ -4,6 +4,10 @@
 
 #include "base/error.h"
 
-/* Whether the container of the bundle has a pid namespace of its own: all that the shim wants to
- * know of config.json. */
-int spec_read_private_pids(const char *bundle, bool *ret, Error *err);
+/* All that the shim wants to know of the bundle's config.json. */
+typedef struct SpecFacts {
+    bool private_pids; /* the container has a pid namespace of its own */
+    bool unit;         /* its cgroup is a unit's, and systemd is there to make it */
+} SpecFacts;
+
+int spec_read(const char *bundle, SpecFacts *ret, Error *err);

@@ -2,6 +2,7 @@
 """Options of containerd's own shim, in both forms in which its clients send them."""
 
 import os
+import pathlib
 
 import pytest
 
@@ -70,3 +71,28 @@ def test_what_cannot_be_obeyed_is_refused(shim, form):
 def test_an_owner_that_no_kernel_has_is_refused(shim):
     with pytest.raises(CallError, match="IoUid and IoGid are too large"):
         shim.create(spec(["true"]), as_toml(shim, io_uid=1 << 32))
+
+
+def test_a_units_cgroup_is_systemds_to_make(new_shim, tmp_path):
+    """Nobody else knows what such a path is; kubelets whose driver is systemd give it, whatever the options say."""
+    program, heard, booted = tmp_path / "listener", tmp_path / "heard", pathlib.Path("/run/systemd/system")
+    program.write_text(f'#!/bin/sh\ncase "$*" in *" create "*) echo "$@" >{heard}; exit 1;; esac\n')
+    program.chmod(0o755)
+    shim = new_shim()
+
+    def told(path, options=as_message):
+        with pytest.raises(CallError):
+            shim.create(spec(["true"], linux={"cgroupsPath": path}), options(shim, binary_name=str(program)))
+        return "--systemd-cgroup" in heard.read_text().split()
+
+    made = not booted.exists()
+    if made:
+        assert not told("a-b.slice:cri:c1"), "systemd is not there"
+        booted.mkdir(parents=True)
+    try:
+        assert told("a-b.slice:cri:c1") and told("a-b.slice:cri:c1", as_toml)
+        assert not any(told(path) for path in ("/a-b.slice/c1", "/a/b", "a:b:c", ".slice:b:c", "a.slice:b"))
+    finally:
+        if made:
+            booted.rmdir()
+            booted.parent.rmdir()
