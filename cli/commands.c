@@ -188,20 +188,30 @@ char *command_row_name(const CommandRow *row) {
     return row->group ? text_format("%s %s", row->group, row->name) : text_copy(row->name);
 }
 
-static void print_aliases(const Command *command, FILE *out) {
-    const char *separator = "\nAliases:\n  ";
-    size_t n = 0;
-    for (const CommandRow *row = command_rows; row->name; row++)
-        n += row->command == command;
-    if (n < 2)
-        return;
+/* Other words for the command, as docker orders them: those of its group before the short one. */
+static size_t print_names(const Command *command, bool grouped, size_t before, FILE *out) {
+    size_t n = before;
     for (const CommandRow *row = command_rows; row->name; row++) {
-        if (row->command != command)
+        if (row->command != command || !!row->group != grouped)
             continue;
+        autotexts char **more = texts_split(row->aliases ? row->aliases : "", ' ');
         autofree char *name = command_row_name(row);
-        fprintf(out, "%stare %s", separator, name);
-        separator = ", ";
+        fprintf(out, "%stare %s", n++ ? ", " : "\nAliases:\n  ", name);
+        for (size_t i = 0; more[i]; i++)
+            if (*more[i])
+                fprintf(out, ", tare %s%s%s", row->group ? row->group : "", row->group ? " " : "",
+                    more[i]);
     }
+    return n;
+}
+
+static void print_aliases(const Command *command, FILE *out) {
+    size_t names = 0;
+    for (const CommandRow *row = command_rows; row->name; row++)
+        names += row->command == command ? 1 + !!row->aliases : 0;
+    if (names < 2)
+        return;
+    print_names(command, false, print_names(command, true, 0, out), out);
     fputc('\n', out);
 }
 

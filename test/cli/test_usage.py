@@ -42,6 +42,16 @@ def test_groups_have_help(alone, group):
     assert f"Usage:  tare {group} COMMAND" in alone.run(group, code=1).stderr
 
 
+@pytest.mark.parametrize("words,names", [
+    ("images", "tare image ls, tare image list, tare images"),
+    ("rmi", "tare image rm, tare image remove, tare image rmi, tare rmi"),
+    ("image tag", "tare image tag, tare tag"),
+    ("volume ls", "tare volume ls, tare volume list"),
+])
+def test_help_names_all_words_for_a_command(alone, words, names):
+    assert f"\nAliases:\n  {names}\n" in alone.run(*words.split(), "--help").stdout
+
+
 def test_minus_h_is_help_except_where_it_is_the_hostname(alone):
     assert alone.run("images", "-h").stdout.startswith("Usage:")
     assert "flag needs an argument: 'h' in -h" in alone.run("run", "-h", code=125).stderr
