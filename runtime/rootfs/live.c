@@ -18,8 +18,6 @@
  * namespace of its maker, and we cannot be in the container's. */
 static int check(const RootfsMount *mount, Error *err) {
     static const char *const refused[] = {"proc", "cgroup", "cgroup2"};
-    if (strcmp(mount->destination, "/") == 0)
-        return error_set(err, ERROR_INVALID, "'/' stays what it is while the container lives");
     for (size_t i = 0; i < array_size(refused); i++)
         if (!mount->options.bind && text_equal(mount->config->type, refused[i]))
             return error_set(err, ERROR_UNSUPPORTED,

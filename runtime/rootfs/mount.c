@@ -324,8 +324,9 @@ static MountKind *kind_of(const RootfsMount *mount) {
 }
 
 static int fail(const RootfsMount *mount, Error *err) {
-    return error_prefix(err, "error mounting \"%s\" to rootfs at \"%s\"",
-        mount->config->source ? mount->config->source : mount->config->type, mount->destination);
+    const char *what = mount->config->source ? mount->config->source : mount->config->type;
+    return error_prefix(
+        err, "error mounting \"%s\" to rootfs at \"%s\"", what ? what : "", mount->destination);
 }
 
 int mount_make(Rootfs *rootfs, RootfsMount *mount, Error *err) {
