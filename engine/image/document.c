@@ -128,34 +128,56 @@ static bool is_layer(const char *media_type) {
     return false;
 }
 
-static int check_manifest(const OciManifest *manifest, Error *err) {
+bool document_is_image(const OciManifest *manifest) {
     const char *config = manifest->config->media_type;
+    return text_equal(config, OCI_MEDIA_CONFIG) || text_equal(config, DOCKER_MEDIA_CONFIG);
+}
+
+int document_check_image(const OciManifest *manifest, Error *err) {
+    const char *config = manifest->config->media_type;
+    const OciDescriptor *layer = manifest->layers.item;
     TRY(document_check_descriptor(manifest->config, DOCUMENT_CONFIG_MAX, err));
-    if (!text_equal(config, OCI_MEDIA_CONFIG) && !text_equal(config, DOCKER_MEDIA_CONFIG))
+    if (!document_is_image(manifest))
         return error_set(err, ERROR_UNSUPPORTED,
             "this is not a container image: unsupported media type %.200s",
             config ? config : "(none)");
-    if (manifest->layers.n > DOCUMENT_LAYERS_MAX)
-        return error_set(
-            err, ERROR_EXHAUSTED, "the image has more than %d layers", DOCUMENT_LAYERS_MAX);
-    for (size_t i = 0; i < manifest->layers.n; i++) {
-        const OciDescriptor *layer = (const OciDescriptor *)manifest->layers.item + i;
-        TRY(document_check_descriptor(layer, LAYER_MAX, err));
-        if (!is_layer(layer->media_type))
+    for (size_t i = 0; i < manifest->layers.n; i++)
+        if (!is_layer(layer[i].media_type))
             return error_set(err, ERROR_UNSUPPORTED, "unsupported media type of a layer: %.200s",
-                layer->media_type ? layer->media_type : "(none)");
-    }
+                layer[i].media_type ? layer[i].media_type : "(none)");
     return 0;
 }
 
-int document_decode_manifest(const Text *body, OciManifest *ret, Error *err) {
+static int check_blobs(const OciManifest *manifest, Error *err) {
+    const OciDescriptor *layer = manifest->layers.item;
+    TRY(document_check_descriptor(manifest->config, LAYER_MAX, err));
+    if (manifest->layers.n > DOCUMENT_LAYERS_MAX)
+        return error_set(
+            err, ERROR_EXHAUSTED, "the image has more than %d layers", DOCUMENT_LAYERS_MAX);
+    for (size_t i = 0; i < manifest->layers.n; i++)
+        TRY(document_check_descriptor(&layer[i], LAYER_MAX, err));
+    return 0;
+}
+
+static int decode_manifest(
+    const Text *body, OciManifest *ret, int (*check)(const OciManifest *, Error *), Error *err) {
     autodone(OciManifest) manifest = {};
     if (json_decode(&oci_manifest_type, body->data, body->length, &manifest, err) < 0)
         return error_prefix(err, "damaged image manifest");
-    TRY(check_manifest(&manifest, err));
+    TRY(check_blobs(&manifest, err));
+    if (check)
+        TRY(check(&manifest, err));
     *ret = manifest;
     manifest = (OciManifest){};
     return 0;
+}
+
+int document_decode_any(const Text *body, OciManifest *ret, Error *err) {
+    return decode_manifest(body, ret, NULL, err);
+}
+
+int document_decode_manifest(const Text *body, OciManifest *ret, Error *err) {
+    return decode_manifest(body, ret, document_check_image, err);
 }
 
 int document_decode_config(const Text *body, size_t layers, OciImage *ret, Error *err) {

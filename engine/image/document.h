@@ -22,6 +22,12 @@ int document_decode_index(const Text *body, OciIndex *ret, Error *err);
 /* Layers are tars that we can unpack, descriptors sound. ERROR_UNSUPPORTED, ERROR_CORRUPT. */
 int document_decode_manifest(const Text *body, OciManifest *ret, Error *err);
 
+/* Of any content (image-spec, "artifacts"): only that descriptors are sound. The other two say
+ * whether it is an image, and check the rest of one. */
+int document_decode_any(const Text *body, OciManifest *ret, Error *err);
+bool document_is_image(const OciManifest *manifest);
+int document_check_image(const OciManifest *manifest, Error *err);
+
 /* config and rootfs are never NULL; one diff id for each of `layers`. */
 int document_decode_config(const Text *body, size_t layers, OciImage *ret, Error *err);
 

@@ -191,7 +191,7 @@ static int record_index(
 static int bring_manifest(Session *session, RegistryManifest *document, const char *parent,
     bool layers, OciManifest *manifest, Error *err) {
     autofree char *self = name_of("manifest", document->digest);
-    TRY(document_decode_manifest(&document->body, manifest, err));
+    TRY(document_decode_any(&document->body, manifest, err));
     const OciDescriptor *layer = manifest->layers.item;
     Blob blob = {document->digest, (int64_t)document->body.length, {}};
     refer(&blob.labels, "config", manifest->config->digest);
@@ -208,13 +208,17 @@ static int bring_manifest(Session *session, RegistryManifest *document, const ch
     return 0;
 }
 
-/* The one that is unpacked; its config is recorded then. */
+/* The one that is unpacked, if it is an image; its config is recorded then. */
 static int bring_chosen(
     Session *session, RegistryManifest *document, const char *parent, Error *err) {
     const OciManifest *manifest = &session->manifest;
     autodone(Text) text = {};
     session->chosen = name_of("manifest", document->digest);
     TRY(bring_manifest(session, document, parent, true, &session->manifest, err));
+    if (!document_is_image(manifest))
+        return 0;
+    if (session->fetch->unpack)
+        TRY(document_check_image(manifest, err));
     TRY(content_read(session->content, manifest->config->digest, DOCUMENT_CONFIG_MAX, &text, err));
     return document_decode_config(&text, manifest->layers.n, &session->config, err);
 }
@@ -340,10 +344,12 @@ static int unpack_layer(Session *session, const char *parent, char *chain, size_
 
 /* The config comes last: its label keeps the topmost snapshot. */
 static int unpack(Session *session, Error *err) {
-    const JsonTexts *diff_ids = &session->config.rootfs->diff_ids;
+    static const JsonTexts none;
+    const OciRootfs *rootfs = session->config.rootfs; /* NULL: of no image */
+    const JsonTexts *diff_ids = session->fetch->unpack && rootfs ? &rootfs->diff_ids : &none;
     const OciDescriptor *layer = session->manifest.layers.item;
     autofree char *parent = NULL;
-    for (size_t i = 0; session->fetch->unpack && i < diff_ids->n; i++) {
+    for (size_t i = 0; i < diff_ids->n; i++) {
         char *chain = document_chain_id(diff_ids, i + 1);
         int code = unpack_layer(session, parent, chain, i, err);
         free(parent);

@@ -416,6 +416,35 @@ def test_images_for_several_platforms_travel_whole_or_in_part(ctr, registry, tmp
     remove()
 
 
+def test_what_is_no_image_is_content_all_the_same(ctr, registry, tmp_path):
+    """An artifact, and what builders put beside an image: manifests whose layers are no tars."""
+    layout = images.Layout(tmp_path / "layout")
+    image = layout.manifest([images.tar_bytes([("file", "x")])])
+    said = layout.blob({"predicate": {}}, "application/vnd.in-toto+json")
+    about = layout.manifest_of({"architecture": "unknown", "os": "unknown", "rootfs": {"type": "layers", "diff_ids": [said["digest"]]}}, [said])
+    layout.tag("index", layout.index([image, about | {"platform": {"architecture": "unknown", "os": "unknown"}}]))
+    empty = layout.blob({}, "application/vnd.oci.empty.v1+json")
+    artifact = {"schemaVersion": 2, "mediaType": images.OCI_MANIFEST, "artifactType": "application/vnd.example", "config": empty, "layers": [layout.blob(b"text", "text/plain")]}
+    layout.tag("artifact", layout.blob(artifact, images.OCI_MANIFEST))
+    bring = ["images", "pull"] if ctr.newer else ["content", "fetch"]  # the pull of ctr 1 unpacks whatever it has
+    for name, blobs in (("index", 7), ("artifact", 3)):
+        reference = registry.push(layout, name, f"{name}-{ctr.namespace}:1")
+        ctr(*bring, "--plain-http", "--all-platforms", reference)
+        digests = set(ctr("content", "ls", "-q").split())
+        assert len(digests) == blobs
+        ctr("images", "export", "--all-platforms", tmp_path / name, reference)
+        assert digests <= blobs_in(tmp_path / name)
+        pushed = registry.reference(f"{name}-again-{ctr.namespace}:1")
+        ctr("images", "push", "--plain-http", pushed, reference)
+        ctr("images", "rm", "--sync", reference)
+        ctr(*bring, "--plain-http", "--all-platforms", pushed)
+        assert set(ctr("content", "ls", "-q").split()) == digests
+        ctr("images", "rm", "--sync", pushed)
+    assert ctr.engine.tare("content", "fetch", "-n", ctr.namespace, "--plain-http", pushed).stdout.splitlines()[-1] == pushed
+    assert "not a container image" in ctr.engine.tare("pull", pushed, code=1).stderr
+    ctr("images", "rm", "--sync", pushed)
+
+
 def old_archive(new, old, *changes):
     """What docker save wrote before version 25: files known by name, manifest.json, no index."""
     with tarfile.open(new) as source, tarfile.open(old, "w") as target:
