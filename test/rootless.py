@@ -20,7 +20,7 @@ AS_USER = pathlib.Path(__file__).with_name("runtime") / "as_user"
 
 
 def command(*words):
-    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True, timeout=300).stdout
 
 
 class UserRuntime(Runtime):
