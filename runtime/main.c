@@ -237,5 +237,10 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN); /* a peer that is gone is an error of write(2) */
     survey_descriptors();
     int r = run(&globals, argc, argv, &err);
-    return r < 0 ? fail(&globals, &err) : r;
+    int code = r < 0 ? fail(&globals, &err) : r;
+    if (globals.command && globals.command->ends_inside) {
+        fflush(NULL);
+        _exit(code); /* what a library does at exit would find the container's /proc, without us */
+    }
+    return code;
 }

@@ -29,6 +29,7 @@ typedef struct Command {
     size_t options_size;  /* of act's options */
     int more_words;       /* that may follow act's id; < 0: any number */
     bool meets_container; /* one of its processes enters a container */
+    bool ends_inside;     /* this very process does: nothing runs at its exit */
     int failure;          /* exit code of an error; 0: the usual 1 */
     const char *as_runc;  /* how runc begins every error of this command; NULL: with nothing */
 } Command;

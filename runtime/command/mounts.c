@@ -61,4 +61,5 @@ static int run(const Globals *globals, int argc, char **argv, Error *err) {
 }
 
 const Command command_mounts = {"mounts", "add|remove ID FILE",
-    "add mounts to a container that lives, or remove them", run, options, .meets_container = true};
+    "add mounts to a container that lives, or remove them", run, options, .meets_container = true,
+    .ends_inside = true};
