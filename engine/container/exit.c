@@ -149,6 +149,8 @@ int exit_watch(Containers *containers, Container *container, const char *exec_id
 void exit_ended(void *user, const MonitorWatch *watch, const MonitorNews *news) {
     Containers *containers = user;
     autoptr(Container) container = watch->subject;
+    if (!news)
+        return;
     const TaskExit *exit = &news->exit;
     if (watch->changes) {
         restart_heard(containers, watch, &news->change);

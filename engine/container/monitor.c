@@ -144,6 +144,7 @@ void monitor_free(Monitor *monitor) {
     pthread_mutex_unlock(&monitor->mutex);
     while (monitor->watches) {
         Watch *next = monitor->watches->next;
+        monitor->tell(monitor->user, &monitor->watches->with, NULL);
         watch_free(monitor->watches);
         monitor->watches = next;
     }

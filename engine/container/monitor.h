@@ -23,10 +23,11 @@ typedef struct MonitorNews {
     TaskChange change; /* of a Watch */
 } MonitorNews;
 
+/* news NULL: there will be none. */
 typedef void MonitorTold(void *user, const MonitorWatch *watch, const MonitorNews *news);
 
 int monitor_new(MonitorTold *told, void *user, Monitor **ret, Error *err);
-void monitor_free(Monitor *monitor); /* pending watches are forgotten */
+void monitor_free(Monitor *monitor); /* tells of pending watches that there is no news */
 
-/* The watch is copied. `told` is called once, unless the monitor is freed before. */
+/* The watch is copied. `told` is called once. */
 int monitor_watch(Monitor *monitor, const MonitorWatch *watch, Error *err);
