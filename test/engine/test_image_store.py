@@ -130,7 +130,7 @@ def test_names_ids_and_prefixes_find_the_image(tool, registry):
     for number, name in enumerate(["mine", "docker.io/library/mine:latest", "other:1", identity, identity[7:], identity[7:15]]):
         tool.run("prepare", name, f"c{number}")
     assert tool.run("prepare", "nowhere", "c", code=5) == "No such image: nowhere:latest"
-    assert tool.run("tag", "mine", "Upper", code=3).startswith("invalid reference format")
+    assert "invalid reference format: repository name (library/Upper) must be lowercase" in tool.run("tag", "mine", "Upper", code=3)
 
 
 def test_removing_goes_name_by_name(tool, registry):
