@@ -70,13 +70,19 @@ static void append_sys(char *message, size_t size, int sys) {
         message[n + 2] = (char)tolower((unsigned char)message[n + 2]);
 }
 
+/* Others' words may be in it. */
+__attribute__((format(printf, 3, 0))) static void put(
+    char *to, size_t size, const char *format, va_list args) {
+    vsnprintf(to, size, format, args);
+    text_make_printable(to);
+}
+
 __attribute__((format(printf, 4, 0))) static void fill(
     Error *err, int code, int sys, const char *format, va_list args) {
     err->code = code;
     err->sys = sys;
     err->reason[0] = '\0';
-    vsnprintf(err->message, sizeof err->message, format, args);
-    text_make_printable(err->message);
+    put(err->message, sizeof err->message, format, args);
     if (sys)
         append_sys(err->message, sizeof err->message, sys);
 }
@@ -101,7 +107,7 @@ int error_prefix(Error *err, const char *format, ...) {
     Error old = *err;
     va_list args;
     va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
+    put(err->message, sizeof err->message, format, args);
     va_end(args);
     size_t n = strlen(err->message);
     snprintf(err->message + n, sizeof err->message - n, ": %s", old.message);
@@ -115,7 +121,7 @@ int error_explain(Error *err, const char *format, ...) {
         return err->code;
     n += (size_t)snprintf(err->message + n, room, " (");
     va_start(args, format);
-    vsnprintf(err->message + n, sizeof err->message - n - 1, format, args);
+    put(err->message + n, sizeof err->message - n - 1, format, args);
     va_end(args);
     memcpy(err->message + strlen(err->message), ")", 2);
     return err->code;

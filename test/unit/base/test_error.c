@@ -88,6 +88,14 @@ static void explanations_stand_in_brackets_behind_the_message(void **state) {
     assert_int_equal(strlen(err.message), sizeof err.message - 1);
 }
 
+static void no_text_of_others_moves_a_terminal(void **state) {
+    Error err = {};
+    error_set(&err, ERROR_INVALID, "name '%s'", "a\nb");
+    error_prefix(&err, "image '%s'", "\x1b[31m");
+    error_explain(&err, "tag '%s'", "\x7f");
+    assert_string_equal(err.message, "image '?[31m': name 'a b' (tag '?')");
+}
+
 static int step(int result, Error *err) {
     TRY(result);
     return error_set(err, ERROR_ABORTED, "went on");
@@ -105,6 +113,7 @@ int main(void) {
         TEST(takes_the_capital_of_the_kernels_sentence),
         TEST(maps_every_errno_that_users_meet),
         TEST(prefix_keeps_code_and_reason),
+        TEST(no_text_of_others_moves_a_terminal),
         TEST(setting_again_forgets_the_reason),
         TEST(explanations_stand_in_brackets_behind_the_message),
         TEST(long_texts_are_cut_not_overrun),
