@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/output.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,16 @@ static int open_file(const OutputOptions *options, const char *rest, LogSink **r
 }
 
 /* Both ends of a FIFO are open here, so that it neither waits for its reader nor breaks when one
- * leaves; a full FIFO stops the program, as containerd's clients expect. */
+ * leaves; a full FIFO stops the program, as containerd's clients expect. Whether there is a reader
+ * is asked before (ENXIO, fifo(7)); one that waits for a writer has one from there on. */
+static int open_fifo(const char *path, int *ret_fd, bool *ret_unmet, Error *err) {
+    autoclose int writer = -1;
+    Error no;
+    int r = file_open(AT_FDCWD, path, O_WRONLY | O_NONBLOCK, 0, &writer, &no);
+    *ret_unmet = r < 0 && no.sys == ENXIO;
+    return file_open(AT_FDCWD, path, O_RDWR | O_APPEND | O_NONBLOCK, 0, ret_fd, err);
+}
+
 static int open_one(const OutputOptions *options, LogStream stream, Output *output, Error *err) {
     const char *path = options->paths[stream];
     if (text_is_empty(path))
@@ -91,8 +101,7 @@ static int open_one(const OutputOptions *options, LogStream stream, Output *outp
         return open_file(options, file, &output->files[stream], err);
     if (!fifo && strstr(path, "://"))
         return error_set(err, ERROR_INVALID, "output to '%.200s' is not supported", path);
-    return file_open(
-        AT_FDCWD, fifo ? fifo : path, O_RDWR | O_APPEND | O_NONBLOCK, 0, &output->fds[stream], err);
+    return open_fifo(fifo ? fifo : path, &output->fds[stream], &output->unmet[stream], err);
 }
 
 static int start_logger(

@@ -20,6 +20,7 @@ typedef struct OutputOptions {
 
 typedef struct Output {
     int fds[LOG_STREAMS];        /* of FIFOs and programs; the caller's; -1: none */
+    bool unmet[LOG_STREAMS];     /* a FIFO that nobody has opened to read so far */
     LogSink *files[LOG_STREAMS]; /* one for both streams is given twice; NULL: none */
     Logger *logger;              /* NULL: none */
 } Output;

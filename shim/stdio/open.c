@@ -27,6 +27,7 @@ static int open_sinks(Stdio *stdio, Error *err) {
     TRY(output_open(&options, &output, err));
     for (int i = 0; i < LOG_STREAMS; i++) {
         stdio->streams[i].sink.source.fd = output.fds[i];
+        stdio->streams[i].sink.unmet = output.unmet[i];
         stdio->streams[i].file = output.files[i];
     }
     stdio->logger = output.logger;

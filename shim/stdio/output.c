@@ -114,14 +114,6 @@ static bool is_read(const Stdio *stdio) {
     return true;
 }
 
-/* Whoever hears of the end finds everything in the log. */
-static bool is_drained(const Stdio *stdio) {
-    if (!is_read(stdio))
-        return false;
-    flush_log(stdio);
-    return !is_behind(&stdio->streams[LOG_STDOUT]) && !is_behind(&stdio->streams[LOG_STDERR]);
-}
-
 static bool has_unread(const Stdio *stdio, const Sink *sink) {
     struct stat status;
     int waiting = 0;
@@ -130,9 +122,36 @@ static bool has_unread(const Stdio *stdio, const Sink *sink) {
            waiting > 0;
 }
 
+/* A client of containerd's gives up to open its FIFOs when it hears of the end. */
+static bool awaits_reader(const Stdio *stdio, LogStream kind) {
+    const Sink *sink = &stdio->streams[kind].sink;
+    return sink->unmet && has_unread(stdio, sink);
+}
+
+/* Whoever hears of the end finds everything in the log, and has what is in the FIFOs. */
+static bool is_drained(const Stdio *stdio) {
+    if (!is_read(stdio))
+        return false;
+    flush_log(stdio);
+    for (LogStream kind = 0; kind < LOG_STREAMS; kind++)
+        if (is_behind(&stdio->streams[kind]) || awaits_reader(stdio, kind))
+            return false;
+    return true;
+}
+
+/* No event tells of what is read from a FIFO that is open here for both directions. */
+static void look_again(Stdio *stdio) {
+    if (stdio->unread_timer.deadline)
+        return;
+    stdio->unread_delay = stdio->unread_delay ? stdio->unread_delay * 2 : first_look;
+    if (stdio->unread_delay > last_look)
+        stdio->unread_delay = last_look;
+    loop_arm(stdio->loop, &stdio->unread_timer, stdio->unread_delay);
+}
+
 /* containerd's client waits for the end of its FIFOs before it asks for the process's deletion.
  * What is in a FIFO goes with the last descriptor of it, which may be ours while containerd is
- * away: hence the look at what is unread, again and again, as no event tells of it. */
+ * away. */
 static void close_ended_sinks(Stdio *stdio) {
     bool open = false, unread = false;
     for (int i = 0; i < LOG_STREAMS; i++) {
@@ -146,16 +165,8 @@ static void close_ended_sinks(Stdio *stdio) {
     }
     if (!open)
         logger_end(take_ptr(&stdio->logger));
-    if (unread && !stdio->unread_timer.deadline) {
-        stdio->unread_delay = stdio->unread_delay ? stdio->unread_delay * 2 : first_look;
-        if (stdio->unread_delay > last_look)
-            stdio->unread_delay = last_look;
-        loop_arm(stdio->loop, &stdio->unread_timer, stdio->unread_delay);
-    }
-}
-
-static void on_unread_timer(void *owner, uint32_t events) {
-    close_ended_sinks(owner);
+    if (unread)
+        look_again(stdio);
 }
 
 /* Reads what is there while everybody takes it; then decides what to watch. */
@@ -175,6 +186,13 @@ void stdio_pump(Stdio *stdio) {
         close_ended_sinks(stdio);
     if (stdio->draining && is_drained(stdio))
         loop_arm(stdio->loop, &stdio->drain_timer, 0);
+    else if (stdio->draining &&
+             (awaits_reader(stdio, LOG_STDOUT) || awaits_reader(stdio, LOG_STDERR)))
+        look_again(stdio);
+}
+
+static void on_unread_timer(void *owner, uint32_t events) {
+    stdio_pump(owner);
 }
 
 static void on_stream(void *owner, uint32_t events) {

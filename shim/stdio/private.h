@@ -11,6 +11,7 @@
 typedef struct Sink {
     LoopSource source; /* fd -1: none */
     Text pending;
+    bool unmet; /* a FIFO that had no reader when it was opened */
 } Sink;
 
 typedef struct Stream {

@@ -263,12 +263,29 @@ def test_a_fifo_ends_with_the_program(shim):
     """containerd reads to the end before it asks to delete; a reader that is away misses nothing."""
     path = shim.directory / "stdout"
     os.mkfifo(path)
+    away = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     shim.create(spec(["echo", "late"]), options=shim.options(log_path="", attach_socket=""), stdout=f"fifo://{path}", stderr=str(path))
+    os.close(away)
     shim.call("Start")
     shim.call("Wait")
-    time.sleep(0.2)
     with open(path, "rb") as reader:
         assert reader.read() == b"late\n"
+    shim.call("Delete")
+
+
+def test_the_end_waits_for_a_client_that_has_yet_to_open_its_fifos(shim):
+    """On a busy machine ctr opens them late, and no more once it hears of the end."""
+    path = shim.directory / "stdout"
+    os.mkfifo(path)
+    shim.create(spec(["echo", "early"]), options=shim.options(log_path="", attach_socket=""), stdout=str(path))
+    pid = shim.call("Start").pid
+    waiter = shim.connect()
+    call = waiter.send("Wait", id="c1")
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), "the end")
+    assert shim.call("State").status == 2
+    with open(path, "rb") as reader:
+        assert reader.read(6) == b"early\n"
+        assert waiter.receive(call).exit_status == 0
     shim.call("Delete")
 
 
